@@ -1,0 +1,25 @@
+//! Headwater: actor-based event sourcing. One log upstream; everything else flows from it.
+//!
+//! Domain code is four pure verbs: [`decide`](aggregate::Decide::decide) and
+//! [`evolve`](aggregate::Aggregate::evolve) of an aggregate, `route` and `evolve` of a
+//! projection. The [`runtime`] puts actors around them, the [`store`] keeps the log, the
+//! [`sql`] module the read models, and the [`api`] shows both over HTTP.
+
+pub mod aggregate;
+pub mod api;
+pub mod clock;
+pub mod event;
+pub mod plugin;
+pub mod projection;
+pub mod runtime;
+pub mod sql;
+pub mod store;
+pub mod telemetry;
+pub mod test;
+
+/// Crates that the macros of this one name, so that their users need not depend on them.
+#[doc(hidden)]
+pub mod reexport {
+    pub use jiff;
+    pub use serde_json;
+}

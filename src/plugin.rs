@@ -1,0 +1,1 @@
+//! What a capability brings to the system.

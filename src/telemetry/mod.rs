@@ -1,0 +1,1 @@
+//! Logs, and what else tells an operator how the program is.

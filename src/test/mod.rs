@@ -1,0 +1,1 @@
+//! The kit for tests: given/when/then, golden files, the conformance suite, faulty disks.
