@@ -14,3 +14,5 @@ pub mod money;
 pub mod name;
 pub mod order;
 pub mod product;
+pub mod read_model;
+pub mod retail;
