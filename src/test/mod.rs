@@ -1,1 +1,8 @@
 //! The kit for tests: given/when/then, golden files, the conformance suite, faulty disks.
+
+mod given;
+mod given_rows;
+pub mod golden;
+
+pub use given::{Given, When, given, given_nothing};
+pub use given_rows::{GivenRows, given_rows};
