@@ -1,5 +1,7 @@
 //! The program headwater.
-mod error;
-mod remote;
 mod bench { pub mod case; pub mod load; pub mod raw; pub mod table; }
+pub mod config;
+mod error;
+mod intake;
+mod remote;
 fn main() {}

@@ -39,16 +39,16 @@ impl<C: Send + 'static> Lanes<C> {
         Self { lanes, tasks }
     }
 
-    /// Puts a command into the lane of its stream; waits while the lane is full.
+    /// Puts a command into the lane of its stream; blocks the thread while the lane is full.
     ///
     /// # Errors
     /// A [`Failure`] when the lane has ended; [`Lanes::finish`] tells why.
-    pub async fn push(&self, stream: &impl Hash, command: C) -> Result<(), Failure> {
+    pub fn push(&self, stream: &impl Hash, command: C) -> Result<(), Failure> {
         let mut hasher = DefaultHasher::new();
         stream.hash(&mut hasher);
         let at = hasher.finish() as usize % self.lanes.len();
         let lane = self.lanes.get(at).ok_or_else(|| Failure::new("no lane"))?;
-        lane.send(command).await.map_err(|_| Failure::new("the import stopped"))
+        lane.blocking_send(command).map_err(|_| Failure::new("the import stopped"))
     }
 
     /// Waits until every command is answered.
@@ -66,9 +66,7 @@ impl<C: Send + 'static> Lanes<C> {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
-    use parking_lot::Mutex;
+    use std::sync::{Arc, Mutex};
 
     use super::*;
 
@@ -80,15 +78,18 @@ mod tests {
             let sink = sink.clone();
             async move {
                 tokio::task::yield_now().await;
-                sink.lock().push(command);
+                sink.lock().unwrap().push(command);
                 Ok(())
             }
         });
-        for number in 0..300 {
-            lanes.push(&(number % 7), (number % 7, number)).await.unwrap();
-        }
-        lanes.finish().await.unwrap();
-        let seen = seen.lock();
+        let push = move || {
+            for number in 0..300 {
+                lanes.push(&(number % 7), (number % 7, number)).unwrap();
+            }
+            lanes
+        };
+        tokio::task::spawn_blocking(push).await.unwrap().finish().await.unwrap();
+        let seen = seen.lock().unwrap();
         assert_eq!(seen.len(), 300);
         for stream in 0..7 {
             let own: Vec<u32> = seen.iter().filter(|c| c.0 == stream).map(|c| c.1).collect();
@@ -101,9 +102,13 @@ mod tests {
         let lanes = Lanes::start(2, 1, |command: u32| async move {
             if command == 3 { Err(Failure::new("three")) } else { Ok(()) }
         });
-        for number in 0..4 {
-            let _ = lanes.push(&number, number).await;
-        }
+        let push = move || {
+            for number in 0..4 {
+                let _ = lanes.push(&number, number);
+            }
+            lanes
+        };
+        let lanes = tokio::task::spawn_blocking(push).await.unwrap();
         assert_eq!(lanes.finish().await.unwrap_err().0, "three");
     }
 }
