@@ -1,0 +1,3 @@
+//! The parts of the program `headwater`: its settings.
+
+pub mod config;
