@@ -1,9 +1,3 @@
-use headwater::event::{
-    NewEvent, Position, Recorded, RecordedEvent, Revision, StreamId, Tenant, encode_record,
-    seal_record,
-};
-use headwater::projection::Projection;
-use headwater::sql::{SqlError, SqlRow, Tx, TxEngine, Value};
 use headwater::test::given_rows;
 
 use super::*;
@@ -213,48 +207,4 @@ fn revenue_belongs_to_the_local_day_when_the_utc_day_is_another() {
     late.time = at("2011-07-02 00:30:00");
     let rows = given_rows(Revenue).events("1", [OrderEvent::Placed(late)]);
     assert!(rows.rows().contains_key("2011-07-02|United Kingdom"));
-}
-
-/// SQLite itself, in memory.
-struct Sqlite(rusqlite::Connection);
-
-impl TxEngine for Sqlite {
-    fn execute(&mut self, sql: &str, values: &[Value]) -> Result<u64, SqlError> {
-        let values = values.iter().map(|value| match value {
-            Value::Int(number) => rusqlite::types::Value::Integer(*number),
-            Value::Text(text) => rusqlite::types::Value::Text(text.clone()),
-            other => unreachable!("no statement here binds {other:?}"),
-        });
-        Ok(self.0.execute(sql, rusqlite::params_from_iter(values)).unwrap() as u64)
-    }
-
-    fn query(&mut self, sql: &str, _: &[Value]) -> Result<Vec<SqlRow>, SqlError> {
-        let mut statement = self.0.prepare(sql).unwrap();
-        let width = statement.column_count();
-        let rows = statement
-            .query_map([], |row| (0..width).map(|at| row.get(at).map(Value::Int)).collect());
-        Ok(rows.unwrap().collect::<Result<_, _>>().unwrap())
-    }
-}
-
-fn recorded(event: &OrderEvent) -> Recorded<OrderEvent> {
-    let stream = StreamId::new("order", "1").unwrap();
-    let mut bytes = Vec::new();
-    let new = NewEvent::typed(event).unwrap();
-    encode_record(&mut bytes, &Tenant::default_tenant(), &stream, &new);
-    seal_record(&mut bytes, Position::FIRST, Revision::FIRST, event.entry().time.at);
-    Recorded::new(event.clone(), RecordedEvent::parse(&bytes.into()).unwrap())
-}
-
-#[test]
-fn order_hours_count_sales_by_weekday_and_local_hour() {
-    let mut engine = Sqlite(rusqlite::Connection::open_in_memory().unwrap());
-    let mut tx = Tx::new(&mut engine, "_v1");
-    tx.execute(OrderHours::SCHEMA, &[]).unwrap();
-    let batch = [recorded(&placed()), recorded(&returned()), recorded(&placed())];
-    OrderHours.apply(&batch, &mut tx).unwrap();
-    let columns = "select weekday, hour, orders, lines, units from {order_hours}";
-    let rows = tx.query(columns, &[]).unwrap();
-    // The first of December 2010 was a Wednesday.
-    assert_eq!(rows, [[3, 8, 2, 6, 26].map(Value::Int).to_vec()]);
 }

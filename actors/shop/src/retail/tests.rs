@@ -183,3 +183,47 @@ fn malformed_lines_past_the_bound_are_counted_and_not_kept() {
     assert_eq!((report.lines, report.malformed), (count as u64, count as u64));
     assert_eq!(report.malformed_lines.len(), ImportReport::MALFORMED_KEPT);
 }
+
+#[test]
+fn commands_for_one_stream_go_by_one_lane_and_those_for_many_by_all() {
+    let text: String = (1..200).map(|id| sale(&id.to_string(), "a")).collect();
+    let (commands, _) = import(&text);
+    let mut lanes = std::collections::HashMap::new();
+    for keyed in &commands {
+        let lane = keyed.command.lane(8);
+        assert_eq!(*lanes.entry(keyed.command.stream().unwrap()).or_insert(lane), lane);
+    }
+    let used: std::collections::BTreeSet<_> = lanes.values().copied().collect();
+    assert_eq!(used, (0..8).collect());
+}
+
+proptest::proptest! {
+    #[test]
+    fn every_line_is_either_part_of_a_command_or_told(lines in proptest::collection::vec(any_line(), 0..60)) {
+        let (commands, report) = import(&lines.concat());
+        let booked: u64 = report.kinds.values().map(|kind| kind.lines).sum();
+        proptest::prop_assert_eq!(report.lines, lines.len() as u64);
+        proptest::prop_assert_eq!(report.lines, booked + report.malformed);
+        proptest::prop_assert_eq!(orders(&commands).len() as u64, report.invoices);
+    }
+
+    #[test]
+    fn no_line_makes_the_reader_fail(line in "[^\n]{0,80}") {
+        proptest::prop_assert_eq!(rows(&format!("{line}\n")).unwrap().len(), 1);
+    }
+}
+
+/// Lines with all that a file may hold, right and wrong, of a few invoices.
+fn any_line() -> impl proptest::strategy::Strategy<Value = String> {
+    use proptest::prelude::*;
+    let invoice = prop_oneof!["[1-9]", "C[1-9]", "A[1-9]", "X"];
+    let quantity = prop_oneof![-3..=3_i32, Just(20_000_000)];
+    let price = prop_oneof![Just("0.0"), Just("2.55"), Just("-1.5"), Just("0.00001"), Just("x")];
+    (invoice, "[ab]", quantity, price, "(1\\.0|2\\.0)?").prop_map(
+        |(invoice, product, quantity, price, customer)| {
+            format!(
+                "{invoice},{product},THING,{quantity},2010-12-01 08:26:00,{price},{customer},UK\n"
+            )
+        },
+    )
+}
