@@ -1,1 +1,5 @@
-//! The kit for tests: given/when/then, golden files, the conformance suite, faulty disks.
+//! Given, when, then; the conformance suite; faulty parts.
+
+mod faulty_store;
+
+pub use faulty_store::{AppendFault, FaultyStore};
