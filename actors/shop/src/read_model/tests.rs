@@ -1,3 +1,9 @@
+use headwater::event::{
+    NewEvent, Position, Recorded, RecordedEvent, Revision, StreamId, Tenant, encode_record,
+    seal_record,
+};
+use headwater::projection::{Projection, ProjectionError};
+use headwater::sql::{SqliteConfig, Tx, Value};
 use headwater::test::given_rows;
 
 use super::*;
@@ -207,4 +213,29 @@ fn revenue_belongs_to_the_local_day_when_the_utc_day_is_another() {
     late.time = at("2011-07-02 00:30:00");
     let rows = given_rows(Revenue).events("1", [OrderEvent::Placed(late)]);
     assert!(rows.rows().contains_key("2011-07-02|United Kingdom"));
+}
+
+fn recorded(event: &OrderEvent) -> Recorded<OrderEvent> {
+    let stream = StreamId::new("order", "1").unwrap();
+    let mut bytes = Vec::new();
+    let new = NewEvent::typed(event).unwrap();
+    encode_record(&mut bytes, &Tenant::default_tenant(), &stream, &new);
+    seal_record(&mut bytes, Position::FIRST, Revision::FIRST, event.entry().time.at);
+    Recorded::new(event.clone(), RecordedEvent::parse(&bytes.into()).unwrap())
+}
+
+#[tokio::test]
+async fn order_hours_count_sales_by_weekday_and_local_hour() {
+    let dir = tempfile::tempdir().unwrap();
+    let database = SqliteConfig::at(dir.path().join("shop.db")).open().unwrap();
+    let count = database.transact(|engine| {
+        let mut tx = Tx::new(engine, "_v1");
+        tx.execute(OrderHours::SCHEMA, &[])?;
+        let batch = [recorded(&placed()), recorded(&returned()), recorded(&placed())];
+        OrderHours.apply(&batch, &mut tx)?;
+        let columns = "select weekday, hour, orders, lines, units from {order_hours}";
+        Ok::<_, ProjectionError>(tx.query(columns, &[])?)
+    });
+    // The first of December 2010 was a Wednesday.
+    assert_eq!(count.await.unwrap(), [[3, 8, 2, 6, 26].map(Value::Int).to_vec()]);
 }
