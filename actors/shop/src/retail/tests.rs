@@ -43,7 +43,7 @@ fn a_field_that_is_wrong_is_told_by_name() {
     assert!(told("85123A", "").starts_with("StockCode: "));
     assert!(told(",1,", ",1.5,").starts_with("Quantity: "));
     assert!(told("2010-12-01 08", "2010-12-32 08").starts_with("InvoiceDate: "));
-    assert!(told("2.5", "2,5").contains("9 fields") || told("2.5", "2,5").contains("more than 8"));
+    assert!(told("2.5", "2,5").contains("9 fields"));
     assert!(told(",2.5,", ",two,").starts_with("UnitPrice: "));
     assert!(told("United Kingdom", "").starts_with("Country: "));
 }
@@ -53,7 +53,14 @@ fn a_line_that_is_no_record_is_told_and_spoils_no_other() {
     let bad = "\n536365,1\n536365,1,\"open,1,2010-12-01 08:26:00,2.5,1.0,UK\n";
     let (commands, report) = import(&format!("{bad}{}", sale("536366", "85123A")));
     let told: Vec<_> = report.malformed_lines.iter().map(|line| line.reason.as_str()).collect();
-    assert_eq!(told, ["line is empty", "line has 2 fields: 8 are needed", "a quote is not closed"]);
+    assert_eq!(
+        told,
+        [
+            "line is empty",
+            "line has 2 fields: 8 are needed",
+            "a quote is not closed, or there are more than 8 fields"
+        ]
+    );
     assert_eq!(orders(&commands), ["536366"]);
 }
 
