@@ -9,6 +9,7 @@
 //! orders without customer, credits that do not name the order they belong to.
 
 pub mod customer;
+pub mod generator;
 pub mod moment;
 pub mod money;
 pub mod name;

@@ -8,6 +8,9 @@ use super::invoice::{self, Invoice};
 use super::{ImportReport, KeyedCommand, Malformed, Row};
 use crate::name::OrderId;
 
+/// What reading one more line gives: a row, a line that is none, or a failure of the machine.
+pub type ReadRow = io::Result<Result<Row, Malformed>>;
+
 /// Says why an import cannot go on.
 #[derive(Debug, thiserror::Error)]
 pub enum ImportError {
@@ -53,7 +56,7 @@ struct Closed {
     known: HashSet<OrderId>,
 }
 
-impl<R: Iterator<Item = io::Result<Result<Row, Malformed>>>> Commands<R> {
+impl<R: Iterator<Item = ReadRow>> Commands<R> {
     /// How many invoices are gathered at the same time.
     pub const OPEN_MAX: usize = 4;
     /// How many completed invoices are remembered.
@@ -132,7 +135,7 @@ impl<R: Iterator<Item = io::Result<Result<Row, Malformed>>>> Commands<R> {
     }
 }
 
-impl<R: Iterator<Item = io::Result<Result<Row, Malformed>>>> Iterator for Commands<R> {
+impl<R: Iterator<Item = ReadRow>> Iterator for Commands<R> {
     type Item = Result<KeyedCommand, ImportError>;
 
     fn next(&mut self) -> Option<Self::Item> {

@@ -5,7 +5,7 @@ use std::io::{self, BufRead, BufReader, Read};
 use csv_core::{ReadRecordResult, Reader};
 use flate2::bufread::MultiGzDecoder;
 
-use super::{Malformed, Row};
+use super::{Malformed, ReadRow, Row};
 
 /// The lines of a file as rows, or why a line is none.
 ///
@@ -122,7 +122,7 @@ impl<R: BufRead> Lines<R> {
 }
 
 impl<R: BufRead> Iterator for Lines<R> {
-    type Item = io::Result<Result<Row, Malformed>>;
+    type Item = ReadRow;
 
     fn next(&mut self) -> Option<Self::Item> {
         match self.next_line() {

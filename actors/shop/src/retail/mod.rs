@@ -34,7 +34,7 @@ mod lines;
 mod report;
 mod row;
 
-pub use assembly::{Commands, ImportError};
+pub use assembly::{Commands, ImportError, ReadRow};
 pub use command::{KeyedCommand, ShopCommand};
 pub use lines::{Lines, read_lines};
 pub use report::{ImportReport, KindReport, Malformed};
