@@ -25,6 +25,13 @@ fn declares(source: &Source, path: &str) -> bool {
     is_parent && words(&source.code, &format!("mod {name};")).next().is_some()
 }
 
+/// Returns every file whose production code names a file of tests.
+fn shipped_tests(sources: &[Source]) -> Vec<String> {
+    let shipped =
+        sources.iter().filter(|source| words(&source.production, "mod tests;").next().is_some());
+    shipped.map(|source| format!("{}: `mod tests;` without #[cfg(test)]", source.path)).collect()
+}
+
 /// Returns whether cargo finds the file by itself.
 fn is_crate_root(path: &str) -> bool {
     let parts: Vec<&str> = path.rsplit('/').collect();
@@ -68,6 +75,18 @@ fn hidden_tests(manifests: &[Text]) -> Vec<String> {
 #[test]
 fn every_rust_file_is_reached() {
     assert_clean(&unreached(&tree::sources()));
+}
+
+#[test]
+fn files_of_tests_are_named_by_tests_alone() {
+    assert_clean(&shipped_tests(&tree::sources()));
+}
+
+#[test]
+fn a_file_of_tests_in_production_is_found() {
+    let shipped = Source::new("src/x.rs", "mod tests;");
+    let kept = Source::new("src/y.rs", "#[cfg(test)]\nmod tests;");
+    assert_fires(&shipped_tests(&[shipped, kept]), "src/x.rs");
 }
 
 #[test]
