@@ -329,22 +329,29 @@ impl<A: Aggregate> Pipeline<A> {
             }
         }
         jobs.extend(later);
+        self.put_back(jobs);
+    }
+
+    /// Tells those whose events are not recorded what the store said; the others stood on
+    /// events that never were, and are decided on a fresh state.
+    fn give_up(&mut self, batch: Batch<A>, error: &AppendError) {
+        let later = self.take_gathering();
+        let mut jobs = Vec::with_capacity(later.len());
+        for (job, outcome) in batch.entries {
+            match (outcome.is_recorded(), error) {
+                (false, _) => jobs.push(job),
+                (true, AppendError::Overloaded { .. }) => job.refuse(SendError::Overloaded),
+                (true, error) => job.refuse(SendError::Store(error.clone())),
+            }
+        }
+        jobs.extend(later);
+        self.put_back(jobs);
+    }
+
+    fn put_back(&mut self, jobs: Vec<Job<A>>) {
         for mut job in jobs.into_iter().rev() {
             job.is_new = false;
             self.waiting.push_front(job);
-        }
-    }
-
-    /// Answers a batch with what the store said, and has the rest decided on a fresh state.
-    fn give_up(&mut self, batch: Batch<A>, error: &AppendError) {
-        for job in self.take_gathering().into_iter().rev() {
-            self.waiting.push_front(job);
-        }
-        for (job, _) in batch.entries {
-            job.refuse(match error {
-                AppendError::Overloaded { .. } => SendError::Overloaded,
-                error => SendError::Store(error.clone()),
-            });
         }
     }
 

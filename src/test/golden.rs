@@ -141,3 +141,97 @@ fn write(file: &Path, golden: &Golden) -> Result<(), String> {
     let text = serde_json::to_string_pretty(golden).map_err(|error| error.to_string())?;
     std::fs::write(file, text + "\n").map_err(told)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+    enum LampEvent {
+        Lit { hours: u32 },
+    }
+
+    #[derive(Deserialize)]
+    struct LitV1 {
+        minutes: u32,
+    }
+
+    impl From<LitV1> for LampEvent {
+        fn from(old: LitV1) -> Self {
+            Self::Lit { hours: old.minutes / 60 }
+        }
+    }
+
+    crate::event_schema! { LampEvent in "lamp" { Lit = 2 { 1 => LitV1 } } }
+
+    const SAMPLE: [LampEvent; 1] = [LampEvent::Lit { hours: 2 }];
+    const TODAY: &str = r#"{"data":{"hours":2}}"#;
+    const RETIRED: &str =
+        r#"{"data":{"minutes":60},"becomes":{"type":"Lit","version":2,"data":{"hours":1}}}"#;
+
+    /// Checks two files against the sample; `None` leaves a file out.
+    fn faults_of(today: Option<&str>, retired: Option<&str>) -> Vec<String> {
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::create_dir(dir.path().join("lamp")).unwrap();
+        for (name, text) in [("Lit.v2.json", today), ("Lit.v1.json", retired)] {
+            if let Some(text) = text {
+                std::fs::write(dir.path().join("lamp").join(name), text).unwrap();
+            }
+        }
+        faults(dir.path(), &SAMPLE, false)
+    }
+
+    fn assert_one_fault(faults: &[String], file: &str, told: &str) {
+        assert_eq!(faults.len(), 1, "{faults:#?}");
+        assert!(faults[0].contains(file) && faults[0].contains(told), "{faults:#?}");
+    }
+
+    #[test]
+    fn files_that_say_what_the_program_does_are_accepted() {
+        assert_eq!(faults_of(Some(TODAY), Some(RETIRED)), Vec::<String>::new());
+    }
+
+    #[test]
+    fn a_missing_file_is_a_fault() {
+        assert_one_fault(&faults_of(None, Some(RETIRED)), "Lit.v2.json", "No such file");
+        assert_one_fault(&faults_of(Some(TODAY), None), "Lit.v1.json", "No such file");
+    }
+
+    #[test]
+    fn a_sample_that_is_written_otherwise_than_before_is_a_fault() {
+        let before = r#"{"data":{"hours":2,"shade":null}}"#;
+        assert_one_fault(&faults_of(Some(before), Some(RETIRED)), "Lit.v2.json", "today's program");
+    }
+
+    #[test]
+    fn a_file_that_no_longer_reads_is_a_fault() {
+        let other = r#"{"data":{"seconds":60}}"#;
+        assert_one_fault(&faults_of(Some(TODAY), Some(other)), "Lit.v1.json", "missing field");
+    }
+
+    #[test]
+    fn a_retired_shape_that_becomes_something_else_is_a_fault() {
+        let other = RETIRED.replace(r#""hours":1"#, r#""hours":60"#);
+        assert_one_fault(&faults_of(Some(TODAY), Some(&other)), "Lit.v1.json", "it became");
+        let silent = r#"{"data":{"minutes":60}}"#;
+        assert_one_fault(&faults_of(Some(TODAY), Some(silent)), "Lit.v1.json", "`becomes`");
+    }
+
+    #[test]
+    fn a_shape_written_today_without_a_sample_is_a_fault() {
+        let dir = tempfile::tempdir().unwrap();
+        let told = faults::<LampEvent>(dir.path(), &[], false);
+        assert!(told.iter().any(|fault| fault.contains("there is no sample")), "{told:#?}");
+    }
+
+    #[test]
+    fn an_update_writes_what_the_check_accepts_and_keeps_the_data_of_retired_shapes() {
+        let dir = tempfile::tempdir().unwrap();
+        let retired = dir.path().join("lamp/Lit.v1.json");
+        std::fs::create_dir(dir.path().join("lamp")).unwrap();
+        std::fs::write(&retired, r#"{"data":{"minutes":60}}"#).unwrap();
+        assert_eq!(faults(dir.path(), &SAMPLE, true), Vec::<String>::new());
+        assert_eq!(faults(dir.path(), &SAMPLE, false), Vec::<String>::new());
+        assert_eq!(read(&retired).unwrap().data, serde_json::json!({"minutes": 60}));
+    }
+}

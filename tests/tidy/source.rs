@@ -9,7 +9,7 @@ pub struct Source {
     pub code: String,
     /// Everything but comments blanked.
     pub comments: String,
-    /// `code` with everything under `#[cfg(test)]` or `#[test]` blanked.
+    /// `code` with everything under `#[cfg(test)]` or `#[test]` blanked; blank in test files.
     pub production: String,
 }
 
@@ -18,13 +18,20 @@ impl Source {
         let kinds = classify(text.as_bytes());
         let code = keep(text, &kinds, Kind::Code);
         let comments = keep(text, &kinds, Kind::Comment);
-        let production = without_tests(&code);
-        Self { path: path.to_owned(), text: text.to_owned(), code, comments, production }
+        let path = path.to_owned();
+        let mut source =
+            Self { path, text: text.to_owned(), code, comments, production: String::new() };
+        let code = &source.code;
+        source.production = if source.is_test() { blank(code) } else { without_tests(code) };
+        source
     }
 
-    /// Returns whether the whole file is a test.
+    /// Returns whether the whole file is a test; `tests.rs` is one by name, and `wiring` sees
+    /// to it that only tests name it.
     pub fn is_test(&self) -> bool {
-        self.path.starts_with("tests/") || self.path.contains("/tests/")
+        self.path.starts_with("tests/")
+            || self.path.contains("/tests/")
+            || self.path.ends_with("/tests.rs")
     }
 
     /// Returns the code that only tests run.
@@ -203,6 +210,10 @@ fn char_len(first: u8) -> usize {
         0xC0.. => 2,
         _ => 1,
     }
+}
+
+fn blank(code: &str) -> String {
+    code.bytes().map(|byte| if byte == b'\n' { '\n' } else { ' ' }).collect()
 }
 
 fn without_tests(code: &str) -> String {

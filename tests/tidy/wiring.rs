@@ -6,18 +6,30 @@ use super::{assert_clean, assert_fires};
 
 /// Returns every Rust file that neither cargo nor a `mod` reaches.
 fn unreached(sources: &[Source]) -> Vec<String> {
-    let reached = |source: &&Source| {
-        is_crate_root(&source.path)
-            || parents(&source.path).any(|(parent, name)| {
-                let declares = |other: &Source| {
-                    other.path == parent
-                        && words(&other.code, &format!("mod {name};")).next().is_some()
-                };
-                sources.iter().any(declares)
-            })
-    };
-    let dead = sources.iter().filter(|source| !reached(source));
+    let dead = sources.iter().filter(|source| {
+        let declared = || sources.iter().any(|other| declares(other, &source.path));
+        !is_crate_root(&source.path) && !declared()
+    });
     dead.map(|source| format!("{}: no `mod` names it: wire it or remove it", source.path)).collect()
+}
+
+/// Returns whether a file declares the module of the file at `path`.
+fn declares(source: &Source, path: &str) -> bool {
+    let stem = path.trim_end_matches(".rs").trim_end_matches("/mod");
+    let Some((folder, name)) = stem.rsplit_once('/') else { return false };
+    let own_folder = source.path.rsplit_once('/').map_or("", |(own, _)| own);
+    let is_parent = match source.path.trim_end_matches(".rs") {
+        own if own == folder || own == format!("{folder}/mod") => true,
+        _ => is_crate_root(&source.path) && own_folder == folder,
+    };
+    is_parent && words(&source.code, &format!("mod {name};")).next().is_some()
+}
+
+/// Returns every file whose production code names a file of tests.
+fn shipped_tests(sources: &[Source]) -> Vec<String> {
+    let shipped =
+        sources.iter().filter(|source| words(&source.production, "mod tests;").next().is_some());
+    shipped.map(|source| format!("{}: `mod tests;` without #[cfg(test)]", source.path)).collect()
 }
 
 /// Returns whether cargo finds the file by itself.
@@ -30,15 +42,6 @@ fn is_crate_root(path: &str) -> bool {
         [_, "tests" | "benches" | "examples" | "bin", ..] => !path.contains("src/test"),
         _ => false,
     }
-}
-
-/// Returns the files that could declare the module of a file, and its name.
-fn parents(path: &str) -> impl Iterator<Item = (String, String)> {
-    let stem = path.trim_end_matches(".rs").trim_end_matches("/mod");
-    let (folder, name) = stem.rsplit_once('/').unwrap_or(("", stem));
-    let forms = ["mod.rs", "lib.rs", "main.rs"].map(|file| format!("{folder}/{file}"));
-    let name = name.to_owned();
-    forms.into_iter().chain([format!("{folder}.rs")]).map(move |file| (file, name.clone()))
 }
 
 /// Returns every page with Rust examples that no doc test includes.
@@ -75,6 +78,18 @@ fn every_rust_file_is_reached() {
 }
 
 #[test]
+fn files_of_tests_are_named_by_tests_alone() {
+    assert_clean(&shipped_tests(&tree::sources()));
+}
+
+#[test]
+fn a_file_of_tests_in_production_is_found() {
+    let shipped = Source::new("src/x.rs", "mod tests;");
+    let kept = Source::new("src/y.rs", "#[cfg(test)]\nmod tests;");
+    assert_fires(&shipped_tests(&[shipped, kept]), "src/x.rs");
+}
+
+#[test]
 fn every_rust_example_of_a_page_is_compiled() {
     assert_clean(&uncompiled(&tree::pages(), &tree::sources()));
 }
@@ -92,7 +107,10 @@ fn a_file_that_no_mod_names_is_found() {
     let parent = Source::new("src/store/mod.rs", "mod alive; // mod dead;");
     let root = Source::new("src/lib.rs", "pub mod store;");
     let alive = Source::new("src/store/alive.rs", "");
-    assert_fires(&unreached(&[dead, parent, root, alive]), "src/store/dead.rs");
+    let test = Source::new("tests/a.rs", "mod sample;");
+    let sample = Source::new("tests/sample/mod.rs", "");
+    let sources = [dead, parent, root, alive, test, sample];
+    assert_fires(&unreached(&sources), "src/store/dead.rs");
 }
 
 #[test]

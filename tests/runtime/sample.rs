@@ -1,9 +1,16 @@
 //! The sample domain of the runtime's tests: a counter with a bound, and a way to misbehave.
 
+use std::collections::HashMap;
+
+use futures_util::FutureExt;
+use futures_util::future::{BoxFuture, ready};
 use headwater::aggregate::{Aggregate, Command, Context, Decide, Rejection, SnapshotPolicy};
-use headwater::event::Tenant;
-use headwater::runtime::{AggregateSpec, RuntimeConfig, System};
+use headwater::event::{StreamId, Tenant};
+use headwater::runtime::{
+    AggregateSpec, RuntimeConfig, SnapshotCache, SnapshotKey, SnapshotRecord, System, SystemBuilder,
+};
 use headwater::store::SharedStore;
+use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -123,8 +130,29 @@ pub fn counter() -> AggregateSpec<Counter> {
 
 /// Starts a system with the counter alone, on two threads.
 pub async fn start(store: SharedStore, config: RuntimeConfig) -> System {
+    builder(store, config).start().await.unwrap()
+}
+
+/// Puts together what [`start`] starts.
+pub fn builder(store: SharedStore, config: RuntimeConfig) -> SystemBuilder {
     let config = RuntimeConfig { arbiters: 2, shards: 2, ..config };
-    System::builder(store).config(config).aggregate(counter()).start().await.unwrap()
+    System::builder(store).config(config).aggregate(counter())
+}
+
+/// Keeps snapshots in memory.
+#[derive(Default)]
+pub struct MemorySnapshots(Mutex<HashMap<StreamId, (SnapshotKey, SnapshotRecord)>>);
+
+impl SnapshotCache for MemorySnapshots {
+    fn load(&self, key: SnapshotKey) -> BoxFuture<'static, Option<SnapshotRecord>> {
+        let kept = self.0.lock().get(&key.stream).cloned();
+        ready(kept.filter(|(own, _)| *own == key).map(|(_, record)| record)).boxed()
+    }
+
+    fn save(&self, key: SnapshotKey, record: SnapshotRecord) -> BoxFuture<'static, ()> {
+        self.0.lock().insert(key.stream.clone(), (key, record));
+        ready(()).boxed()
+    }
 }
 
 fn one() -> u32 {
