@@ -8,3 +8,8 @@ pub mod golden;
 pub use faulty_store::{AppendFault, FaultyStore};
 pub use given::{Given, When, given, given_nothing};
 pub use given_rows::{GivenRows, given_rows};
+
+/// Compiles and runs the guide's examples.
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/guides/testing.md")]
+mod guide {}

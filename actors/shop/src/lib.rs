@@ -14,6 +14,8 @@ pub mod moment;
 pub mod money;
 pub mod name;
 pub mod order;
+pub mod plugin;
 pub mod product;
 pub mod read_model;
 pub mod retail;
+pub mod sender;

@@ -1,3 +1,5 @@
+use headwater::aggregate::{Context, Decide};
+use headwater::event::{Metadata, StreamId, Tenant};
 use headwater::test::{given, given_nothing};
 
 use super::*;
@@ -261,4 +263,31 @@ fn every_shape_of_an_order_event_has_its_golden_file() {
             OrderEvent::StockAdjusted(Entry { customer: None, ..entry(&[noted]) }),
         ],
     );
+}
+
+proptest::proptest! {
+    #[test]
+    fn no_more_comes_back_than_was_sold(asked in proptest::collection::vec((0..3_usize, 1..6_i32), 1..40)) {
+        let products = ["A", "B", "C"];
+        let sold = [line("A", 7, "1"), line("B", 3, "1"), line("A", 2, "1")];
+        let mut order = Order::default();
+        order.evolve(&placed(&sold));
+        let mut back = [0; 3];
+        for (at, quantity) in asked {
+            let command = give_back(&[line(products[at], quantity, "1")]);
+            let events = order.decide(command, &context()).unwrap_or_default();
+            events.iter().for_each(|event| order.evolve(event));
+            back[at] += if events.is_empty() { 0 } else { quantity };
+        }
+        proptest::prop_assert!(back[0] <= 9 && back[1] <= 3 && back[2] == 0, "{back:?}");
+    }
+}
+
+fn context() -> Context {
+    Context {
+        now: entry(&[]).time.at,
+        tenant: Tenant::default_tenant(),
+        stream: StreamId::new("order", "1").unwrap(),
+        metadata: Metadata::default(),
+    }
 }

@@ -4,7 +4,7 @@
 
 use headwater::event::Recorded;
 use headwater::projection::{Projection, ProjectionError};
-use headwater::sql::Tx;
+use headwater::sql::{Tx, ValueRef};
 
 use crate::order::{Entry, OrderEvent};
 
@@ -40,20 +40,20 @@ impl Projection for OrderHours {
         batch: &[Recorded<OrderEvent>],
         tx: &mut Tx<'_>,
     ) -> Result<(), ProjectionError> {
-        for event in batch {
-            if let OrderEvent::Placed(entry) = &event.data {
-                add(event.tenant(), entry, tx)?;
-            }
-        }
+        let rows = batch.iter().filter_map(|event| match &event.data {
+            OrderEvent::Placed(entry) => Some(row(event.tenant(), entry)),
+            _ => None,
+        });
+        tx.execute_many(ADD, rows)?;
         Ok(())
     }
 }
 
-fn add(tenant: &str, entry: &Entry, tx: &mut Tx<'_>) -> Result<(), ProjectionError> {
+/// Values of [`ADD`] for one sale.
+fn row<'e>(tenant: &'e str, entry: &Entry) -> [ValueRef<'e>; 5] {
     let local = entry.time.local;
     let weekday = i32::from(local.weekday().to_monday_one_offset());
     let hour = i32::from(local.hour());
     let lines = i64::try_from(entry.lines.len()).unwrap_or(i64::MAX);
-    tx.execute(ADD, &[&tenant, &weekday, &hour, &lines, &entry.units()])?;
-    Ok(())
+    [tenant.into(), weekday.into(), hour.into(), lines.into(), entry.units().into()]
 }

@@ -2,8 +2,8 @@ use headwater::event::{
     NewEvent, Position, Recorded, RecordedEvent, Revision, StreamId, Tenant, encode_record,
     seal_record,
 };
-use headwater::projection::Projection;
-use headwater::sql::{SqlError, SqlRow, Tx, TxEngine, Value};
+use headwater::projection::{Projection, ProjectionError};
+use headwater::sql::{SqliteConfig, Tx, Value};
 use headwater::test::given_rows;
 
 use super::*;
@@ -215,28 +215,6 @@ fn revenue_belongs_to_the_local_day_when_the_utc_day_is_another() {
     assert!(rows.rows().contains_key("2011-07-02|United Kingdom"));
 }
 
-/// SQLite itself, in memory.
-struct Sqlite(rusqlite::Connection);
-
-impl TxEngine for Sqlite {
-    fn execute(&mut self, sql: &str, values: &[Value]) -> Result<u64, SqlError> {
-        let values = values.iter().map(|value| match value {
-            Value::Int(number) => rusqlite::types::Value::Integer(*number),
-            Value::Text(text) => rusqlite::types::Value::Text(text.clone()),
-            other => unreachable!("no statement here binds {other:?}"),
-        });
-        Ok(self.0.execute(sql, rusqlite::params_from_iter(values)).unwrap() as u64)
-    }
-
-    fn query(&mut self, sql: &str, _: &[Value]) -> Result<Vec<SqlRow>, SqlError> {
-        let mut statement = self.0.prepare(sql).unwrap();
-        let width = statement.column_count();
-        let rows = statement
-            .query_map([], |row| (0..width).map(|at| row.get(at).map(Value::Int)).collect());
-        Ok(rows.unwrap().collect::<Result<_, _>>().unwrap())
-    }
-}
-
 fn recorded(event: &OrderEvent) -> Recorded<OrderEvent> {
     let stream = StreamId::new("order", "1").unwrap();
     let mut bytes = Vec::new();
@@ -246,15 +224,18 @@ fn recorded(event: &OrderEvent) -> Recorded<OrderEvent> {
     Recorded::new(event.clone(), RecordedEvent::parse(&bytes.into()).unwrap())
 }
 
-#[test]
-fn order_hours_count_sales_by_weekday_and_local_hour() {
-    let mut engine = Sqlite(rusqlite::Connection::open_in_memory().unwrap());
-    let mut tx = Tx::new(&mut engine, "_v1");
-    tx.execute(OrderHours::SCHEMA, &[]).unwrap();
-    let batch = [recorded(&placed()), recorded(&returned()), recorded(&placed())];
-    OrderHours.apply(&batch, &mut tx).unwrap();
-    let columns = "select weekday, hour, orders, lines, units from {order_hours}";
-    let rows = tx.query(columns, &[]).unwrap();
+#[tokio::test]
+async fn order_hours_count_sales_by_weekday_and_local_hour() {
+    let dir = tempfile::tempdir().unwrap();
+    let database = SqliteConfig::at(dir.path().join("shop.db")).open().unwrap();
+    let count = database.transact(|engine| {
+        let mut tx = Tx::new(engine, "_v1");
+        tx.execute(OrderHours::SCHEMA, &[])?;
+        let batch = [recorded(&placed()), recorded(&returned()), recorded(&placed())];
+        OrderHours.apply(&batch, &mut tx)?;
+        let columns = "select weekday, hour, orders, lines, units from {order_hours}";
+        Ok::<_, ProjectionError>(tx.query(columns, &[])?)
+    });
     // The first of December 2010 was a Wednesday.
-    assert_eq!(rows, [[3, 8, 2, 6, 26].map(Value::Int).to_vec()]);
+    assert_eq!(count.await.unwrap(), [[3, 8, 2, 6, 26].map(Value::Int).to_vec()]);
 }

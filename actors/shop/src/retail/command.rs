@@ -1,5 +1,7 @@
 //! The commands of the shop, each with the stream it is for and the key that keeps it single.
 
+use std::hash::{DefaultHasher, Hash, Hasher};
+
 use headwater::event::{NameError, StreamId};
 
 use crate::customer::{Move, Register};
@@ -70,5 +72,15 @@ impl ShopCommand {
     /// [`NameError`] when the id is no valid stream id; the shop's own names all are.
     pub fn stream(&self) -> Result<StreamId, NameError> {
         StreamId::new(self.category(), self.id())
+    }
+    /// Returns which of so many lanes the command goes by, from 0; always 0 when there is one
+    /// or none. Commands for one stream have one lane, so a sender that keeps the order in each
+    /// lane keeps the order in each stream.
+    #[must_use]
+    pub fn lane(&self, lanes: usize) -> usize {
+        let mut hasher = DefaultHasher::new();
+        (self.category(), self.id()).hash(&mut hasher);
+        let of = lanes.max(1) as u64;
+        usize::try_from(hasher.finish() % of).unwrap_or_default()
     }
 }

@@ -21,6 +21,7 @@ pub struct Lines<R> {
 
 /// The most bytes of a line.
 const LINE_LEN_MAX: usize = 16 * 1024;
+const NOT_UTF_8: &str = "line is not UTF-8";
 const GZIP_MAGIC: [u8; 2] = [0x1f, 0x8b];
 
 /// Opens a file's content, plain or gzip by its first bytes, and checks its heading.
@@ -77,7 +78,7 @@ impl<R: BufRead> Lines<R> {
         Ok(read > 0)
     }
 
-    /// Splits the line at hand into its fields.
+    /// Splits the line at hand into its fields and reads them.
     fn split<T>(
         &mut self,
         read: impl FnOnce(u64, [&str; 8]) -> Result<T, String>,
@@ -85,39 +86,41 @@ impl<R: BufRead> Lines<R> {
         if self.line.len() > LINE_LEN_MAX {
             return Err(format!("line is longer than {LINE_LEN_MAX} bytes"));
         }
-        let text = std::str::from_utf8(&self.line).map_err(|_| "line is not UTF-8".to_owned())?;
+        let text = std::str::from_utf8(&self.line).map_err(|_| NOT_UTF_8.to_owned())?;
         let text = text.trim_end_matches('\r');
         if text.trim().is_empty() {
             return Err("line is empty".to_owned());
         }
-        let mut ends = [0; 9];
-        self.parser.reset();
-        let (first, taken, written, count) =
-            self.parser.read_record(text.as_bytes(), &mut self.fields, &mut ends);
-        let count = match first {
-            ReadRecordResult::InputEmpty => {
-                let rest = self.fields.get_mut(written..).unwrap_or_default();
-                let open = ends.get_mut(count..).unwrap_or_default();
-                // The line's end, which closes the record unless a quote is still open.
-                let (last, _, _, more) = self.parser.read_record(b"\n", rest, open);
-                if !matches!(last, ReadRecordResult::Record) {
-                    return Err("a quote is not closed".to_owned());
-                }
-                count + more
-            }
-            _ => return Err(format!("line has more than 8 fields or a break at byte {taken}")),
-        };
-        if count != 8 {
-            return Err(format!("line has {count} fields: 8 are needed"));
-        }
+        let ends = parse(&mut self.parser, text, &mut self.fields)?;
         let mut start = 0;
         let mut fields = [""; 8];
         for (field, end) in fields.iter_mut().zip(ends) {
             let bytes = self.fields.get(start..end).unwrap_or_default();
-            *field = std::str::from_utf8(bytes).map_err(|_| "line is not UTF-8".to_owned())?;
+            *field = std::str::from_utf8(bytes).map_err(|_| NOT_UTF_8.to_owned())?;
             start = end;
         }
         read(self.number, fields)
+    }
+}
+
+/// Writes the fields of a line one after the other into `out`; returns where each ends.
+fn parse(parser: &mut Reader, text: &str, out: &mut [u8]) -> Result<[usize; 8], String> {
+    let mut ends = [0; 9];
+    parser.reset();
+    let (result, _, written, count) = parser.read_record(text.as_bytes(), out, &mut ends);
+    if result != ReadRecordResult::InputEmpty {
+        return Err("line has more than 8 fields, or a carriage return inside".to_owned());
+    }
+    let rest = out.get_mut(written..).unwrap_or_default();
+    let open = ends.get_mut(count..).unwrap_or_default();
+    // The line's end, which closes the record unless a quote is still open.
+    let (result, _, _, last) = parser.read_record(b"\n", rest, open);
+    if result != ReadRecordResult::Record {
+        return Err("a quote is not closed, or there are more than 8 fields".to_owned());
+    }
+    match (count + last, ends.first_chunk()) {
+        (8, Some(ends)) => Ok(*ends),
+        (count, _) => Err(format!("line has {count} fields: 8 are needed")),
     }
 }
 

@@ -21,7 +21,8 @@
 //! A row that is none of this is malformed: counted, and told with line number and reason.
 //!
 //! Order of sending: commands for one stream ([`ShopCommand::stream`]) go one after the other,
-//! in the order given; those for different streams may go at the same time. Whether an order
+//! in the order given; those for different streams may go at the same time, for example by
+//! [`ShopCommand::lane`]. Whether an order
 //! is booked before or after its customer and products are known makes no difference: they are
 //! separate aggregates, and no rule reaches from one to the other. Every command has a key that
 //! depends on nothing but the file, so a second run adds nothing.

@@ -33,7 +33,7 @@ pub struct ImportReport {
     pub malformed_lines: Vec<Malformed>,
     /// By kind of order.
     pub kinds: BTreeMap<OrderKind, KindReport>,
-    /// Customers registered, customers moved, products added, products described anew.
+    /// Customers registered.
     pub customers: u64,
     /// How often a customer moved to another country.
     pub moves: u64,
