@@ -20,8 +20,11 @@ tools: ## say what is missing to build
 	need() { command -v "$$1" >/dev/null 2>&1 || { echo "missing: $$1 ($$2)"; missing=1; }; }; \
 	need $(CARGO) "the Rust toolchain, https://rustup.rs"; \
 	need cc "a C compiler for SQLite, on Debian: apt install gcc libc6-dev"; \
-	$(CARGO) fmt --version >/dev/null 2>&1 || { echo "missing: rustfmt (rustup component add rustfmt)"; missing=1; }; \
-	$(CARGO) clippy --version >/dev/null 2>&1 || { echo "missing: clippy (rustup component add clippy)"; missing=1; }; \
+	if command -v $(CARGO) >/dev/null 2>&1; then \
+		for part in fmt clippy; do \
+			$(CARGO) $$part --version >/dev/null 2>&1 || { echo "missing: cargo $$part (rustup component add rustfmt clippy)"; missing=1; }; \
+		done; \
+	fi; \
 	exit $$missing
 
 .PHONY: fmt

@@ -6,6 +6,7 @@
 
 mod args;
 mod fault;
+mod handover;
 mod layer;
 mod quantity;
 mod reader;
