@@ -1,7 +1,31 @@
-//! The program headwater.
-mod bench { pub mod case; pub mod load; pub mod raw; pub mod table; }
+//! The program headwater: composition root and command line.
+
+mod bench;
+mod cli;
 pub mod config;
 mod error;
 mod intake;
 mod remote;
-fn main() {}
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use cli::{Cli, Command};
+
+fn main() -> ExitCode {
+    let done = match Cli::parse().command {
+        Command::Bench(args) => bench::run(&args),
+        _ => Ok(()),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            let _ = std::io::Write::write_fmt(
+                &mut std::io::stderr(),
+                format_args!("headwater: {failure}\n"),
+            );
+            ExitCode::FAILURE
+        }
+    }
+}

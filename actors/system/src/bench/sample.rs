@@ -48,7 +48,7 @@ impl Aggregate for Counter {
 }
 
 /// Adds to a counter.
-#[derive(Clone, Debug, Deserialize, ToSchema)]
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Add {
     /// How much.
