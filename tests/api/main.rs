@@ -20,6 +20,8 @@ mod problem;
 #[cfg(test)]
 mod server;
 #[cfg(test)]
+mod start;
+#[cfg(test)]
 mod stream;
 #[cfg(test)]
 mod subscribe;

@@ -12,6 +12,7 @@ pub(super) mod noop;
 pub(super) mod stream;
 pub(super) mod subscribe;
 
+use std::rc::Rc;
 use std::sync::Arc;
 
 use actix_web::middleware::from_fn;
@@ -93,7 +94,7 @@ async fn nothing_here() -> Result<HttpResponse, Problem> {
 }
 
 /// Returns the origin that the gate gave the request.
-fn origin_of(request: &HttpRequest) -> Origin {
-    let origin = request.extensions().get::<Origin>().cloned();
-    origin.unwrap_or_else(|| Origin::of(request.headers()))
+fn origin_of(request: &HttpRequest) -> Rc<Origin> {
+    let origin = request.extensions().get::<Rc<Origin>>().cloned();
+    origin.unwrap_or_else(|| Rc::new(Origin::of(request.headers())))
 }
