@@ -161,10 +161,10 @@ mod tests {
     async fn reply(path: &str) -> (Problem, Arc<ApiState>) {
         let folder = tempfile::TempDir::new().unwrap();
         let database = SqliteConfig::at(folder.path().join("x.sqlite")).open().unwrap();
-        let system = System::builder(MemoryStore::shared()).start().await.unwrap();
+        let system = System::builder(MemoryStore::shared(), database).start().await.unwrap();
         let mut config = ApiConfig::default();
         config.limits.request_timeout = Duration::from_millis(20);
-        let state = Arc::new(ApiState::new(system, database, config));
+        let state = Arc::new(ApiState::new(system, config));
         let own = Arc::clone(&state);
         let app = App::new()
             .route("/never", web::get().to(never))

@@ -16,7 +16,6 @@ use super::gate::gate;
 use super::readiness::watch_over;
 use super::{ApiConfig, ApiState, RESERVED, route};
 use crate::runtime::System;
-use crate::sql::Database;
 
 /// A server that runs; dropping it without [`ApiServer::stop`] leaves it running.
 pub struct ApiServer {
@@ -57,13 +56,9 @@ pub enum ServeError {
 ///
 /// # Errors
 /// [`ServeError`].
-pub async fn serve(
-    system: System,
-    database: Database,
-    config: ApiConfig,
-) -> Result<ApiServer, ServeError> {
+pub async fn serve(system: System, config: ApiConfig) -> Result<ApiServer, ServeError> {
     check_categories(&system)?;
-    let state = Arc::new(ApiState::new(system, database, config));
+    let state = Arc::new(ApiState::new(system, config));
     let (tell, told) = oneshot::channel();
     let own = Arc::clone(&state);
     let thread = std::thread::Builder::new().name("headwater-api".into());

@@ -37,8 +37,12 @@ fn an_aggregate_with_the_name_of_a_fixed_address_keeps_the_server_from_starting(
     let server = Server::start();
     let spec = AggregateSpec::<Events>::new().command::<Pay>();
     let refused = server.runtime.block_on(async {
-        let system = System::builder(MemoryStore::shared()).aggregate(spec).start().await.unwrap();
-        serve(system, server.database.clone(), ApiConfig::default()).await.err().unwrap()
+        let system = System::builder(MemoryStore::shared(), server.database.clone())
+            .aggregate(spec)
+            .start()
+            .await
+            .unwrap();
+        serve(system, ApiConfig::default()).await.err().unwrap()
     });
     assert!(matches!(refused, ServeError::Reserved { category } if category == "events"));
 }
@@ -48,7 +52,7 @@ fn an_address_that_is_taken_keeps_the_server_from_starting() {
     let server = Server::start();
     let address = server.api.as_ref().unwrap().address();
     let config = ApiConfig { address, ..ApiConfig::default() };
-    let started = serve(server.system.clone(), server.database.clone(), config);
+    let started = serve(server.system.clone(), config);
     let refused = server.runtime.block_on(started).err().unwrap();
     assert!(refused.to_string().starts_with(&format!("cannot listen on {address}: ")));
 }
