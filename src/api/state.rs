@@ -6,9 +6,10 @@ use std::sync::atomic::AtomicU64;
 use bytes::Bytes;
 use tokio::sync::{Semaphore, watch};
 
+use super::ApiConfig;
 use super::keys::KeyRing;
+use super::openapi::openapi_of;
 use super::readiness::Readiness;
-use super::{ApiConfig, openapi};
 use crate::clock::{SharedClock, SystemClock};
 use crate::runtime::System;
 
@@ -33,7 +34,7 @@ impl ApiState {
     pub fn new(system: System, config: ApiConfig) -> Self {
         let limits = config.limits.clone();
         let clock = SystemClock::shared();
-        let document = openapi(&system.commands()).to_string();
+        let document = openapi_of(&system).to_string();
         Self {
             keys: KeyRing::new(system.database().clone(), Arc::clone(&clock), limits.clone()),
             readiness: Readiness::default(),

@@ -16,6 +16,8 @@ mod key;
 #[cfg(test)]
 mod matrix;
 #[cfg(test)]
+mod plugin;
+#[cfg(test)]
 mod problem;
 #[cfg(test)]
 mod server;

@@ -15,6 +15,7 @@ use tokio::runtime::Runtime;
 
 use crate::client::Request;
 use crate::domain::{Pay, Till};
+use crate::plugin::Greeter;
 
 /// A running server and the first key of tenant `default`.
 pub struct Server {
@@ -112,6 +113,7 @@ impl Drop for Server {
 async fn start(database: Database) -> System {
     System::builder(MemoryStore::shared(), database)
         .aggregate(AggregateSpec::<Till>::new().command::<Pay>())
+        .plugin(Greeter("greeting"))
         .start()
         .await
         .unwrap()

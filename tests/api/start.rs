@@ -44,7 +44,7 @@ fn an_aggregate_with_the_name_of_a_fixed_address_keeps_the_server_from_starting(
             .unwrap();
         serve(system, ApiConfig::default()).await.err().unwrap()
     });
-    assert!(matches!(refused, ServeError::Reserved { category } if category == "events"));
+    assert!(matches!(refused, ServeError::Reserved { name: "events" }));
 }
 
 #[test]
