@@ -5,6 +5,7 @@
 //! security headers and writes the request log.
 
 use std::panic::AssertUnwindSafe;
+use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
@@ -31,13 +32,13 @@ pub(super) async fn gate<B: MessageBody + 'static>(
     next: Next<B>,
 ) -> Result<ServiceResponse<BoxBody>, Error> {
     let started = Instant::now();
-    let origin = Origin::of(request.headers());
+    let origin = Rc::new(Origin::of(request.headers()));
     let uri = request.uri().clone();
-    request.extensions_mut().insert(origin.clone());
+    request.extensions_mut().insert(Rc::clone(&origin));
     let bound = state.config.limits.request_timeout;
     let work = async move { tokio::time::timeout(bound, next.call(request)).await };
     let lost = match AssertUnwindSafe(work).catch_unwind().await {
-        Ok(Ok(Ok(response))) => return Ok(pass(response.map_into_boxed_body(), origin, started)),
+        Ok(Ok(Ok(response))) => return Ok(pass(response.map_into_boxed_body(), &origin, started)),
         Ok(Ok(Err(error))) => problem_of(&error),
         Ok(Err(_)) => timed_out(bound),
         Err(_) => {
@@ -47,7 +48,8 @@ pub(super) async fn gate<B: MessageBody + 'static>(
     };
     let status = lost.kind().status().as_u16();
     tracing::warn!(correlation_id = %origin.correlation_id, status, "request lost");
-    let seen = Seen { instance: uri.path().to_owned(), correlation_id: origin.correlation_id };
+    let seen =
+        Seen { instance: uri.path().to_owned(), correlation_id: origin.correlation_id.clone() };
     Err(lost.seen_at(seen).into())
 }
 
@@ -70,19 +72,19 @@ pub(super) fn secure(headers: &mut HeaderMap, correlation_id: &str) {
 
 fn pass(
     mut response: ServiceResponse<BoxBody>,
-    origin: Origin,
+    origin: &Origin,
     started: Instant,
 ) -> ServiceResponse<BoxBody> {
     let status = response.status();
     if status.is_client_error() || status.is_server_error() {
-        response = explain(response, &origin);
+        response = explain(response, origin);
     }
     let turn = response.request().extensions_mut().remove::<Turn>();
     if let Some(turn) = turn {
         turn.tell(response.headers_mut());
     }
     secure(response.headers_mut(), &origin.correlation_id);
-    log(&response, &origin, started.elapsed());
+    log(&response, origin, started.elapsed());
     response
 }
 
@@ -159,10 +161,10 @@ mod tests {
     async fn reply(path: &str) -> (Problem, Arc<ApiState>) {
         let folder = tempfile::TempDir::new().unwrap();
         let database = SqliteConfig::at(folder.path().join("x.sqlite")).open().unwrap();
-        let system = System::builder(MemoryStore::shared()).start().await.unwrap();
+        let system = System::builder(MemoryStore::shared(), database).start().await.unwrap();
         let mut config = ApiConfig::default();
         config.limits.request_timeout = Duration::from_millis(20);
-        let state = Arc::new(ApiState::new(system, database, config));
+        let state = Arc::new(ApiState::new(system, config));
         let own = Arc::clone(&state);
         let app = App::new()
             .route("/never", web::get().to(never))

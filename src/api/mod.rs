@@ -12,6 +12,7 @@ mod idempotency;
 pub mod keys;
 mod openapi;
 mod origin;
+mod plugin_routes;
 mod precondition;
 mod problem;
 mod problem_kind;
@@ -25,6 +26,7 @@ mod state;
 
 pub use config::{ApiConfig, ApiLimits};
 pub use openapi::openapi;
+pub use plugin_routes::PluginRoutes;
 pub use problem::{FieldError, Problem, ProblemDocument};
 pub use problem_kind::ProblemKind;
 pub use route::RESERVED;

@@ -3,10 +3,10 @@
 use serde_json::{Map, Value, json};
 use utoipa::OpenApi;
 
-use super::ProblemKind;
 use super::problem::{FieldError, ProblemDocument};
 use super::route::{self, document};
-use crate::runtime::CommandInfo;
+use super::{PluginRoutes, ProblemKind};
+use crate::runtime::{CommandInfo, System};
 
 /// Every address but those of single commands, which a system adds.
 #[derive(OpenApi)]
@@ -55,7 +55,19 @@ struct Document;
 /// Makes the document, with an address for each of the commands.
 #[must_use]
 pub fn openapi(commands: &[CommandInfo]) -> Value {
-    let mut document = serde_json::to_value(Document::openapi()).unwrap_or_default();
+    complete(Document::openapi(), commands)
+}
+
+/// Makes the document of a system, with the addresses of its plugins.
+pub(super) fn openapi_of(system: &System) -> Value {
+    let routes = system.routes::<PluginRoutes>();
+    let parts = routes.iter().filter_map(|routes| routes.document());
+    let whole = parts.fold(Document::openapi(), |whole, part| whole.merge_from(part.clone()));
+    complete(whole, &system.commands())
+}
+
+fn complete(document: utoipa::openapi::OpenApi, commands: &[CommandInfo]) -> Value {
+    let mut document = serde_json::to_value(document).unwrap_or_default();
     add_security(&mut document);
     add_commands(&mut document, commands);
     let paths = document.get_mut("paths").and_then(Value::as_object_mut);

@@ -14,9 +14,8 @@ use tokio::sync::oneshot;
 
 use super::gate::gate;
 use super::readiness::watch_over;
-use super::{ApiConfig, ApiState, RESERVED, route};
+use super::{ApiConfig, ApiState, PluginRoutes, RESERVED, route};
 use crate::runtime::System;
-use crate::sql::Database;
 
 /// A server that runs; dropping it without [`ApiServer::stop`] leaves it running.
 pub struct ApiServer {
@@ -43,11 +42,11 @@ pub enum ServeError {
     /// The web framework did not start. Operator: the cause is in the log.
     #[error("server ended before it began: {0}")]
     Lost(String),
-    /// A category has the name of a fixed address. Developer: name the aggregate otherwise.
-    #[error("category {category:?} is reserved: choose a name that is none of {RESERVED:?}")]
+    /// A category or a plugin has the name of another's addresses. Developer: rename it.
+    #[error("{name:?} is the first part of another address: choose a name but {RESERVED:?}")]
     Reserved {
-        /// The category.
-        category: String,
+        /// The category, or the first part of a plugin's addresses.
+        name: &'static str,
     },
 }
 
@@ -57,13 +56,9 @@ pub enum ServeError {
 ///
 /// # Errors
 /// [`ServeError`].
-pub async fn serve(
-    system: System,
-    database: Database,
-    config: ApiConfig,
-) -> Result<ApiServer, ServeError> {
-    check_categories(&system)?;
-    let state = Arc::new(ApiState::new(system, database, config));
+pub async fn serve(system: System, config: ApiConfig) -> Result<ApiServer, ServeError> {
+    check_names(&system)?;
+    let state = Arc::new(ApiState::new(system, config));
     let (tell, told) = oneshot::channel();
     let own = Arc::clone(&state);
     let thread = std::thread::Builder::new().name("headwater-api".into());
@@ -153,11 +148,18 @@ fn build(state: &Arc<ApiState>) -> Result<(SocketAddr, Server), ServeError> {
     Ok((address, server.run()))
 }
 
-fn check_categories(system: &System) -> Result<(), ServeError> {
+/// Makes sure that no two things answer under the same first part of an address.
+fn check_names(system: &System) -> Result<(), ServeError> {
+    let routes = system.routes::<PluginRoutes>();
+    if let Some(name) = PluginRoutes::taken(routes.iter().map(AsRef::as_ref)) {
+        return Err(ServeError::Reserved { name });
+    }
+    let is_taken = |category: &str| {
+        RESERVED.contains(&category) || routes.iter().any(|own| own.first() == category)
+    };
     let commands = system.commands();
-    let taken = commands.iter().find(|info| RESERVED.contains(&info.category));
-    match taken {
-        Some(info) => Err(ServeError::Reserved { category: info.category.to_string() }),
+    match commands.iter().find(|info| is_taken(info.category)) {
+        Some(info) => Err(ServeError::Reserved { name: info.category }),
         None => Ok(()),
     }
 }

@@ -6,17 +6,16 @@ use std::sync::atomic::AtomicU64;
 use bytes::Bytes;
 use tokio::sync::{Semaphore, watch};
 
+use super::ApiConfig;
 use super::keys::KeyRing;
+use super::openapi::openapi_of;
 use super::readiness::Readiness;
-use super::{ApiConfig, openapi};
 use crate::clock::{SharedClock, SystemClock};
 use crate::runtime::System;
-use crate::sql::Database;
 
 /// One server's state; shared, never copied.
 pub(super) struct ApiState {
     pub system: System,
-    pub database: Database,
     pub config: ApiConfig,
     pub clock: SharedClock,
     pub keys: KeyRing,
@@ -32,19 +31,18 @@ pub(super) struct ApiState {
 }
 
 impl ApiState {
-    pub fn new(system: System, database: Database, config: ApiConfig) -> Self {
+    pub fn new(system: System, config: ApiConfig) -> Self {
         let limits = config.limits.clone();
         let clock = SystemClock::shared();
-        let document = openapi(&system.commands()).to_string();
+        let document = openapi_of(&system).to_string();
         Self {
-            keys: KeyRing::new(database.clone(), Arc::clone(&clock), limits.clone()),
+            keys: KeyRing::new(system.database().clone(), Arc::clone(&clock), limits.clone()),
             readiness: Readiness::default(),
             document: document.into(),
             subscribers: Arc::new(Semaphore::new(limits.subscribers_max)),
             panics: AtomicU64::new(0),
             stopping: watch::Sender::new(false),
             system,
-            database,
             config,
             clock,
         }

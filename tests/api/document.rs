@@ -1,5 +1,6 @@
 //! The OpenAPI document and its page.
 
+use headwater::api::ProblemKind;
 use serde_json::{Value, json};
 
 use crate::server::Server;
@@ -66,4 +67,15 @@ fn health_answers_without_a_key_and_tells_more_with_one() {
     server.api.as_ref().unwrap().drain();
     assert_eq!(server.ask_anonymously("GET", "/v1/health/ready").send().status, 503);
     assert_eq!(server.ask_anonymously("GET", "/v1/health/live").send().status, 200);
+}
+
+#[test]
+fn the_reference_page_lists_every_problem() {
+    let page = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/reference/http.md");
+    let page = std::fs::read_to_string(page).unwrap();
+    for kind in ProblemKind::ALL {
+        let name = kind.uri().rsplit(':').next().unwrap();
+        let row = format!("| {} | `{name}` |", kind.status().as_u16());
+        assert!(page.contains(&row), "{row}");
+    }
 }

@@ -16,9 +16,13 @@ mod key;
 #[cfg(test)]
 mod matrix;
 #[cfg(test)]
+mod plugin;
+#[cfg(test)]
 mod problem;
 #[cfg(test)]
 mod server;
+#[cfg(test)]
+mod start;
 #[cfg(test)]
 mod stream;
 #[cfg(test)]

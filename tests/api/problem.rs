@@ -5,6 +5,8 @@ use std::net::TcpStream;
 use std::num::NonZeroU32;
 use std::time::Duration;
 
+use headwater::api::keys::Scope;
+
 use crate::server::Server;
 
 #[test]
@@ -73,6 +75,18 @@ fn a_body_that_comes_too_slowly_is_given_up() {
     let reply = raw(&server, &half);
     assert!(reply.starts_with("HTTP/1.1 408"), "{reply}");
     assert!(reply.contains("urn:headwater:problem:body-timeout"), "{reply}");
+}
+
+#[test]
+fn a_body_that_nobody_reads_does_not_hold_the_connection() {
+    let server = Server::start();
+    let reader = server.key("default", &[Scope::Read]);
+    let half = format!(
+        "POST /v1/till/1/pay HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {}\r\n\
+         content-type: application/json\r\ncontent-length: 100\r\n\r\n{{",
+        reader.text.reveal(),
+    );
+    assert!(raw(&server, &half).starts_with("HTTP/1.1 403"));
 }
 
 #[test]

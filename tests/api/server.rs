@@ -6,7 +6,7 @@ use headwater::api::keys::{self, KeyRequest, NewKey, Scope};
 use headwater::api::{ApiConfig, ApiServer, serve};
 use headwater::event::{Category, EventType, NewEvent, StreamId, Tenant};
 use headwater::runtime::{AggregateSpec, System};
-use headwater::sql::{Database, Migrator, SqliteConfig};
+use headwater::sql::{Database, SqliteConfig};
 use headwater::store::{Append, Expected, MemoryStore};
 use jiff::Timestamp;
 use serde_json::Value;
@@ -15,6 +15,7 @@ use tokio::runtime::Runtime;
 
 use crate::client::Request;
 use crate::domain::{Pay, Till};
+use crate::plugin::Greeter;
 
 /// A running server and the first key of tenant `default`.
 pub struct Server {
@@ -44,11 +45,10 @@ impl Server {
         let path = folder.path().join("read.sqlite");
         let (system, database, admin, api) = runtime.block_on(async {
             let database = SqliteConfig::at(path).open().unwrap();
-            Migrator::new(database.clone(), []).up().await.unwrap();
+            let system = start(database.clone()).await;
             let tenant = Tenant::default_tenant();
             let first = keys::create_first(&database, tenant, Timestamp::now()).await.unwrap();
-            let system = start().await;
-            let api = serve(system.clone(), database.clone(), config).await.unwrap();
+            let api = serve(system.clone(), config).await.unwrap();
             (system, database, first.unwrap(), api)
         });
         let document = Arc::new(headwater::api::openapi(&system.commands()));
@@ -110,9 +110,10 @@ impl Drop for Server {
     }
 }
 
-async fn start() -> System {
-    System::builder(MemoryStore::shared())
+async fn start(database: Database) -> System {
+    System::builder(MemoryStore::shared(), database)
         .aggregate(AggregateSpec::<Till>::new().command::<Pay>())
+        .plugin(Greeter("greeting"))
         .start()
         .await
         .unwrap()

@@ -21,7 +21,7 @@ type Limiter = RateLimiter<NotKeyed, InMemoryState, DefaultClock, StateInformati
 
 /// The key behind a request; cheap to clone.
 #[derive(Clone)]
-pub(in crate::api) struct Caller(Arc<KnownKey>);
+pub struct Caller(Arc<KnownKey>);
 
 /// A stored key, held in memory.
 pub(super) struct KnownKey {
@@ -52,28 +52,31 @@ impl Caller {
         Self(key)
     }
 
-    /// Returns the tenant; every route takes it from here and nowhere else.
+    /// Returns whose data the request is about; every route takes it from here.
+    #[must_use]
     pub fn tenant(&self) -> &Tenant {
         &self.0.info.tenant
     }
 
     /// Returns the key's name, which goes into metadata as `who`.
+    #[must_use]
     pub fn name(&self) -> &str {
         &self.0.info.name
     }
 
     /// Returns the key's public id.
+    #[must_use]
     pub fn key_id(&self) -> &str {
         &self.0.info.id
     }
 
     /// Takes a turn; `None` when nothing bounds them.
-    pub fn take_turn(&self) -> Option<Turn> {
+    pub(in crate::api) fn take_turn(&self) -> Option<Turn> {
         self.0.rate.as_ref().map(|rate| rate.take())
     }
 
     /// Notes the time of use, to be stored later.
-    pub fn note_use(&self, now: Timestamp) {
+    pub(super) fn note_use(&self, now: Timestamp) {
         self.0.used_at_s.store(now.as_second(), Ordering::Relaxed);
     }
 
@@ -131,7 +134,10 @@ impl Turn {
 macro_rules! demanding {
     ($( $(#[$doc:meta])* $name:ident = $scope:expr; )+) => { $(
         $(#[$doc])*
-        pub(in crate::api) struct $name(pub Caller);
+        pub struct $name(
+            /// Who asks.
+            pub Caller,
+        );
 
         impl FromRequest for $name {
             type Error = Problem;

@@ -12,7 +12,8 @@ mod secret;
 use jiff::Timestamp;
 use serde::Serialize;
 
-pub(super) use caller::{Admin, Caller, Reader, Turn, Writer};
+pub(super) use caller::Turn;
+pub use caller::{Admin, Caller, Reader, Writer};
 pub(super) use ring::KeyRing;
 pub use scope::{Scope, ScopeError};
 pub use secret::{KeyHash, KeyText};

@@ -93,9 +93,7 @@ impl KeyRing {
         let values: Vec<Value> = vec![id.to_value()];
         let rows = self.database.read(row::SELECT, values).await.map_err(no_keys)?;
         let key = rows.rows.first().map(|row| self.known(row)).transpose().map_err(no_keys)?;
-        if self.revocations.load(Ordering::SeqCst) == before {
-            self.hold(id, key.clone());
-        }
+        self.hold_since(before, id, key.clone());
         Ok(key)
     }
 
@@ -112,9 +110,13 @@ impl KeyRing {
         Ok(Arc::new(KnownKey { info, hash: row::hash(row)?, rate, used_at_s }))
     }
 
-    fn hold(&self, id: &str, key: Option<Arc<KnownKey>>) {
+    /// Keeps what was read, unless a key was revoked since it was.
+    fn hold_since(&self, before: u64, id: &str, key: Option<Arc<KnownKey>>) {
         let now = Instant::now();
         let mut held = self.held.write();
+        if self.revocations.load(Ordering::SeqCst) != before {
+            return;
+        }
         if held.len() >= self.limits.keys_cached_max {
             held.retain(|_, held| held.until > now);
         }
@@ -147,4 +149,45 @@ fn unknown() -> Problem {
 fn no_keys(error: SqlError) -> Problem {
     tracing::error!(%error, "keys could not be read");
     Problem::new(ProblemKind::Unavailable, "keys cannot be checked now: try again later")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::api::keys::{Scope, create_first};
+    use crate::clock::SystemClock;
+    use crate::event::Tenant;
+    use crate::sql::{Migrator, SqliteConfig};
+
+    async fn ring(folder: &tempfile::TempDir) -> KeyRing {
+        let database = SqliteConfig::at(folder.path().join("x.sqlite")).open().unwrap();
+        Migrator::new(database.clone(), []).up().await.unwrap();
+        let limits = ApiLimits { keys_cached_max: 3, ..ApiLimits::default() };
+        KeyRing::new(database, SystemClock::shared(), limits)
+    }
+
+    #[tokio::test]
+    async fn guessing_keys_fills_no_memory_and_pushes_out_no_key_in_use() {
+        let folder = tempfile::TempDir::new().unwrap();
+        let ring = ring(&folder).await;
+        let tenant = Tenant::default_tenant();
+        let first = create_first(&ring.database, tenant, Timestamp::now()).await.unwrap().unwrap();
+        assert_eq!(first.info.scopes, Scope::ALL);
+        assert!(ring.authenticate(&first.text).await.is_ok());
+        for _ in 0..20 {
+            assert!(ring.authenticate(&KeyText::fresh().unwrap()).await.is_err());
+        }
+        assert_eq!(ring.held.read().len(), 3);
+        assert!(ring.held.read().contains_key(first.text.id()));
+    }
+
+    #[tokio::test]
+    async fn a_key_that_was_read_before_a_revocation_is_not_kept_after_it() {
+        let folder = tempfile::TempDir::new().unwrap();
+        let ring = ring(&folder).await;
+        let before = ring.revocations.load(Ordering::SeqCst);
+        ring.forget("some other key");
+        ring.hold_since(before, "id", None);
+        assert!(ring.look_up("id").is_none());
+    }
 }

@@ -10,16 +10,34 @@ use serde::Serialize;
 use crate::api::keys::Reader;
 use crate::api::reply::json;
 use crate::api::{ApiState, Problem, ProblemKind};
+use crate::runtime::HealthCheck;
 
 /// Whether the server is well.
 #[derive(Serialize, utoipa::ToSchema)]
 #[schema(as = Health)]
 pub(in crate::api) struct HealthDocument {
-    /// `pass`, `warn` (serves, but somebody should look) or `fail`.
+    /// `pass`, or `warn`: it serves, but somebody should look.
     status: &'static str,
+    /// The parts; none for callers without a key.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schema(required = false)]
+    checks: Vec<CheckDocument>,
     /// How many requests ended in a panic of a handler.
     #[serde(skip_serializing_if = "Option::is_none")]
     panics: Option<u64>,
+}
+
+/// Whether one part is well.
+#[derive(Serialize, utoipa::ToSchema)]
+#[schema(as = HealthCheck)]
+pub(in crate::api) struct CheckDocument {
+    /// The part.
+    name: String,
+    /// `pass` or `fail`.
+    status: &'static str,
+    /// What is wrong, in words; absent when nothing is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    problem: Option<String>,
 }
 
 /// Says that the process answers; asks no other part.
@@ -31,7 +49,7 @@ pub(in crate::api) struct HealthDocument {
     responses((status = 200, description = "It answers", body = HealthDocument)),
 )]
 pub(in crate::api) async fn live() -> Result<HttpResponse, Problem> {
-    let document = HealthDocument { status: "pass", panics: None };
+    let document = HealthDocument { status: "pass", checks: Vec::new(), panics: None };
     json(StatusCode::OK, &document)
 }
 
@@ -53,7 +71,8 @@ pub(in crate::api) async fn ready(state: Data<ApiState>) -> Result<HttpResponse,
     if state.readiness.is_draining() {
         return Err(Problem::new(ProblemKind::Stopping, "server is stopping"));
     }
-    json(StatusCode::OK, &HealthDocument { status: "pass", panics: None })
+    let status = overall(&state.readiness.checks());
+    json(StatusCode::OK, &HealthDocument { status, checks: Vec::new(), panics: None })
 }
 
 /// Tells how every part is.
@@ -70,5 +89,16 @@ pub(in crate::api) async fn detail(
     state: Data<ApiState>,
 ) -> Result<HttpResponse, Problem> {
     let panics = Some(state.panics.load(Ordering::Relaxed));
-    json(StatusCode::OK, &HealthDocument { status: "pass", panics })
+    let found = state.readiness.checks();
+    let checks = found.iter().map(|check| CheckDocument {
+        name: check.name.clone(),
+        status: if check.problem.is_none() { "pass" } else { "fail" },
+        problem: check.problem.clone(),
+    });
+    let document = HealthDocument { status: overall(&found), checks: checks.collect(), panics };
+    json(StatusCode::OK, &document)
+}
+
+fn overall(checks: &[HealthCheck]) -> &'static str {
+    if checks.iter().all(|check| check.problem.is_none()) { "pass" } else { "warn" }
 }

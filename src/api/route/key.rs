@@ -69,7 +69,7 @@ pub(in crate::api) async fn create(
     let body: KeyBody = body::parse(&bytes)?;
     let KeyBody { name, scopes, expires_at } = body;
     let wanted = KeyRequest { tenant: caller.tenant().clone(), name, scopes, expires_at };
-    let key = keys::create(&state.database, wanted, state.clock.now()).await?;
+    let key = keys::create(state.system.database(), wanted, state.clock.now()).await?;
     let location = format!("/v1/keys/{}", key.info.id);
     let document = NewKeyDocument { key: key.text.reveal().to_owned(), info: key.info };
     Ok(with_location(json(StatusCode::CREATED, &document)?, &location))
@@ -90,7 +90,7 @@ pub(in crate::api) async fn list(
     request: HttpRequest,
 ) -> Result<HttpResponse, Problem> {
     Parameters::of(request.query_string(), &[])?;
-    let keys = keys::list(&state.database, caller.tenant()).await?;
+    let keys = keys::list(state.system.database(), caller.tenant()).await?;
     json(StatusCode::OK, &KeyListDocument { keys })
 }
 
@@ -112,7 +112,7 @@ pub(in crate::api) async fn revoke(
     state: Data<ApiState>,
     path: Path<String>,
 ) -> Result<HttpResponse, Problem> {
-    let (database, now) = (&state.database, state.clock.now());
+    let (database, now) = (state.system.database(), state.clock.now());
     let is_revoked = keys::revoke(database, caller.tenant(), &path, now).await?;
     if !is_revoked {
         return Err(Problem::new(ProblemKind::NotFound, "tenant has no such key that works"));

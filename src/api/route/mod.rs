@@ -12,6 +12,7 @@ pub(super) mod noop;
 pub(super) mod stream;
 pub(super) mod subscribe;
 
+use std::rc::Rc;
 use std::sync::Arc;
 
 use actix_web::middleware::from_fn;
@@ -20,7 +21,7 @@ use actix_web::{HttpMessage, HttpRequest, HttpResponse, Resource, Route};
 
 use super::guard::guard;
 use super::origin::Origin;
-use super::{ApiState, Problem, ProblemKind};
+use super::{ApiState, PluginRoutes, Problem, ProblemKind};
 
 /// First parts of fixed addresses, which no category of an aggregate may have.
 pub const RESERVED: [&str; 9] =
@@ -35,17 +36,16 @@ pub(super) fn configure(services: &mut ServiceConfig, state: &Arc<ApiState>) {
         .service(at("/v1/docs", "GET", vec![web::get().to(docs::docs_folder)]))
         .service(at("/v1/docs/{file:.*}", "GET", vec![web::get().to(docs::docs)]));
     let own = Arc::clone(state);
-    let has_bench_routes = state.config.bench_routes;
     services.service(
         web::scope("/v1")
-            .configure(move |services| closed(services, has_bench_routes))
+            .configure(|services| closed(services, state))
             .default_service(web::to(nothing_here))
             .wrap(from_fn(move |request, next| guard(Arc::clone(&own), request, next))),
     );
     services.default_service(web::to(nothing_here));
 }
 
-fn closed(services: &mut ServiceConfig, has_bench_routes: bool) {
+fn closed(services: &mut ServiceConfig, state: &ApiState) {
     services
         .service(at("/health", "GET", vec![web::get().to(health::detail)]))
         .service(at("/events", "GET", vec![web::get().to(event::read)]))
@@ -71,8 +71,11 @@ fn closed(services: &mut ServiceConfig, has_bench_routes: bool) {
             "GET",
             vec![web::get().to(stream::metadata)],
         ));
-    if has_bench_routes {
+    if state.config.bench_routes {
         services.service(at("/noop", "POST", vec![web::post().to(noop::noop)]));
+    }
+    for routes in state.system.routes::<PluginRoutes>() {
+        services.service(routes.scope());
     }
     // Last, because it would match others; what begins like a fixed address is none.
     services.service(at("/{category}/{id}/{command}", "POST", vec![web::post().to(command::send)]));
@@ -93,7 +96,7 @@ async fn nothing_here() -> Result<HttpResponse, Problem> {
 }
 
 /// Returns the origin that the gate gave the request.
-fn origin_of(request: &HttpRequest) -> Origin {
-    let origin = request.extensions().get::<Origin>().cloned();
-    origin.unwrap_or_else(|| Origin::of(request.headers()))
+fn origin_of(request: &HttpRequest) -> Rc<Origin> {
+    let origin = request.extensions().get::<Rc<Origin>>().cloned();
+    origin.unwrap_or_else(|| Rc::new(Origin::of(request.headers())))
 }
