@@ -6,4 +6,5 @@ mod runtime {
     mod fault;
     mod passivation;
     mod sample;
+    mod supervision;
 }

@@ -13,10 +13,10 @@ use super::envelope::{Envelope, Key};
 use super::kind::Kind;
 use super::pipeline::{Pipeline, Work};
 use super::recovery::{recover, snapshot_key};
-use super::snapshot::SnapshotRecord;
 use super::tally::count;
 use crate::aggregate::Aggregate;
 use crate::event::{NewEvent, Position, Revision};
+use crate::sql::StoredSnapshot;
 use crate::store::{Append, AppendError, Appended, Expected};
 
 /// Decides the commands of one aggregate, one after the other.
@@ -132,8 +132,13 @@ impl<A: Aggregate> AggregateActor<A> {
         let mut bytes = position.get().to_le_bytes().to_vec();
         bytes.extend_from_slice(state);
         let key = snapshot_key(&self.key, policy);
-        let save = self.kind.world.snapshots.save(key, SnapshotRecord { revision, bytes });
-        actix_rt::spawn(save);
+        let snapshots = self.kind.world.snapshots.clone();
+        actix_rt::spawn(async move {
+            let kept = StoredSnapshot { revision, state: bytes };
+            if let Err(error) = snapshots.save(key, kept).await {
+                tracing::warn!(%error, "snapshot was not kept");
+            }
+        });
     }
 
     /// Sees to it that no sender waits for ever, whatever the store does.

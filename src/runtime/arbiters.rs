@@ -10,11 +10,39 @@ use std::thread::JoinHandle;
 use actix_rt::{Arbiter, ArbiterHandle};
 use parking_lot::Mutex;
 
+use super::config::RuntimeConfig;
+
 /// A fixed number of event-loop threads; they end with the last owner.
 pub(super) struct Arbiters {
     handles: Vec<ArbiterHandle>,
     system: actix_rt::System,
     thread: Mutex<Option<JoinHandle<()>>>,
+}
+
+/// All threads of a system, by what runs on them.
+pub(super) struct Threads {
+    pub aggregates: Arbiters,
+    /// Projections and plugin actors.
+    pub workers: Arbiters,
+    /// The supervisor and what needs a timer; no actor of a user runs here, so nothing hangs it.
+    pub watch: Arbiters,
+}
+
+impl Threads {
+    pub fn start(config: &RuntimeConfig) -> io::Result<Self> {
+        Ok(Self {
+            aggregates: Arbiters::start(config.arbiters)?,
+            workers: Arbiters::start(config.worker_threads)?,
+            watch: Arbiters::start(1)?,
+        })
+    }
+
+    /// Ends every thread without waiting for them.
+    pub fn stop(&self) {
+        for arbiters in [&self.aggregates, &self.workers, &self.watch] {
+            drop(arbiters.stop());
+        }
+    }
 }
 
 type Ready = io::Result<(Vec<ArbiterHandle>, actix_rt::System)>;
@@ -34,6 +62,11 @@ impl Arbiters {
     /// Returns the thread number `at`, counted round and round.
     pub fn at(&self, at: usize) -> Option<&ArbiterHandle> {
         self.handles.get(at.checked_rem(self.handles.len())?)
+    }
+
+    /// Returns all threads.
+    pub fn all(&self) -> &[ArbiterHandle] {
+        &self.handles
     }
 
     /// Ends the threads and returns the one to join, once; `None` after the first call.

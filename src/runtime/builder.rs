@@ -4,16 +4,19 @@ use std::collections::BTreeSet;
 use std::io;
 use std::sync::Arc;
 
-use super::arbiters::Arbiters;
+use super::arbiters::Threads;
 use super::catalog::{Catalog, Unstarted};
 use super::config::RuntimeConfig;
-use super::snapshot::{NoSnapshots, SharedSnapshots, SnapshotCache};
+use super::contribution::Contribution;
 use super::spec::AggregateSpec;
+use super::supervised_actor::ActorSpec;
 use super::system::System;
 use super::world::World;
 use crate::aggregate::Aggregate;
 use crate::clock::{SharedClock, SystemClock};
 use crate::event::{Category, NameError};
+use crate::plugin::Plugin;
+use crate::sql::{Database, MigrationError, Migrator};
 use crate::store::SharedStore;
 
 /// Says why a system could not be started.
@@ -33,6 +36,17 @@ pub enum StartError {
         /// The command's name.
         command: &'static str,
     },
+    /// Two parts of one sort share a name. Developer: rename or leave out one of them.
+    #[error("{what} {name:?} is registered twice: rename or leave out one")]
+    NameTwice {
+        /// What sort: plugin, actor.
+        what: &'static str,
+        /// The name.
+        name: String,
+    },
+    /// The schema of the read side could not be brought up; the error says who acts.
+    #[error(transparent)]
+    Migration(#[from] MigrationError),
     /// A category is not a name. Developer: rename it.
     #[error(transparent)]
     Name(#[from] NameError),
@@ -45,19 +59,21 @@ pub enum StartError {
 pub struct SystemBuilder {
     store: SharedStore,
     clock: SharedClock,
-    snapshots: SharedSnapshots,
+    database: Database,
     config: RuntimeConfig,
-    aggregates: Vec<Box<dyn Unstarted>>,
+    plugins: Vec<&'static str>,
+    parts: Contribution,
 }
 
 impl SystemBuilder {
-    pub(super) fn new(store: SharedStore) -> Self {
+    pub(super) fn new(store: SharedStore, database: Database) -> Self {
         Self {
             store,
             clock: SystemClock::shared(),
-            snapshots: Arc::new(NoSnapshots),
+            database,
             config: RuntimeConfig::default(),
-            aggregates: Vec::new(),
+            plugins: Vec::new(),
+            parts: Contribution::default(),
         }
     }
 
@@ -75,36 +91,65 @@ impl SystemBuilder {
         self
     }
 
-    /// Sets where snapshots are kept.
+    /// Adds a capability with all its parts.
     #[must_use]
-    pub fn snapshots(mut self, snapshots: Arc<dyn SnapshotCache>) -> Self {
-        self.snapshots = snapshots;
+    pub fn plugin(mut self, plugin: impl Plugin) -> Self {
+        self.plugins.push(plugin.name());
+        self.parts = plugin.contribute(self.parts);
         self
     }
 
     /// Adds an aggregate and its commands.
     #[must_use]
     pub fn aggregate<A: Aggregate>(mut self, spec: AggregateSpec<A>) -> Self {
-        self.aggregates.push(Box::new(spec));
+        self.parts = self.parts.aggregate(spec);
         self
     }
 
-    /// Starts every actor.
+    /// Adds a supervised actor.
+    #[must_use]
+    pub fn actor(mut self, spec: ActorSpec) -> Self {
+        self.parts = self.parts.actor(spec);
+        self
+    }
+
+    /// Brings the schema of the read side up and starts every actor.
     ///
     /// # Errors
     /// [`StartError`] when two things share a name or the threads cannot be started; nothing
     /// is left running then.
     pub async fn start(self) -> Result<System, StartError> {
-        check_names(&self.aggregates)?;
-        let arbiters = Arc::new(Arbiters::start(self.config.arbiters)?);
-        let world = Arc::new(World::new(self.store, self.clock, self.snapshots, self.config));
+        let parts = self.parts;
+        check_names(&parts.aggregates)?;
+        check_unique("plugin", self.plugins.iter().copied())?;
+        check_unique("actor", parts.actors.iter().map(|actor| actor.name.as_str()))?;
+        Migrator::new(self.database.clone(), parts.migrations).up().await?;
+        let threads = Threads::start(&self.config)?;
+        let world = Arc::new(World::new(self.store, self.clock, self.database, self.config));
         let mut catalog = Catalog::default();
-        for aggregate in self.aggregates {
-            let started = aggregate.start(Arc::clone(&world), &arbiters, &mut catalog).await;
+        for aggregate in parts.aggregates {
+            let started =
+                aggregate.start(Arc::clone(&world), &threads.aggregates, &mut catalog).await;
             started.ok_or_else(|| io::Error::other("an arbiter ended at its start"))?;
         }
-        Ok(System::new(world, arbiters, catalog))
+        let system = System::new(world, threads, catalog, (parts.checks, parts.routes));
+        let supervised = system.supervise(parts.actors).await;
+        supervised.ok_or_else(|| io::Error::other("the supervisor ended at its start"))?;
+        Ok(system)
     }
+}
+
+fn check_unique<'a>(
+    what: &'static str,
+    names: impl Iterator<Item = &'a str>,
+) -> Result<(), StartError> {
+    let mut seen = BTreeSet::new();
+    for name in names {
+        if !seen.insert(name) {
+            return Err(StartError::NameTwice { what, name: name.to_owned() });
+        }
+    }
+    Ok(())
 }
 
 fn check_names(aggregates: &[Box<dyn Unstarted>]) -> Result<(), StartError> {

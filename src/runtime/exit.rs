@@ -18,6 +18,18 @@ pub enum ExitReason {
     Frozen,
 }
 
+impl std::fmt::Display for ExitReason {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Stopped => f.write_str("stopped"),
+            Self::Finished => f.write_str("finished"),
+            Self::Failed(error) => write!(f, "failed: {error}"),
+            Self::Panicked(words) => write!(f, "panicked: {words}"),
+            Self::Frozen => f.write_str("frozen"),
+        }
+    }
+}
+
 impl ExitReason {
     /// Returns whether the supervisor starts the actor again.
     #[must_use]

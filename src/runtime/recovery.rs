@@ -7,10 +7,10 @@ use super::envelope::Key;
 use super::error::SendError;
 use super::kind::Kind;
 use super::known_ids::KnownIds;
-use super::snapshot::SnapshotKey;
 use super::world::World;
 use crate::aggregate::{Aggregate, SnapshotPolicy};
 use crate::event::{EventSet, Position, RecordedEvent, Revision, StreamId};
+use crate::sql::SnapshotKey;
 use crate::store::{StoreError, StreamRead};
 
 /// An aggregate in memory, and where in its stream it stands.
@@ -74,7 +74,7 @@ pub(super) fn snapshot_key<A>(key: &Key, policy: &SnapshotPolicy<A>) -> Snapshot
     SnapshotKey {
         tenant: key.tenant.clone(),
         stream: key.stream.clone(),
-        aggregate: std::any::type_name::<A>(),
+        aggregate: std::any::type_name::<A>().to_owned(),
         schema_hash: policy.codec.schema_hash,
         logic_version: policy.logic_version,
     }
@@ -93,8 +93,8 @@ fn fresh<A: Aggregate>(world: &World) -> Result<Loaded<A>, RecoveryError> {
 
 async fn from_snapshot<A: Aggregate>(kind: &Kind<A>, key: &Key) -> Option<Loaded<A>> {
     let policy = kind.policy.as_ref()?;
-    let record = kind.world.snapshots.load(snapshot_key(key, policy)).await?;
-    let (position, bytes) = record.bytes.split_first_chunk()?;
+    let record = kind.world.snapshots.load(snapshot_key(key, policy)).await.ok()??;
+    let (position, bytes) = record.state.split_first_chunk()?;
     // A codec that panics on old bytes is no worse than one that refuses them.
     let state = catch_unwind(AssertUnwindSafe(|| (policy.codec.load)(bytes))).ok()??;
     Some(Loaded {

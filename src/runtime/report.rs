@@ -5,6 +5,7 @@ use std::sync::atomic::Ordering;
 use serde::Serialize;
 
 use super::exit::ExitReason;
+use super::supervisor::{ActorState, Supervised};
 use super::tally::Tally;
 
 /// The state of every actor of a system.
@@ -54,6 +55,21 @@ impl ActorReport {
             conflicts: tally.conflicts.load(Ordering::Relaxed),
             last_exit: None,
             is_halted: false,
+        }
+    }
+
+    pub(super) fn of_supervised(actor: &Supervised) -> Self {
+        let status = actor.status.borrow();
+        Self {
+            kind: actor.name.clone(),
+            active: usize::from(status.state == ActorState::Running),
+            started: status.starts,
+            passivated: 0,
+            restarts: status.starts.saturating_sub(1),
+            panics: status.panics,
+            conflicts: 0,
+            last_exit: status.last_exit.clone(),
+            is_halted: status.state == ActorState::Halted,
         }
     }
 }

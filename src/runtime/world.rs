@@ -6,8 +6,8 @@ use tokio::sync::Semaphore;
 
 use super::config::RuntimeConfig;
 use super::intake::Intake;
-use super::snapshot::SharedSnapshots;
 use crate::clock::SharedClock;
+use crate::sql::{Database, SnapshotStore};
 use crate::store::SharedStore;
 
 /// Store, clock and bounds.
@@ -15,7 +15,8 @@ pub(super) struct World {
     pub store: SharedStore,
     pub clock: SharedClock,
     pub config: RuntimeConfig,
-    pub snapshots: SharedSnapshots,
+    pub database: Database,
+    pub snapshots: SnapshotStore,
     pub intake: Intake,
     pub recoveries: Semaphore,
     pub live: AtomicUsize,
@@ -25,12 +26,14 @@ impl World {
     pub fn new(
         store: SharedStore,
         clock: SharedClock,
-        snapshots: SharedSnapshots,
+        database: Database,
         config: RuntimeConfig,
     ) -> Self {
         let intake = Intake::new(config.waiting_commands_max);
         let recoveries = Semaphore::new(config.recoveries_max.max(1));
-        Self { store, clock, config, snapshots, intake, recoveries, live: AtomicUsize::new(0) }
+        let snapshots = SnapshotStore::new(database.clone());
+        let live = AtomicUsize::new(0);
+        Self { store, clock, config, database, snapshots, intake, recoveries, live }
     }
 
     /// Returns whether there is no room for one more aggregate in memory.

@@ -5,11 +5,11 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 use headwater::event::{NewEvent, Revision, StreamId};
-use headwater::runtime::{RuntimeConfig, SendError, SendOptions, System};
+use headwater::runtime::{RuntimeConfig, SendError, SendOptions};
 use headwater::store::{Append, AppendError, EventStore, Expected, MemoryStore, StreamRead};
 use headwater::test::{AppendFault, FaultyStore};
 
-use super::sample::{Add, Counter, CounterEvent, CounterRejection, add, start, tenant};
+use super::sample::{Add, Counter, CounterEvent, CounterRejection, Running, add, start, tenant};
 
 fn stream() -> StreamId {
     StreamId::new("counter", "a").unwrap()
@@ -24,7 +24,7 @@ fn keyed(key: &str) -> SendOptions {
     SendOptions { idempotency_key: Some(key.into()), ..SendOptions::default() }
 }
 
-async fn faulty(config: RuntimeConfig) -> (Arc<FaultyStore>, System) {
+async fn faulty(config: RuntimeConfig) -> (Arc<FaultyStore>, Running) {
     let store = FaultyStore::over(MemoryStore::shared());
     let system = start(store.clone(), config).await;
     (store, system)
@@ -114,11 +114,10 @@ async fn an_append_whose_answer_was_lost_is_found_and_not_done_twice() {
 async fn a_key_used_by_another_process_meanwhile_gives_that_ones_receipt() {
     let memory = MemoryStore::shared();
     let store = FaultyStore::over(memory.clone());
-    let [one, other] = [start(store.clone(), RuntimeConfig::default()).await, {
-        start(memory, RuntimeConfig::default()).await
-    }];
-    let (one, other) =
-        (one.at::<Counter>(&tenant(), "a").unwrap(), other.at::<Counter>(&tenant(), "a").unwrap());
+    let near = start(store.clone(), RuntimeConfig::default()).await;
+    let far = start(memory, RuntimeConfig::default()).await;
+    let one = near.at::<Counter>(&tenant(), "a").unwrap();
+    let other = far.at::<Counter>(&tenant(), "a").unwrap();
     one.send(add(1)).await.unwrap();
     store.hold();
     let late = one.send_with(add(7), keyed("k"));

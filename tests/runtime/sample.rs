@@ -1,17 +1,14 @@
 //! The sample domain of the runtime's tests: a counter with a bound, and a way to misbehave.
 
-use std::collections::HashMap;
+use std::ops::Deref;
 
-use futures_util::FutureExt;
-use futures_util::future::{BoxFuture, ready};
 use headwater::aggregate::{Aggregate, Command, Context, Decide, Rejection, SnapshotPolicy};
-use headwater::event::{StreamId, Tenant};
-use headwater::runtime::{
-    AggregateSpec, RuntimeConfig, SnapshotCache, SnapshotKey, SnapshotRecord, System, SystemBuilder,
-};
+use headwater::event::Tenant;
+use headwater::runtime::{AggregateSpec, RuntimeConfig, System, SystemBuilder};
+use headwater::sql::SqliteConfig;
 use headwater::store::SharedStore;
-use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
+use tempfile::TempDir;
 use utoipa::ToSchema;
 
 /// Counts up to a bound.
@@ -128,31 +125,36 @@ pub fn counter() -> AggregateSpec<Counter> {
     AggregateSpec::new().command::<Add>().command::<Explode>().command::<Curse>()
 }
 
+/// A system, and the folder of its read side.
+pub struct Running {
+    system: System,
+    _folder: TempDir,
+}
+
+impl Deref for Running {
+    type Target = System;
+
+    fn deref(&self) -> &System {
+        &self.system
+    }
+}
+
 /// Starts a system with the counter alone, on two threads.
-pub async fn start(store: SharedStore, config: RuntimeConfig) -> System {
-    builder(store, config).start().await.unwrap()
+pub async fn start(store: SharedStore, config: RuntimeConfig) -> Running {
+    start_with(store, config, |builder| builder).await
 }
 
-/// Puts together what [`start`] starts.
-pub fn builder(store: SharedStore, config: RuntimeConfig) -> SystemBuilder {
+/// Starts a system with the counter and more.
+pub async fn start_with(
+    store: SharedStore,
+    config: RuntimeConfig,
+    more: impl FnOnce(SystemBuilder) -> SystemBuilder,
+) -> Running {
+    let folder = tempfile::tempdir().unwrap();
+    let database = SqliteConfig::at(folder.path().join("read.db")).open().unwrap();
     let config = RuntimeConfig { arbiters: 2, shards: 2, ..config };
-    System::builder(store).config(config).aggregate(counter())
-}
-
-/// Keeps snapshots in memory.
-#[derive(Default)]
-pub struct MemorySnapshots(Mutex<HashMap<StreamId, (SnapshotKey, SnapshotRecord)>>);
-
-impl SnapshotCache for MemorySnapshots {
-    fn load(&self, key: SnapshotKey) -> BoxFuture<'static, Option<SnapshotRecord>> {
-        let kept = self.0.lock().get(&key.stream).cloned();
-        ready(kept.filter(|(own, _)| *own == key).map(|(_, record)| record)).boxed()
-    }
-
-    fn save(&self, key: SnapshotKey, record: SnapshotRecord) -> BoxFuture<'static, ()> {
-        self.0.lock().insert(key.stream.clone(), (key, record));
-        ready(()).boxed()
-    }
+    let builder = System::builder(store, database).config(config).aggregate(counter());
+    Running { system: more(builder).start().await.unwrap(), _folder: folder }
 }
 
 fn one() -> u32 {
