@@ -7,6 +7,7 @@ mod import {
 
     use headwater::event::Tenant;
     use headwater::runtime::System;
+    use headwater::sql::SqliteConfig;
     use headwater::store::{MemoryStore, SharedStore};
     use headwater_shop::generator::Generator;
     use headwater_shop::plugin::Shop;
@@ -32,7 +33,9 @@ mod import {
 
     /// Sends commands to a fresh system, by so many lanes at the same time.
     async fn import(store: &SharedStore, commands: Vec<KeyedCommand>, lanes: usize) -> u32 {
-        let builder = Shop.aggregates(System::builder(store.clone()));
+        let dir = tempfile::tempdir().unwrap();
+        let database = SqliteConfig::at(dir.path().join("rows.db")).open().unwrap();
+        let builder = System::builder(store.clone(), database).plugin(Shop);
         let system = builder.start().await.unwrap();
         let sender = ShopSender::new(system.clone(), Tenant::default_tenant());
         let mut by_lane = vec![Vec::new(); lanes];
