@@ -1,6 +1,7 @@
 //! What the shop brings to a system.
 
-use headwater::runtime::{AggregateSpec, SystemBuilder};
+use headwater::plugin::Plugin;
+use headwater::runtime::{AggregateSpec, Contribution};
 
 use crate::customer::{Customer, Move, Register};
 use crate::order::{AdjustDebt, AdjustStock, Cancel, Order, Place, ReturnLines};
@@ -10,10 +11,12 @@ use crate::product::{Add, Describe, Product};
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Shop;
 
-impl Shop {
-    /// Adds the shop's aggregates to a system.
-    #[must_use]
-    pub fn aggregates(self, builder: SystemBuilder) -> SystemBuilder {
+impl Plugin for Shop {
+    fn name(&self) -> &'static str {
+        "shop"
+    }
+
+    fn contribute(self, parts: Contribution) -> Contribution {
         let orders = AggregateSpec::<Order>::new()
             .command::<Place>()
             .command::<ReturnLines>()
@@ -22,6 +25,6 @@ impl Shop {
             .command::<AdjustStock>();
         let customers = AggregateSpec::<Customer>::new().command::<Register>().command::<Move>();
         let products = AggregateSpec::<Product>::new().command::<Add>().command::<Describe>();
-        builder.aggregate(orders).aggregate(customers).aggregate(products)
+        parts.aggregate(orders).aggregate(customers).aggregate(products)
     }
 }

@@ -291,3 +291,24 @@ fn context() -> Context {
         metadata: Metadata::default(),
     }
 }
+
+#[test]
+fn a_command_reads_from_the_least_json_that_says_it() {
+    let place: Place = serde_json::from_str(
+        r#"{"country":"France","lines":[{"product":"85123A","quantity":6,"price":"2.55"}]}"#,
+    )
+    .unwrap();
+    assert_eq!(place.lines, [line("85123A", 6, "2.55")]);
+    assert_eq!((place.customer, place.local_time), (None, None));
+    let back: ReturnLines =
+        serde_json::from_str(r#"{"local_time":"2010-12-01T08:26:00","lines":[]}"#).unwrap();
+    assert_eq!(back.local_time, Some(entry(&[]).time.local));
+}
+
+#[test]
+fn a_misspelt_field_and_a_price_that_is_no_text_are_refused() {
+    let told = |json: &str| serde_json::from_str::<Place>(json).unwrap_err().to_string();
+    assert!(told(r#"{"country":"France","linse":[]}"#).starts_with("unknown field `linse`"));
+    let float = r#"{"country":"France","lines":[{"product":"A","quantity":1,"price":2.55}]}"#;
+    assert!(told(float).starts_with("invalid type: floating point"));
+}
