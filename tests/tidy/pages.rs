@@ -34,6 +34,20 @@ fn dead_links(pages: &[Text], files: &BTreeSet<String>) -> Vec<String> {
     faults
 }
 
+/// Returns every page that names a Rust file, as `src/…`, `tests/…` or `actors/…`, that is gone.
+fn lost_files(pages: &[Text], files: &BTreeSet<String>) -> Vec<String> {
+    let mut faults = Vec::new();
+    for page in pages {
+        for named in page.text.split('`').skip(1).step_by(2) {
+            let ours = ["src/", "tests/", "actors/"].iter().any(|folder| named.starts_with(folder));
+            if ours && named.ends_with(".rs") && !files.contains(named) {
+                faults.push(format!("{}: {named} is not there", page.path));
+            }
+        }
+    }
+    faults
+}
+
 fn missing_words(glossary: &str, sources: &[Source]) -> Vec<String> {
     let mut faults = Vec::new();
     for source in sources.iter().filter(|source| !source.is_test()) {
@@ -112,6 +126,18 @@ fn every_page_has_one_title() {
 #[test]
 fn every_link_leads_somewhere() {
     assert_clean(&dead_links(&tree::pages(), &tree::files().into_iter().collect()));
+}
+
+#[test]
+fn every_rust_file_that_a_page_names_is_there() {
+    assert_clean(&lost_files(&tree::pages(), &tree::files().into_iter().collect()));
+}
+
+#[test]
+fn a_page_that_names_a_lost_file_is_found() {
+    let files = BTreeSet::from(["tests/a.rs".to_owned()]);
+    let page = [Text::new("a.md", "`tests/a.rs` and `tests/b.rs`, `x.rs`")];
+    assert_fires(&lost_files(&page, &files), "tests/b.rs");
 }
 
 #[test]
