@@ -33,6 +33,21 @@ pub enum ShopSendError {
     Product(#[from] SendError<ProductRejection>),
 }
 
+impl ShopSendError {
+    /// Returns whether this one command was refused, by the rules or because its key belongs
+    /// to another command; others can go on.
+    #[must_use]
+    pub const fn is_refusal(&self) -> bool {
+        use SendError::{KeyReused, Rejected};
+        matches!(
+            self,
+            Self::Order(Rejected(_) | KeyReused { .. })
+                | Self::Customer(Rejected(_) | KeyReused { .. })
+                | Self::Product(Rejected(_) | KeyReused { .. })
+        )
+    }
+}
+
 impl ShopSender {
     /// Sends to a system that the shop is part of.
     #[must_use]

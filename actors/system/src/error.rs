@@ -1,14 +1,22 @@
-//! What ends the program with an error: one line that names the cause and the fix.
+//! What ends a command with an error: one line that names the cause and the fix.
 
-/// The reason why a command failed, already in words for the person at the terminal.
+use headwater::store::StoreError;
+
+/// The reason why a command failed, in words for the person at the terminal.
 #[derive(Debug, thiserror::Error)]
-#[error("{0}")]
-pub struct Failure(pub String);
+pub enum Failure {
+    /// The log could not be opened or read.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// Anything else, already in words.
+    #[error("{0}")]
+    Words(String),
+}
 
 impl Failure {
     /// Makes a failure of words.
     pub fn new(words: impl Into<String>) -> Self {
-        Self(words.into())
+        Self::Words(words.into())
     }
 }
 
@@ -16,7 +24,7 @@ macro_rules! failure_from {
     ($($error:ty),+ $(,)?) => { $(
         impl From<$error> for Failure {
             fn from(error: $error) -> Self {
-                Self(error.to_string())
+                Self::Words(error.to_string())
             }
         }
     )+ };
@@ -25,8 +33,15 @@ macro_rules! failure_from {
 failure_from!(
     std::io::Error,
     serde_json::Error,
-    headwater::store::StoreError,
-    headwater::store::AppendError,
+    crate::config::ConfigError,
+    headwater::api::ServeError,
+    headwater::api::keys::KeyError,
     headwater::event::NameError,
     headwater::event::NewEventError,
+    headwater::runtime::StartError,
+    headwater::sql::MigrationError,
+    headwater::sql::OpenError,
+    headwater::sql::SqlError,
+    headwater::store::AppendError,
+    headwater::telemetry::TelemetryError,
 );

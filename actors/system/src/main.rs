@@ -1,30 +1,17 @@
-//! The program headwater: composition root and command line.
+//! The program headwater.
 
-mod bench;
-mod cli;
-pub mod config;
-mod error;
-mod intake;
-mod remote;
-
+use std::io::Write;
 use std::process::ExitCode;
 
 use clap::Parser;
-
-use cli::{Cli, Command};
+use headwater_system::cli::Cli;
 
 fn main() -> ExitCode {
-    let done = match Cli::parse().command {
-        Command::Bench(args) => bench::run(&args),
-        _ => Ok(()),
-    };
-    match done {
+    match headwater_system::run(Cli::parse()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
-            let _ = std::io::Write::write_fmt(
-                &mut std::io::stderr(),
-                format_args!("headwater: {failure}\n"),
-            );
+            // Standard error may be closed; there is nobody left to tell then.
+            let _ = writeln!(std::io::stderr(), "headwater: {failure}");
             ExitCode::FAILURE
         }
     }

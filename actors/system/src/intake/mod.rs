@@ -2,7 +2,6 @@
 
 mod lanes;
 mod progress;
-mod sender;
 
 use std::fs::File;
 use std::path::Path;
@@ -10,7 +9,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use headwater::event::Position;
+use headwater::aggregate::Receipt;
 use headwater_shop::generator::{Generator, REAL_INVOICES};
+use headwater_shop::sender::{ShopSendError, ShopSender};
 use headwater_shop::retail::{Commands, ImportReport, ReadRow, read_lines};
 use indicatif::ProgressBar;
 use serde::Serialize;
@@ -18,8 +19,6 @@ use serde::Serialize;
 use crate::error::Failure;
 use lanes::Lanes;
 pub use progress::{Unit, bar};
-pub use sender::Sender;
-use sender::Answer;
 
 /// Commands under way at the same time: enough that each barrier of the log carries many.
 const LANES: usize = 256;
@@ -52,7 +51,7 @@ pub struct IntakeReport {
 ///
 /// # Errors
 /// A [`Failure`] when the file cannot be read or a command cannot be stored.
-pub async fn take_file(sender: Sender, path: &Path, is_quiet: bool) -> Result<IntakeReport, Failure> {
+pub async fn take_file(sender: ShopSender, path: &Path, is_quiet: bool) -> Result<IntakeReport, Failure> {
     let told = |error: std::io::Error| Failure::new(format!("{}: {error}", path.display()));
     let file = File::open(path).map_err(told)?;
     let bar = bar(file.metadata().map_err(told)?.len(), Unit::Bytes, "import", is_quiet);
@@ -67,7 +66,7 @@ pub async fn take_file(sender: Sender, path: &Path, is_quiet: bool) -> Result<In
 /// # Errors
 /// A [`Failure`] when a command cannot be stored.
 pub async fn take_made_up(
-    sender: Sender,
+    sender: ShopSender,
     invoices: Option<u32>,
     is_quiet: bool,
 ) -> Result<IntakeReport, Failure> {
@@ -84,7 +83,7 @@ pub async fn take_made_up(
 const SEED: u64 = 1;
 
 async fn take<R>(
-    sender: Sender,
+    sender: ShopSender,
     mut commands: Commands<R>,
     on_progress: impl Fn(&ImportReport) + Send + 'static,
 ) -> Result<IntakeReport, Failure>
@@ -97,17 +96,16 @@ where
     let lanes = Lanes::start(LANES, LANE_DEPTH, move |keyed| {
         let (sender, tally) = (sender.clone(), Arc::clone(&counted));
         async move {
-            let answer = sender.send(keyed).await?;
-            tally.lock().unwrap_or_else(PoisonError::into_inner).count(answer);
-            Ok(())
+            let what = format!("{} {}", keyed.command.category(), keyed.command.id());
+            let answer = sender.send(keyed).await;
+            tally.lock().unwrap_or_else(PoisonError::into_inner).count(&what, answer)
         }
     });
     let push = move || {
         let mut pushed = Ok(());
         while let Some(keyed) = commands.next() {
             let keyed = keyed.map_err(|error| Failure::new(error.to_string()))?;
-            let stream = keyed.command.stream()?;
-            pushed = lanes.push(&stream, keyed);
+            pushed = lanes.push(keyed.command.lane(lanes.count()), keyed);
             if pushed.is_err() {
                 break;
             }
@@ -130,19 +128,26 @@ fn seconds(elapsed: Duration) -> f64 {
 }
 
 impl IntakeReport {
-    fn count(&mut self, answer: Answer) {
+    /// Counts an answer; only what keeps the import from going on is a failure.
+    fn count(
+        &mut self,
+        what: &str,
+        answer: Result<Receipt, ShopSendError>,
+    ) -> Result<(), Failure> {
         self.commands += 1;
         match answer {
-            Answer::Done(receipt) => {
+            Ok(receipt) => {
                 self.replayed += u64::from(receipt.replayed);
                 self.position = self.position.max(receipt.position);
             }
-            Answer::Rejected(words) => {
+            Err(error) if error.is_refusal() => {
                 self.rejected += 1;
                 if self.rejections.len() < REJECTIONS_KEPT {
-                    self.rejections.push(words);
+                    self.rejections.push(format!("{what}: {error}"));
                 }
             }
+            Err(error) => return Err(Failure::new(format!("{what}: {error}"))),
         }
+        Ok(())
     }
 }
