@@ -50,6 +50,7 @@ impl Folder {
     /// Opens every segment, rebuilding missing indexes and cutting a torn tail.
     pub fn open(&self) -> Result<Opened, StoreError> {
         self.settle_format()?;
+        self.remove_temporary()?;
         let mut bases = self.bases()?;
         bases.sort_unstable();
         let Some((last, sealed)) = bases.split_last() else {
@@ -145,6 +146,16 @@ impl Folder {
             Some(found) => Ok(Some(found)),
             None => Err(StoreError::Invalid { path: name(), problem: "not a format file".into() }),
         }
+    }
+
+    /// Removes files that were being made when the log was last open.
+    fn remove_temporary(&self) -> Result<(), StoreError> {
+        let dir = self.segments_dir();
+        let names = self.disk.list(&dir).map_err(|error| io_error("list", &dir, error))?;
+        for path in names.iter().filter(|name| name.ends_with(".tmp")).map(|name| dir.join(name)) {
+            self.disk.remove(&path).map_err(|error| io_error("remove", &path, error))?;
+        }
+        Ok(())
     }
 
     fn settle_format(&self) -> Result<(), StoreError> {

@@ -1,20 +1,30 @@
 //! `headwater demo`: a year of a shop through the whole system, then a server to look at it.
 
+use std::net::SocketAddr;
+use std::path::Path;
 use std::time::{Duration, Instant};
 
-use headwater::event::Position;
+use headwater::api::keys::{self, KeyRequest, NewKey, Scope};
+use headwater::event::{Position, Tenant};
 use headwater::projection::ProjectionStatus;
 use headwater::store::EventStore;
 use headwater_shop::sender::ShopSender;
+use jiff::Timestamp;
 use serde_json::json;
 
 use super::output::{self, thousands};
 use super::{import, projections, serve};
 use crate::cli::DemoArgs;
-use crate::config::Config;
+use crate::config::{Config, DEFAULT_DATA_DIR};
 use crate::error::Failure;
 use crate::intake::{self, IntakeReport, Unit, bar};
 use crate::node::Node;
+
+/// Where the demo keeps its data when no folder is named: apart from real data.
+const DEMO_DATA_DIR: &str = "./headwater-demo";
+
+/// The name of the demo's key.
+const KEY_NAME: &str = "demo";
 
 /// How long the projections may take behind the last command before the demo gives up.
 const CATCH_UP: Duration = Duration::from_secs(600);
@@ -30,8 +40,8 @@ struct Summary {
 /// Runs the demo.
 pub async fn run(args: DemoArgs) -> Result<(), Failure> {
     let mut config = super::settings(&args.common)?;
-    if config.data_dir == Config::default_data_dir() {
-        config.data_dir = "headwater-demo".into();
+    if config.data_dir == Path::new(DEFAULT_DATA_DIR) {
+        config.data_dir = DEMO_DATA_DIR.into();
     }
     let is_quiet = args.common.json;
     if !is_quiet {
@@ -43,10 +53,9 @@ pub async fn run(args: DemoArgs) -> Result<(), Failure> {
     if args.exit {
         return node.close().await;
     }
-    let first = serve::first_key(&node, &args.common.tenant).await?;
-    let key = first.map(|key| key.text.reveal().to_owned());
+    let key = fresh_key(&node, &args.common.tenant).await?;
     let server = serve::start(&node, &config).await?;
-    say_where(server.address(), key.as_deref(), &config);
+    say_where(server.address(), key.text.reveal(), &config);
     serve::until_stopped(node, server).await
 }
 
@@ -96,21 +105,24 @@ fn show(summary: &Summary, config: &Config, as_json: bool) -> Result<(), Failure
     Ok(())
 }
 
-fn say_where(address: std::net::SocketAddr, key: Option<&str>, config: &Config) {
+/// Makes a key for this run and takes back the one of an earlier run.
+async fn fresh_key(node: &Node, tenant: &Tenant) -> Result<NewKey, Failure> {
+    let (database, now) = (&node.database, Timestamp::now());
+    let earlier = keys::list(database, tenant).await?;
+    for key in earlier.iter().filter(|key| key.name == KEY_NAME && key.revoked_at.is_none()) {
+        keys::revoke(database, tenant, &key.id, now).await?;
+    }
+    let (name, scopes) = (KEY_NAME.to_owned(), Scope::ALL.to_vec());
+    let request = KeyRequest { tenant: tenant.clone(), name, scopes, expires_at: None };
+    Ok(keys::create(database, request, now).await?)
+}
+
+fn say_where(address: SocketAddr, key: &str, config: &Config) {
     println!("\nServing {} on http://{address}", config.data_dir.display());
     println!("Documentation: http://{address}/v1/docs");
-    match key {
-        Some(key) => {
-            println!("API key (an admin's, shown this once): {key}\n\nTry:");
-            for line in serve::curl_lines(address, key) {
-                println!("  {line}");
-            }
-        }
-        None => println!(
-            "The folder has its keys already; another one: headwater keys create me --scope read \
-             --data-dir {}",
-            config.data_dir.display()
-        ),
+    println!("API key (an admin's, for this run): {key}\n\nTry:");
+    for line in serve::curl_lines(address, key) {
+        println!("  {line}");
     }
     println!("\nStop with Ctrl-C.");
 }
