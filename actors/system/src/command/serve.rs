@@ -29,7 +29,7 @@ pub async fn run(args: ServeArgs) -> Result<(), Failure> {
 
 /// Starts the server over a node.
 pub async fn start(node: &Node, config: &Config) -> Result<ApiServer, Failure> {
-    Ok(serve(node.system.clone(), node.database.clone(), config.api_config()).await?)
+    Ok(serve(node.system.clone(), config.api_config()).await?)
 }
 
 /// Makes the first key of a data folder; `None` when there is one already.
