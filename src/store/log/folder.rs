@@ -169,7 +169,9 @@ impl Folder {
         let (format, dir) = (self.format()?, self.segments_dir());
         self.disk.create_dir(&dir).map_err(|error| io_error("create", &dir, error))?;
         if format.is_some() {
-            return Ok(());
+            // Its name may be there without being durable yet.
+            let synced = self.disk.sync_dir(&self.dir);
+            return synced.map_err(|error| io_error("sync", &self.dir, error));
         }
         if !self.bases()?.is_empty() {
             let problem = "holds segments but no FORMAT file".into();
@@ -223,14 +225,12 @@ impl Folder {
         if let Some(until) = scan.torn_until {
             zero(&*segment.file, scan.end, until).map_err(told)?;
         }
-        // After a failed barrier the last batch may be readable without being on the device.
-        // Only writing it again makes the next barrier take it there.
-        if !scan.is_marked {
-            let (start, end) = scan.last_batch;
-            let mut bytes = vec![0; (end - start) as usize];
-            segment.file.read_at(&mut bytes, start).map_err(told)?;
-            segment.file.write_at(&bytes, start).map_err(told)?;
-        }
+        // After a failed barrier the last frames may be readable without being on the device.
+        // Only writing them again makes the next barrier take them there.
+        let (start, _) = scan.last_batch;
+        let mut bytes = vec![0; (scan.end - start) as usize];
+        segment.file.read_at(&mut bytes, start).map_err(told)?;
+        segment.file.write_at(&bytes, start).map_err(told)?;
         segment.file.sync_data().map_err(told)?;
         let dir = self.segments_dir();
         self.disk.sync_dir(&dir).map_err(|error| io_error("sync", &dir, error))?;
