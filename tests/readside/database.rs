@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use tempfile::TempDir;
 use tokio::sync::oneshot;
 
-use crate::fixture::World;
+use super::fixture::World;
 
 #[tokio::test]
 async fn a_write_that_fails_leaves_nothing_behind() {

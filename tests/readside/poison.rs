@@ -7,7 +7,7 @@ use headwater::projection::{
     Catalog, Definition, ProjectionState, QueryError, Runner, Step, StepError,
 };
 
-use crate::fixture::{
+use super::fixture::{
     BAD_CENTS, Balances, Deposits, World, bank, deposited, dump, opened, run_to, step_until,
 };
 
@@ -30,7 +30,7 @@ async fn start<const POLICY: u8>(world: &World) -> (Balances<1, POLICY>, Catalog
 
 async fn cents(catalog: &Catalog, account: &str) -> i64 {
     let row = catalog.get("balances", bank(), account.into()).await.unwrap().unwrap();
-    let row: crate::fixture::Balance = serde_json::from_str(row.row.get()).unwrap();
+    let row: super::fixture::Balance = serde_json::from_str(row.row.get()).unwrap();
     row.cents
 }
 

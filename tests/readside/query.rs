@@ -2,7 +2,7 @@
 
 use headwater::projection::{Catalog, Definition, QueryError, RowEntry, RowQuery};
 
-use crate::fixture::{Balances, Deposits, World, bank, deposited, opened, run_to};
+use super::fixture::{Balances, Deposits, World, bank, deposited, opened, run_to};
 
 async fn filled() -> (World, Catalog) {
     let world = World::new();

@@ -7,7 +7,7 @@ use headwater::projection::{
 use headwater::sql::Value;
 use proptest::prelude::*;
 
-use crate::fixture::{
+use super::fixture::{
     AccountEvent, Balances, Deposits, World, bank, deposited, dump, opened, run_to, step_until,
 };
 

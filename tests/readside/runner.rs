@@ -7,7 +7,7 @@ use headwater::event::{NewEvent, Position};
 use headwater::projection::{Definition, QueryError, RowQuery, Step, StepError};
 use proptest::prelude::*;
 
-use crate::fixture::{
+use super::fixture::{
     AccountEvent, Balances, Deposits, World, bank, deposited, dump, opened, run_to,
 };
 

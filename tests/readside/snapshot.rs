@@ -3,7 +3,7 @@
 use headwater::event::{Revision, StreamId};
 use headwater::sql::{SnapshotKey, SnapshotStore, StoredSnapshot};
 
-use crate::fixture::{World, bank};
+use super::fixture::{World, bank};
 
 fn key() -> SnapshotKey {
     SnapshotKey {
