@@ -1,0 +1,7 @@
+//! The pages whose examples are compiled and run by the doc tests.
+
+#[doc = include_str!("../README.md")]
+struct Readme;
+
+#[doc = include_str!("../docs/start.md")]
+struct Start;

@@ -1,0 +1,203 @@
+//! Where appends get their places: checks each one and puts it into the next batch.
+//!
+//! One append after the other, under a lock: this is "the writer" of the guarantees. What is
+//! staged here is not visible to readers before its batch is durable, but later appends are
+//! checked against it, so a batch may be gathered while the one before is written.
+
+use std::sync::Arc;
+
+use super::batch::Batch;
+use super::fault::ReadFault;
+use super::folder::Folder;
+use super::heads::Heads;
+use super::prepared::{Prepared, Reply};
+use super::reader::Reader;
+use super::room::Room;
+use super::segment::Segment;
+use crate::clock::SharedClock;
+use crate::event::{Position, Revision, seal_record};
+use crate::store::{AppendError, Appended, StoreError, WrittenStream};
+
+/// The writer's state: the tail of the log, staged appends included.
+pub struct Assembly {
+    pub(super) folder: Folder,
+    pub(super) reader: Arc<Reader>,
+    pub(super) heads: Heads,
+    pub(super) building: Batch,
+    /// The frame that is being written; empty when none is.
+    pub(super) in_flight: Arc<Vec<u8>>,
+    /// Appends that must be checked again when what is staged has become visible.
+    pub(super) deferred: Vec<Prepared>,
+    pub(super) room: Arc<Room>,
+    /// The active segment.
+    pub(super) tail: Arc<Segment>,
+    /// Where the batch that is gathered will lie in it.
+    pub(super) end: u64,
+    pub(super) next: Position,
+    pub(super) broken: Option<String>,
+    /// Segments that take no more records and have no index file yet.
+    pub(super) unsealed: Vec<Arc<Segment>>,
+    pub(super) bounds: Bounds,
+    pub(super) clock: SharedClock,
+    pub(super) roll_next: bool,
+}
+
+/// The sizes that the writer keeps to.
+#[derive(Clone, Copy)]
+pub struct Bounds {
+    /// Bytes after which a segment is closed.
+    pub segment_bytes: u64,
+    /// Bytes after which a batch takes no more.
+    pub batch_bytes_max: usize,
+}
+
+/// What became of an append that was given to the writer.
+pub enum Verdict {
+    /// It is in the batch, or its refusal is.
+    Taken,
+    /// It does not fit: commit the batch, then give it again.
+    Later(Prepared),
+}
+
+/// Says why an append was not staged.
+pub(super) enum Refusal {
+    /// For good.
+    Final(AppendError),
+    /// It hangs on something that is staged: check again when that is visible.
+    NotYet,
+    /// It is in the log already.
+    Duplicate(Appended),
+}
+
+impl From<AppendError> for Refusal {
+    fn from(error: AppendError) -> Self {
+        Self::Final(error)
+    }
+}
+
+impl From<ReadFault> for Refusal {
+    fn from(fault: ReadFault) -> Self {
+        Self::from(fault.into_store())
+    }
+}
+
+impl From<StoreError> for Refusal {
+    fn from(error: StoreError) -> Self {
+        Self::Final(AppendError::Unavailable { cause: error.to_string() })
+    }
+}
+
+impl Assembly {
+    /// Checks an append and puts it, or its refusal, into the batch.
+    pub fn add(&mut self, prepared: Prepared) -> Verdict {
+        if let Some(cause) = self.broken.clone() {
+            return self.refuse(prepared.reply, AppendError::Unavailable { cause });
+        }
+        let len = self.building.len_with(prepared.bytes.len());
+        let is_first = self.building.count == 0;
+        if !is_first && (len > self.bounds.batch_bytes_max || !self.fits(len)) {
+            return Verdict::Later(prepared);
+        }
+        match self.check(&prepared) {
+            Ok(()) => {}
+            Err(Refusal::Final(error)) => return self.refuse(prepared.reply, error),
+            Err(Refusal::Duplicate(appended)) => {
+                self.building.replies.push((prepared.reply, Ok(appended)));
+                return Verdict::Taken;
+            }
+            Err(Refusal::NotYet) => {
+                self.deferred.push(prepared);
+                return Verdict::Taken;
+            }
+        }
+        if !self.fits(len) {
+            if !self.in_flight.is_empty() {
+                return Verdict::Later(prepared);
+            }
+            if let Err(error) = self.roll(len as u64) {
+                return self.refuse(prepared.reply, error);
+            }
+        }
+        if let Err(error) = self.make_room(len as u64) {
+            return self.refuse(prepared.reply, error);
+        }
+        self.stage(prepared);
+        Verdict::Taken
+    }
+
+    /// Takes the batch to be written; the next one is gathered behind it.
+    pub fn take(&mut self) -> Batch {
+        let next = Batch::new(self.next.next().get());
+        let mut batch = std::mem::replace(&mut self.building, next);
+        batch.close();
+        self.end += batch.bytes.len() as u64;
+        self.in_flight = Arc::new(std::mem::take(&mut batch.bytes));
+        batch
+    }
+
+    /// Takes no more appends; those staged and not yet being written are refused.
+    pub fn break_with(&mut self, cause: &str) {
+        let cause = self.broken.get_or_insert_with(|| cause.to_owned()).clone();
+        let failure = AppendError::Unavailable { cause };
+        std::mem::take(&mut self.building).tell(Some(&failure));
+        let deferred = std::mem::take(&mut self.deferred);
+        deferred.into_iter().for_each(|prepared| prepared.reply.send(Err(failure.clone())));
+    }
+
+    fn fits(&self, len: usize) -> bool {
+        self.end == 0 || (self.end + len as u64 <= self.bounds.segment_bytes && !self.roll_next)
+    }
+
+    fn refuse(&mut self, reply: Reply, error: AppendError) -> Verdict {
+        self.building.replies.push((reply, Err(error)));
+        Verdict::Taken
+    }
+
+    fn stage(&mut self, mut prepared: Prepared) {
+        let at = self.clock.now();
+        let mut bytes = prepared.bytes.as_mut_slice();
+        let mut records = prepared.records.iter();
+        let mut keys = prepared.keys.as_slice();
+        let mut streams = Vec::with_capacity(prepared.writes.len());
+        for write in prepared.writes {
+            let before = self.heads.get(write.key, &prepared.tenant, &write.stream);
+            let before = before.unwrap_or_default();
+            let mut revision = before;
+            for known in records.by_ref().take(write.count) {
+                let (record, later) = std::mem::take(&mut bytes).split_at_mut(known.len);
+                let (own, later_keys) = keys.split_at(known.key_count);
+                (bytes, keys, revision) = (later, later_keys, revision.next());
+                self.next = self.next.next();
+                seal_record(record, self.next, revision, at);
+                let offset = self.end as u32 + self.building.len_with(0) as u32;
+                if let Ok(record) = super::glance::Glance::unchecked(record) {
+                    self.tail.stage(offset, record, own);
+                }
+                self.building.push(record);
+                self.building.ids.insert(known.id);
+            }
+            self.heads.put(write.key, &prepared.tenant, &write.stream, revision);
+            let stream = write.stream;
+            streams.push(WrittenStream { stream, first: before.next(), last: revision });
+        }
+        self.building.appends += 1;
+        let appended = Appended { position: self.next, streams, duplicate: false };
+        self.building.replies.push((prepared.reply, Ok(appended)));
+    }
+
+    /// Returns a stream's last revision, staged events included, and remembers it.
+    pub(super) fn revision(&mut self, prepared: &Prepared, at: usize) -> Result<Revision, Refusal> {
+        let Some(write) = prepared.writes.get(at) else { return Ok(Revision::ZERO) };
+        if let Some(revision) = self.heads.get(write.key, &prepared.tenant, &write.stream) {
+            return Ok(revision);
+        }
+        let wait = super::fault::Wait::Allowed;
+        // Forgotten although staged: the index knows of it, the file does not hold it yet.
+        if self.tail.last(write.key, u32::MAX, wait)?.is_some_and(|at| at >= self.tail.end()) {
+            return Err(Refusal::NotYet);
+        }
+        let revision = self.reader.revision(&prepared.tenant, &write.stream, wait)?;
+        self.heads.put(write.key, &prepared.tenant, &write.stream, revision);
+        Ok(revision)
+    }
+}

@@ -1,0 +1,140 @@
+//! What the writer checks before it gives places: doubles, expectations, the condition.
+
+use rustc_hash::FxHashSet;
+
+use super::assembly::{Assembly, Refusal};
+use super::batch::records;
+use super::fault::Wait;
+use super::key::id_key;
+use super::prepared::Prepared;
+use crate::event::{EventId, Position, RecordedEvent};
+use crate::store::{AppendCondition, AppendError, Appended, Direction, LogRead, WrittenStream};
+
+impl Assembly {
+    /// Checks an append against everything before it, staged appends included.
+    pub(super) fn check(&mut self, prepared: &Prepared) -> Result<(), Refusal> {
+        self.check_ids(prepared)?;
+        for (at, write) in prepared.writes.iter().enumerate() {
+            let actual = self.revision(prepared, at)?;
+            if !write.expected.holds(actual) {
+                let (stream, expected) = (write.stream.clone(), write.expected);
+                return Err(AppendError::Conflict { stream, expected, actual }.into());
+            }
+        }
+        match &prepared.condition {
+            Some(condition) => self.check_condition(prepared, condition),
+            None => Ok(()),
+        }
+    }
+
+    fn check_ids(&self, prepared: &Prepared) -> Result<(), Refusal> {
+        if let Some(id) = twice(prepared) {
+            return Err(AppendError::Invalid(format!("event id {id} occurs twice")).into());
+        }
+        for record in &prepared.records {
+            if self.is_staged(record.id)? {
+                return Err(Refusal::NotYet);
+            }
+        }
+        let mut found = None;
+        for record in &prepared.records {
+            found = self.reader.event(record.id, Wait::Allowed)?;
+            if found.is_some() {
+                break;
+            }
+        }
+        match found {
+            Some(event) => Err(self.duplicate_of(prepared, &event)?),
+            None => Ok(()),
+        }
+    }
+
+    /// Returns whether an event of that id waits to become visible.
+    fn is_staged(&self, id: EventId) -> Result<bool, Refusal> {
+        if self.building.ids.contains(&id) {
+            return Ok(true);
+        }
+        if self.in_flight.is_empty() || !self.tail.may_hold_id(id) {
+            return Ok(false);
+        }
+        let last = self.tail.last(id_key(id), u32::MAX, Wait::Allowed)?;
+        Ok(last.is_some_and(|at| at >= self.tail.end()))
+    }
+
+    /// Tells the same append sent again from an id used for something else.
+    fn duplicate_of(&self, prepared: &Prepared, known: &RecordedEvent) -> Result<Refusal, Refusal> {
+        let reused = || AppendError::IdReused { id: known.id(), position: known.position() };
+        let first = prepared.records.first().map(|record| record.id);
+        let base = match first {
+            Some(id) if id == known.id() => known.position(),
+            _ => return Ok(reused().into()),
+        };
+        let (mut at, mut streams) = (base.previous(), Vec::new());
+        let mut records = prepared.records.iter();
+        for write in &prepared.writes {
+            let mut revisions = None;
+            for record in records.by_ref().take(write.count) {
+                let Some(event) = self.event_at(at.next())? else { return Ok(reused().into()) };
+                let is_same = event.id() == record.id
+                    && event.tenant() == prepared.tenant.as_str()
+                    && event.category() == write.stream.category().as_str()
+                    && event.stream_id() == write.stream.id();
+                if !is_same {
+                    return Ok(reused().into());
+                }
+                let first = revisions.map_or(event.revision(), |(first, _)| first);
+                revisions = Some((first, event.revision()));
+                at = at.next();
+            }
+            let (first, last) = revisions.unwrap_or_default();
+            streams.push(WrittenStream { stream: write.stream.clone(), first, last });
+        }
+        Ok(Refusal::Duplicate(Appended { position: at, streams, duplicate: true }))
+    }
+
+    fn event_at(&self, position: Position) -> Result<Option<RecordedEvent>, Refusal> {
+        let read = LogRead::after(position.previous(), 1);
+        Ok(self.reader.log_page(&read, Wait::Allowed)?.events.pop())
+    }
+
+    fn check_condition(
+        &self,
+        prepared: &Prepared,
+        condition: &AppendCondition,
+    ) -> Result<(), Refusal> {
+        let mut read = LogRead {
+            tenant: Some(prepared.tenant.clone()),
+            query: condition.query.clone(),
+            from: condition.after,
+            direction: Direction::Forward,
+            limit: 1,
+        };
+        loop {
+            let page = self.reader.log_page(&read, Wait::Allowed)?;
+            if let Some(event) = page.events.first() {
+                return Err(AppendError::ConditionFailed { position: event.position() }.into());
+            }
+            if page.is_end {
+                break;
+            }
+            read.from = page.next;
+        }
+        let staged = records(&self.in_flight).chain(records(&self.building.bytes));
+        let mut later = staged.filter(|record| record.position() > condition.after);
+        let tenant = prepared.tenant.as_str().as_bytes();
+        match later.find(|r| r.tenant() == tenant && r.matches(&condition.query)) {
+            Some(record) => {
+                Err(AppendError::ConditionFailed { position: record.position() }.into())
+            }
+            None => Ok(()),
+        }
+    }
+}
+
+fn twice(prepared: &Prepared) -> Option<EventId> {
+    if prepared.records.len() < 2 {
+        return None;
+    }
+    let mut seen = FxHashSet::default();
+    prepared.records.iter().map(|record| record.id).find(|id| !seen.insert(*id))
+}

@@ -1,0 +1,275 @@
+//! The log without threads: appends in, one batch at a time out. Simulations drive it as it is.
+
+use std::sync::Arc;
+
+use parking_lot::Mutex;
+use tokio::sync::oneshot;
+
+use super::assembly::{Assembly, Bounds, Verdict};
+use super::batch::Batch;
+use super::catalog::Catalog;
+use super::config::{Counters, LogConfig};
+use super::disk::{Disk, DiskLock};
+use super::fault::{Wait, io_error};
+use super::folder::Folder;
+use super::heads::Heads;
+use super::prepared::{Outcome, Prepared, Reply};
+use super::reader::Reader;
+use super::room::{NoRoom, Room, first_segment};
+use super::segment::Segment;
+use crate::event::Position;
+use crate::store::{Append, AppendError, LogPage, LogRead, StoreError, StreamPage, StreamRead};
+
+/// A log on a disk, driven by its caller's thread.
+pub struct LogCore {
+    pub(super) folder: Folder,
+    pub(super) catalog: Arc<Catalog>,
+    pub(super) reader: Arc<Reader>,
+    pub(super) assembly: Mutex<Assembly>,
+    pub(super) counters: Counters,
+    pub(super) config: LogConfig,
+    pub(super) room: Arc<Room>,
+    lock: Mutex<Option<DiskLock>>,
+}
+
+impl LogCore {
+    /// Opens a log, making it if there is none.
+    ///
+    /// # Errors
+    /// [`StoreError`]: locked by another process, of a newer format, damaged, or refused by the
+    /// system.
+    pub fn open(disk: Arc<dyn Disk>, config: LogConfig) -> Result<Self, StoreError> {
+        let folder = Folder { disk, dir: config.dir.clone() };
+        let lock = folder.lock()?;
+        let opened = folder.open()?;
+        let (mut segments, end) = (opened.segments, opened.active.end);
+        let (tail, filled) = match segments.last() {
+            Some(tail) => (tail.clone(), file_len(tail)?),
+            None => {
+                let (segment, filled) = first_segment(&folder, config.ahead_bytes)?;
+                segments.push(Arc::new(segment));
+                (segments.last().cloned().ok_or(StoreError::Closed)?, filled)
+            }
+        };
+        let catalog = Arc::new(Catalog::new(segments));
+        let reader = Arc::new(Reader::new(catalog.clone(), config.limits.clone()));
+        let segment_bytes = config.segment_bytes.min(1 << 30);
+        let room = Arc::new(Room::new(&tail, filled, config.ahead_bytes, segment_bytes));
+        let next = catalog.position();
+        let assembly = Assembly {
+            folder: folder.clone(),
+            reader: reader.clone(),
+            heads: Heads::new(config.heads_max),
+            building: Batch::new(next.next().get()),
+            in_flight: Arc::default(),
+            deferred: Vec::new(),
+            room: room.clone(),
+            tail,
+            end,
+            next,
+            broken: None,
+            unsealed: Vec::new(),
+            bounds: Bounds { segment_bytes, batch_bytes_max: config.batch_bytes_max },
+            clock: config.clock.clone(),
+            roll_next: false,
+        };
+        let (assembly, lock) = (Mutex::new(assembly), Mutex::new(Some(lock)));
+        let counters = Counters::default();
+        Ok(Self { folder, catalog, reader, assembly, counters, config, room, lock })
+    }
+
+    /// Appends a group: as many batches as it takes, in the order given.
+    ///
+    /// Each append has its own outcome; a refusal is that append's alone.
+    pub fn append_group(&self, appends: Vec<Append>) -> Vec<Outcome> {
+        let mut waiting = std::collections::VecDeque::new();
+        let outcomes = appends.into_iter().map(|append| {
+            let (sender, receiver) = oneshot::channel();
+            match self.prepare(append, Reply::Task(sender)) {
+                Ok(prepared) => waiting.push_back(prepared),
+                Err((reply, error)) => reply.send(Err(error)),
+            }
+            receiver
+        });
+        let outcomes: Vec<_> = outcomes.collect();
+        let mut has_more = true;
+        while has_more {
+            self.gather(&mut || waiting.pop_front())
+                .into_iter()
+                .for_each(|prepared| waiting.push_front(prepared));
+            if let Some(done) = self.commit() {
+                done.tell();
+            }
+            self.seal_all();
+            has_more = !waiting.is_empty() || self.has_work();
+        }
+        let lost = || AppendError::Unavailable { cause: "the append was not answered".into() };
+        outcomes.into_iter().map(|mut it| it.try_recv().unwrap_or_else(|_| Err(lost()))).collect()
+    }
+
+    /// Reads a page of the log.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the log cannot be read or is damaged.
+    pub fn read_log(&self, read: &LogRead) -> Result<LogPage, StoreError> {
+        self.reader.log_page(read, Wait::Allowed).map_err(super::fault::ReadFault::into_store)
+    }
+
+    /// Reads a page of a stream.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the log cannot be read or is damaged.
+    pub fn read_stream(&self, read: &StreamRead) -> Result<StreamPage, StoreError> {
+        self.reader.stream_page(read, Wait::Allowed).map_err(super::fault::ReadFault::into_store)
+    }
+
+    /// Returns the position of the last durable event.
+    #[must_use]
+    pub fn head(&self) -> Position {
+        self.catalog.position()
+    }
+
+    /// Writes the end mark and gives the folder free; appends are refused from now on.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the mark could not be written; the log is sound all the same.
+    pub fn close(&self) -> Result<(), StoreError> {
+        let Some(lock) = self.lock.lock().take() else { return Ok(()) };
+        let mut assembly = self.assembly.lock();
+        let marked = match assembly.broken {
+            None => assembly.write_end_mark(),
+            Some(_) => Ok(()),
+        };
+        assembly.break_with("the store is closed");
+        self.catalog.close();
+        drop(lock);
+        marked
+    }
+
+    /// Checks an append's bounds and encodes its records.
+    pub(super) fn prepare(
+        &self,
+        append: Append,
+        reply: Reply,
+    ) -> Result<Prepared, (Reply, AppendError)> {
+        match self.config.limits.check(&append) {
+            Ok(()) => Ok(Prepared::new(append, reply)),
+            Err(error) => Err((reply, error)),
+        }
+    }
+
+    /// Puts appends into the batch until none is left; returns the one that does not fit.
+    pub(super) fn gather(&self, next: &mut dyn FnMut() -> Option<Prepared>) -> Option<Prepared> {
+        let mut assembly = self.assembly.lock();
+        if assembly.in_flight.is_empty() {
+            for prepared in std::mem::take(&mut assembly.deferred) {
+                if let Verdict::Later(prepared) = assembly.add(prepared) {
+                    assembly.deferred.push(prepared);
+                }
+            }
+        }
+        while let Some(prepared) = next() {
+            if let Verdict::Later(prepared) = assembly.add(prepared) {
+                return Some(prepared);
+            }
+        }
+        None
+    }
+
+    /// Returns whether there is something to commit.
+    pub(super) fn has_work(&self) -> bool {
+        let assembly = self.assembly.lock();
+        !assembly.building.is_idle() || !assembly.deferred.is_empty()
+    }
+
+    /// Returns whether an append waits to be checked again.
+    pub(super) fn has_deferred(&self) -> bool {
+        !self.assembly.lock().deferred.is_empty()
+    }
+
+    /// Writes the batch, waits for the barrier and shows it; `None` when there is nothing.
+    ///
+    /// Only one thread at a time may do this.
+    pub(super) fn commit(&self) -> Option<Done> {
+        let (batch, bytes, tail, start) = {
+            let mut assembly = self.assembly.lock();
+            if assembly.building.is_idle() {
+                return None;
+            }
+            let start = assembly.end;
+            let batch = assembly.take();
+            (batch, assembly.in_flight.clone(), assembly.tail.clone(), start)
+        };
+        if batch.count == 0 {
+            return Some(Done { batch, failure: None });
+        }
+        let failure = self.write(&tail, &bytes, start).err();
+        let mut assembly = self.assembly.lock();
+        match &failure {
+            None => self.show(&batch, &tail, (start, bytes.len() as u64)),
+            Some(error) => assembly.break_with(&error.to_string()),
+        }
+        assembly.in_flight = Arc::default();
+        let failure = failure.map(|error| AppendError::Unknown { cause: error.to_string() });
+        Some(Done { batch, failure })
+    }
+
+    /// Writes the index files of the segments that take no more records.
+    pub(super) fn seal_all(&self) {
+        let unsealed = std::mem::take(&mut self.assembly.lock().unsealed);
+        for segment in unsealed {
+            // Without its file the index stays in memory, and is made again at the next start.
+            if let Err(error) = self.folder.seal(&segment) {
+                tracing::warn!(%error, "segment index not written");
+            }
+        }
+    }
+
+    /// Does what can be done beside the writer: index files, and room ahead of the tail.
+    pub(super) fn tend(&self) {
+        self.seal_all();
+        let end = self.assembly.lock().end;
+        if let Err(NoRoom::Failed(error)) = self.room.fill_ahead(&self.folder, end) {
+            self.assembly.lock().break_with(&error.to_string());
+        }
+    }
+
+    /// Returns whether [`LogCore::tend`] has something to do.
+    pub(super) fn wants_tending(&self) -> bool {
+        let assembly = self.assembly.lock();
+        !assembly.unsealed.is_empty() || self.room.wants_more(assembly.end)
+    }
+
+    fn write(&self, tail: &Segment, bytes: &[u8], start: u64) -> Result<(), StoreError> {
+        let (file, path) = (&tail.file, &tail.path);
+        file.write_at(bytes, start).map_err(|error| io_error("write", path, error))?;
+        file.sync_data().map_err(|error| io_error("sync", path, error))
+    }
+
+    fn show(&self, batch: &Batch, tail: &Segment, (start, len): (u64, u64)) {
+        tail.show((start + len) as u32, tail.count() + batch.count);
+        self.catalog.show(Position::new(tail.last_position()));
+        self.counters.batches.add(1);
+        self.counters.barriers.add(1);
+        self.counters.appends.add(batch.appends);
+        self.counters.events.add(u64::from(batch.count));
+        self.counters.bytes.add(len);
+    }
+}
+
+/// A batch that was written, or was not.
+pub(super) struct Done {
+    batch: Batch,
+    failure: Option<AppendError>,
+}
+
+impl Done {
+    /// Tells everybody their outcome.
+    pub fn tell(self) {
+        self.batch.tell(self.failure.as_ref());
+    }
+}
+
+fn file_len(segment: &Segment) -> Result<u64, StoreError> {
+    segment.file.len().map_err(|error| io_error("read", &segment.path, error))
+}

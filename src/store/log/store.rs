@@ -1,0 +1,224 @@
+//! The log with its threads: the engine that programs use.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::mpsc::{self, SyncSender};
+use std::thread::{self, JoinHandle};
+
+use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
+use parking_lot::Mutex;
+use tokio::sync::{oneshot, watch};
+
+use super::backup::{self, BackupReport};
+use super::config::{LogConfig, LogStats};
+use super::core::LogCore;
+use super::disk::Disk;
+use super::fault::{ReadFault, Wait, io_error};
+use super::file_disk::FileDisk;
+use super::prepared::Reply;
+use super::reader::Reader;
+use super::reading::{ReadPool, run_jobs};
+use super::verify::{VerifyReport, verify_on};
+use super::writer::{Writer, run_tender};
+use crate::event::{EventId, Position, RecordedEvent, Tenant};
+use crate::store::{
+    Append, AppendError, Appended, EventStore, LogPage, LogRead, StoreError, StoreLimits,
+    StreamList, StreamListPage, StreamPage, StreamRead,
+};
+
+/// The embedded log. Dropping it closes it.
+pub struct LogStore {
+    core: Arc<LogCore>,
+    writer: Arc<Writer>,
+    pool: ReadPool,
+    threads: Mutex<[Option<JoinHandle<()>>; 3]>,
+}
+
+impl LogStore {
+    /// Opens the log in a folder, making it if there is none; blocks while it scans the last
+    /// segment.
+    ///
+    /// # Errors
+    /// [`StoreError::Locked`] when another process has it open, [`StoreError::NewerFormat`],
+    /// [`StoreError::Damaged`] naming file and offset, [`StoreError::Io`].
+    pub fn open(config: LogConfig) -> Result<Self, StoreError> {
+        Self::open_on(Arc::new(FileDisk), config)
+    }
+
+    /// Opens the log on another device than the machine's own.
+    ///
+    /// # Errors
+    /// As [`LogStore::open`].
+    pub fn open_on(disk: Arc<dyn Disk>, config: LogConfig) -> Result<Self, StoreError> {
+        let reader_threads = config.reader_threads.max(1);
+        let core = Arc::new(LogCore::open(disk, config)?);
+        let (bell, rung) = mpsc::sync_channel(1);
+        let (pool, jobs) = ReadPool::new();
+        let writer = Arc::new(Writer::new(core.clone(), SyncSender::clone(&bell)));
+        let (main, helper, tended) = (writer.clone(), writer.clone(), core.clone());
+        let store = Self { core, writer, pool, threads: Mutex::default() };
+        let main = store.start("log-writer", move || main.run_main())?;
+        let helper = store.start("log-helper", move || helper.run_helper())?;
+        let tender = store.start("log-tender", move || run_tender(&tended, &rung))?;
+        *store.threads.lock() = [Some(main), Some(helper), Some(tender)];
+        for _ in 0..reader_threads {
+            let jobs = jobs.clone();
+            // Never waited for: they end when the last read that was asked for is done.
+            store.start("log-reader", move || run_jobs(&jobs))?;
+        }
+        Ok(store)
+    }
+
+    /// Appends and waits, for threads: the caller's own thread commits when nobody else does.
+    ///
+    /// # Errors
+    /// [`AppendError`], as [`EventStore::append`]. Blocks; not for async tasks.
+    pub fn append_blocking(&self, append: Append) -> Result<Appended, AppendError> {
+        let (sender, receiver) = mpsc::sync_channel(1);
+        let prepared = self.core.prepare(append, Reply::Thread(sender));
+        self.writer.push_and_drive(prepared.map_err(|(_, error)| error)?);
+        receiver.recv().unwrap_or_else(|_| Err(unanswered()))
+    }
+
+    /// Copies the log as it is now into an empty or new folder, while appends go on; blocks.
+    ///
+    /// The copy ends at the position it reports and opens like any log.
+    ///
+    /// # Errors
+    /// [`StoreError::Invalid`] when the folder is not empty, [`StoreError::Io`],
+    /// [`StoreError::Damaged`] when what was to be copied is damaged.
+    pub fn backup(&self, dir: impl AsRef<Path>) -> Result<BackupReport, StoreError> {
+        backup::copy(&self.core, dir.as_ref())
+    }
+
+    /// Checks every frame, record, gap and index of the closed log in a folder; blocks.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the folder cannot be looked at; what is wrong in it is in the report.
+    pub fn verify(dir: impl AsRef<Path>) -> Result<VerifyReport, StoreError> {
+        verify_on(Arc::new(FileDisk), dir.as_ref())
+    }
+
+    /// Returns what the log has done since it was opened.
+    #[must_use]
+    pub fn stats(&self) -> LogStats {
+        let counters = &self.core.counters;
+        LogStats {
+            batches: counters.batches.get(),
+            barriers: counters.barriers.get(),
+            appends: counters.appends.get(),
+            events: counters.events.get(),
+            bytes: counters.bytes.get(),
+            pages_at_hand: counters.pages_at_hand.get(),
+            pages_waited: counters.pages_waited.get(),
+            segments: self.core.catalog.segments().len() as u64,
+            waiting: self.writer.waiting() as u64,
+        }
+    }
+
+    /// Answers what was taken, writes the end mark and gives the folder free; blocks.
+    ///
+    /// Appends and reads are refused from now on, subscriptions end. Again does nothing.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the mark could not be written; the log is sound all the same.
+    pub fn close(&self) -> Result<(), StoreError> {
+        self.writer.close();
+        self.pool.close();
+        let [main, helper, tender] = std::mem::take(&mut *self.threads.lock());
+        join([main, helper]);
+        self.writer.hang_up();
+        join([tender]);
+        self.core.close()
+    }
+
+    fn start(
+        &self,
+        name: &str,
+        run: impl FnOnce() + Send + 'static,
+    ) -> Result<JoinHandle<()>, StoreError> {
+        let dir = &self.core.folder.dir;
+        let thread = thread::Builder::new().name(name.into()).spawn(run);
+        thread.map_err(|error| io_error("start a thread for", dir, error))
+    }
+
+    fn read<T: Send + 'static>(
+        &self,
+        read: impl Fn(&Reader, Wait) -> Result<T, ReadFault> + Send + 'static,
+    ) -> BoxFuture<'static, Result<T, StoreError>> {
+        let (page, is_at_hand) = self.pool.read(&self.core.reader, read);
+        let counters = &self.core.counters;
+        if is_at_hand {
+            counters.pages_at_hand.add(1)
+        } else {
+            counters.pages_waited.add(1)
+        }
+        page
+    }
+}
+
+impl EventStore for LogStore {
+    fn append(&self, append: Append) -> BoxFuture<'static, Result<Appended, AppendError>> {
+        let (sender, receiver) = oneshot::channel();
+        match self.core.prepare(append, Reply::Task(sender)) {
+            Ok(prepared) => self.writer.push(prepared),
+            Err((reply, error)) => reply.send(Err(error)),
+        }
+        receiver.map(|outcome| outcome.unwrap_or_else(|_| Err(unanswered()))).boxed()
+    }
+
+    fn read_stream(&self, read: StreamRead) -> BoxFuture<'static, Result<StreamPage, StoreError>> {
+        self.read(move |reader, wait| reader.stream_page(&read, wait))
+    }
+
+    fn read_log(&self, read: LogRead) -> BoxFuture<'static, Result<LogPage, StoreError>> {
+        self.read(move |reader, wait| reader.log_page(&read, wait))
+    }
+
+    fn find_event(
+        &self,
+        tenant: Tenant,
+        id: EventId,
+    ) -> BoxFuture<'static, Result<Option<RecordedEvent>, StoreError>> {
+        self.read(move |reader, wait| {
+            let event = reader.event(id, wait)?;
+            Ok(event.filter(|event| event.tenant() == tenant.as_str()))
+        })
+    }
+
+    fn list_streams(
+        &self,
+        list: StreamList,
+    ) -> BoxFuture<'static, Result<StreamListPage, StoreError>> {
+        self.read(move |reader, wait| reader.list(&list, wait))
+    }
+
+    fn head(&self) -> watch::Receiver<Position> {
+        self.core.catalog.head()
+    }
+
+    fn limits(&self) -> &StoreLimits {
+        &self.core.config.limits
+    }
+}
+
+impl Drop for LogStore {
+    fn drop(&mut self) {
+        if let Err(error) = self.close() {
+            tracing::warn!(%error, "event log not closed cleanly");
+        }
+    }
+}
+
+fn join<const N: usize>(threads: [Option<JoinHandle<()>>; N]) {
+    for thread in threads.into_iter().flatten() {
+        if thread.join().is_err() {
+            tracing::error!("event log thread panicked");
+        }
+    }
+}
+
+fn unanswered() -> AppendError {
+    AppendError::Unknown { cause: "the writer ended without an answer".into() }
+}
