@@ -10,6 +10,7 @@ create table projection_checkpoints (
     state text not null,
     unknown bigint not null,
     last_error text,
+    poison_position bigint,
     tables text not null,
     primary key (name, generation)
 );

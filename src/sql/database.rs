@@ -85,7 +85,7 @@ impl Database {
         &self,
         work: impl FnOnce(&mut dyn TxEngine) -> Result<T, SqlError> + Send + 'static,
     ) -> Result<T, SqlError> {
-        let (job, done) = Job::new(work);
+        let (job, done) = Job::queued(work);
         self.engine.write(job, Durability::Power);
         done.await.unwrap_or(Err(SqlError::Closed))
     }
@@ -102,7 +102,7 @@ impl Database {
         T: Send + 'static,
         E: From<SqlError> + Send + 'static,
     {
-        let (job, done) = Job::new(work);
+        let (job, done) = Job::queued(work);
         self.engine.write(job, Durability::Process);
         done.await.unwrap_or_else(|_| Err(SqlError::Closed.into()))
     }
@@ -119,7 +119,7 @@ impl Database {
         T: Send + 'static,
         E: From<SqlError> + Send + 'static,
     {
-        let (job, done) = Job::new(work);
+        let (job, done) = Job::queued(work);
         self.engine.read(job);
         done.await.unwrap_or_else(|_| Err(SqlError::Closed.into()))
     }
@@ -151,7 +151,7 @@ where
     T: Send + 'static,
     E: From<SqlError> + Send + 'static,
 {
-    fn new(work: F) -> (Box<dyn TxJob>, oneshot::Receiver<Result<T, E>>) {
+    fn queued(work: F) -> (Box<dyn TxJob>, oneshot::Receiver<Result<T, E>>) {
         let (caller, done) = oneshot::channel();
         (Box::new(Self { work: Some(work), result: None, caller }), done)
     }

@@ -5,9 +5,11 @@
 //! together with its entry in `schema_migrations`, so a killed run is simply continued. Tables
 //! of projections are not migrated: a raised version fills new ones.
 
-use std::collections::BTreeMap;
+mod ledger;
 
-use super::{Database, Dialect, SqlError, SqlRow, TxEngine, Value};
+use self::ledger::{Applied, enter, key, read_applied};
+use super::{Database, Dialect, SqlError, TxEngine};
+use crate::clock::{Clock, SystemClock};
 
 /// The framework's own tables.
 pub const CORE: MigrationSet = crate::migrations!("core" in "migrations/core" {
@@ -216,7 +218,7 @@ impl Migrator {
         is_up: bool,
     ) -> Result<(), MigrationError> {
         let capability = set.capability;
-        let at = jiff::Timestamp::now().to_string();
+        let at = SystemClock.now().to_string();
         let work = move |tx: &mut dyn TxEngine| {
             let script = if is_up { step.up } else { step.down };
             tx.run_script(script.text(tx.dialect()))?;
@@ -283,69 +285,4 @@ macro_rules! migrations {
             } ),* ],
         }
     };
-}
-
-type Applied = BTreeMap<(String, u32), Entry>;
-
-struct Entry {
-    stem: String,
-    checksum: String,
-    at: String,
-}
-
-fn key(set: &MigrationSet, step: &Migration) -> (String, u32) {
-    (set.capability.to_owned(), step.number())
-}
-
-fn read_applied(tx: &mut dyn TxEngine) -> Result<Applied, SqlError> {
-    tx.run_script(
-        "create table if not exists schema_migrations (
-            capability text not null,
-            number bigint not null,
-            stem text not null,
-            checksum text not null,
-            applied_at text not null,
-            primary key (capability, number)
-        )",
-    )?;
-    let sql = "select capability, number, stem, checksum, applied_at from schema_migrations";
-    let rows = tx.query(sql, &[])?;
-    rows.into_iter().map(entry).collect()
-}
-
-fn entry(row: SqlRow) -> Result<((String, u32), Entry), SqlError> {
-    match <[Value; 5]>::try_from(row) {
-        Ok(
-            [
-                Value::Text(capability),
-                Value::Int(number),
-                Value::Text(stem),
-                Value::Text(checksum),
-                Value::Text(at),
-            ],
-        ) => {
-            let number = u32::try_from(number).unwrap_or(u32::MAX);
-            Ok(((capability, number), Entry { stem, checksum, at }))
-        }
-        _ => Err(SqlError::Damaged("schema_migrations has a row of another shape".into())),
-    }
-}
-
-/// Writes or removes a step's entry.
-fn enter(
-    tx: &mut dyn TxEngine,
-    capability: &str,
-    step: &Migration,
-    at: Option<String>,
-) -> Result<(), SqlError> {
-    let text = |text: &str| Value::Text(text.to_owned());
-    let (capability, number) = (text(capability), Value::Int(i64::from(step.number())));
-    let Some(at) = at else {
-        let sql = "delete from schema_migrations where capability = $1 and number = $2";
-        return tx.execute(sql, &[capability, number]).map(drop);
-    };
-    let checksum = Value::Text(step.checksum(tx.dialect()));
-    let sql = "insert into schema_migrations (capability, number, stem, checksum, applied_at)
-        values ($1, $2, $3, $4, $5)";
-    tx.execute(sql, &[capability, number, text(step.stem), checksum, Value::Text(at)]).map(drop)
 }

@@ -1,0 +1,10 @@
+//! The read side from outside: SQLite, migrations, projections, queries, snapshots.
+
+mod database;
+mod fixture;
+mod migration;
+mod poison;
+mod query;
+mod rebuild;
+mod runner;
+mod snapshot;
