@@ -1,6 +1,5 @@
 //! `headwater projections`: shows and steers the projections.
 
-use headwater::projection::ProjectionStatus;
 use serde_json::Value;
 
 use super::output;
