@@ -18,7 +18,8 @@ const BULK: usize = 1_000;
 
 /// Runs the cases of `bench append`.
 pub fn run(ground: &Ground) -> Result<Vec<Outcome>, Failure> {
-    Ok(vec![one_writer(ground)?, many_writers(ground)?, bulk(ground)?, grown(ground)?])
+    let start = start_case(ground)?;
+    Ok(vec![one_writer(ground)?, many_writers(ground)?, bulk(ground)?, grown(ground)?, start])
 }
 
 fn one_writer(ground: &Ground) -> Result<Outcome, Failure> {
@@ -58,17 +59,26 @@ fn grown(ground: &Ground) -> Result<Outcome, Failure> {
     let name = format!("64 writers, log of {} events", ground.events);
     let limit_name = "the same, log of 100,000 events";
     let case = Case { name, unit: "events", limit_name, target: Target::Ratio(0.9) };
-    let mut outcome = case.run(ground.rounds, || {
+    case.run(ground.rounds, || {
         let limit = ground.block_on(write_at_once(&small, ground.within))?;
         let subject = ground.block_on(write_at_once(&large, ground.within))?;
         Ok(Round { subject, limit })
-    })?;
-    drop(large);
-    let start = Instant::now();
-    let _reopened = ground.log("large")?;
-    let took = start.elapsed().as_secs_f64();
-    outcome.notes.push(format!("start with {} events: {took:.3} s (target < 1 s)", ground.events));
-    Ok(outcome)
+    })
+}
+
+/// Opens a log of many events, beside one that is empty.
+fn start_case(ground: &Ground) -> Result<Outcome, Failure> {
+    fill(&*ground.log("start")?, ground.events)?;
+    let name = format!("start, log of {} events", ground.events);
+    let limit_name = "start, empty log";
+    let case = Case { name, unit: "starts", limit_name, target: Target::Seconds(1.0) };
+    let mut number = 0;
+    case.run(ground.rounds, || {
+        number += 1;
+        let open = |name: &str| Measure::once(|| ground.log(name).map(|_| 1));
+        let limit = open(&format!("empty-{number}"))?;
+        Ok(Round { subject: open("start")?, limit })
+    })
 }
 
 fn case(name: &str, ratio: f64) -> Case {
@@ -104,7 +114,8 @@ fn per_barrier(before: LogStats, after: LogStats) -> (usize, u64) {
     (usize::try_from(bytes).unwrap_or(1).max(1), ((after.events - before.events) / barriers).max(1))
 }
 
-async fn write_at_once(log: &Arc<LogStore>, within: Duration) -> Result<Measure, Failure> {
+/// Lets 64 writers append one event each, again and again.
+pub async fn write_at_once(log: &Arc<LogStore>, within: Duration) -> Result<Measure, Failure> {
     let start = Instant::now();
     let end = start + within;
     let writer = |lane: u64| {
@@ -126,18 +137,35 @@ async fn write_at_once(log: &Arc<LogStore>, within: Duration) -> Result<Measure,
     Ok(Measure { count, elapsed: start.elapsed() })
 }
 
-/// Appends `count` events of the sample domain in streams of five.
+/// Fills a log up to `count` events of the sample domain, in streams of five whose events lie
+/// apart.
 pub fn fill(log: &LogStore, count: u64) -> Result<(), Failure> {
     let have = log.head().borrow().get();
-    let mut stream = have / 5;
+    let mut first = have / 5;
     while log.head().borrow().get() < count {
         // Rounds over the same streams, so that the events of one lie apart.
         for _ in 0..5 {
-            for block in 0..10 {
-                log.append_blocking(append_to_many(stream + block * 200, 200)?)?;
-            }
+            fill_block(log, first, BLOCK)?;
         }
-        stream += 2_000;
+        first += BLOCK;
+    }
+    Ok(())
+}
+
+/// Fills a log up to `count` events, round and round over so many streams.
+pub fn fill_streams(log: &LogStore, count: u64, streams: u64) -> Result<(), Failure> {
+    while log.head().borrow().get() < count {
+        fill_block(log, 0, streams)?;
+    }
+    Ok(())
+}
+
+/// Streams that are filled side by side.
+const BLOCK: u64 = 2_000;
+
+fn fill_block(log: &LogStore, first: u64, streams: u64) -> Result<(), Failure> {
+    for at in (first..first + streams).step_by(200) {
+        log.append_blocking(append_to_many(at, 200)?)?;
     }
     Ok(())
 }

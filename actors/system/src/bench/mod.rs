@@ -2,11 +2,14 @@
 
 mod append;
 mod case;
+mod command;
 mod ground;
 mod load;
+mod project;
 mod raw;
 mod read;
 mod sample;
+mod system;
 mod table;
 
 use crate::cli::{Bench, BenchArgs};
@@ -29,7 +32,9 @@ pub fn run(args: &BenchArgs) -> Result<(), Failure> {
             Bench::Append => append::run(&ground)?,
             Bench::Read => read::run_read(&ground)?,
             Bench::Rehydrate => read::run_rehydrate(&ground)?,
-            Bench::Command | Bench::Http | Bench::Project => Vec::new(),
+            Bench::Command => command::run_command(&ground)?,
+            Bench::Http => command::run_http(&ground)?,
+            Bench::Project => project::run(&ground)?,
         });
     }
     table::print(&outcomes, args.json)
