@@ -9,6 +9,8 @@ pub mod aggregate;
 pub mod api;
 pub mod clock;
 pub mod event;
+#[cfg(doctest)]
+mod handbook;
 pub mod plugin;
 pub mod projection;
 pub mod runtime;

@@ -1,12 +1,16 @@
 //! What is asked of an aggregate, and how it says no.
 
+use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 /// An intent, named in the imperative; one struct each.
 ///
 /// It is cloned when it has to be decided again after a conflict, so keep it plain data.
-/// `ToSchema` describes it in the OpenAPI document.
-pub trait Command: Clone + Send + Sync + DeserializeOwned + utoipa::ToSchema + 'static {
+/// `ToSchema` describes it in the OpenAPI document, `Serialize` gives the fingerprint that
+/// tells a retry from another use of the same idempotency key.
+pub trait Command:
+    Clone + Send + Sync + Serialize + DeserializeOwned + utoipa::ToSchema + 'static
+{
     /// Its name in addresses and logs, lower case with `-`: `place`, `return-lines`.
     const NAME: &'static str;
 }

@@ -1,1 +1,36 @@
-//! The HTTP interface: the only actix-web code.
+//! The HTTP API: commands, raw events, read models and operation under `/v1`.
+//!
+//! [`serve`] puts a [`System`](crate::runtime::System) behind actix-web. Every request passes
+//! the gate (correlation, time bound, panics, problem documents, log) and, but for health and
+//! documentation, the guard (key, rate). The tenant comes from the key and from nowhere else.
+
+mod body;
+mod config;
+mod cursor;
+mod gate;
+mod guard;
+mod idempotency;
+pub mod keys;
+mod openapi;
+mod origin;
+mod plugin_routes;
+mod precondition;
+mod problem;
+mod problem_kind;
+mod query;
+mod readiness;
+mod refusal;
+mod reply;
+mod route;
+mod server;
+mod state;
+
+pub use config::{ApiConfig, ApiLimits};
+pub use openapi::openapi;
+pub use plugin_routes::PluginRoutes;
+pub use problem::{FieldError, Problem, ProblemDocument};
+pub use problem_kind::ProblemKind;
+pub use route::RESERVED;
+pub use server::{ApiServer, ServeError, serve};
+
+use state::ApiState;

@@ -1,7 +1,6 @@
 //! What a reader subscribes to: the type is the subscription.
 
-use super::{Category, DecodeError, Event, RecordedEvent};
-use crate::store::{EventQuery, QueryItem};
+use super::{Category, DecodeError, Event, EventQuery, QueryItem, RecordedEvent};
 
 /// A set of events that a reader wants, decoded: one category's enum, several joined by
 /// [`merge_events!`](crate::merge_events), or [`Raw`] for all.
@@ -67,10 +66,10 @@ macro_rules! merge_events {
         }
 
         impl $crate::event::EventSet for $name {
-            fn query() -> $crate::store::EventQuery {
+            fn query() -> $crate::event::EventQuery {
                 let mut items = Vec::new();
                 $( items.extend(<$event as $crate::event::EventSet>::query().items); )+
-                $crate::store::EventQuery { items }
+                $crate::event::EventQuery { items }
             }
 
             fn decode(

@@ -6,19 +6,44 @@
 //! exactly once (G7), and [`VERSION`](Projection::VERSION) makes a rebuild boring: raise it and
 //! new tables are filled beside the old and swapped in.
 
+mod catalog;
+mod checkpoint;
+mod config;
+mod definition;
 mod error;
+mod lane;
+mod parked;
+mod poison;
 mod policy;
+mod query;
+mod rebuild;
+mod redrive;
+mod row_memory;
+mod rows;
+mod runner;
+mod status;
+mod swap;
+mod work;
 
-pub use error::ProjectionError;
+pub use catalog::{Catalog, Readable};
+pub use config::RunnerConfig;
+pub use definition::Definition;
+pub use error::{ProjectionError, QueryError, StepError};
+pub use parked::{ParkedStream, SkippedEvent};
 pub use policy::{PoisonPolicy, UnknownPolicy};
+pub use query::{RowEntry, RowPage, RowQuery};
+pub use rows::Rows;
+pub use runner::Runner;
+pub use status::{ProjectionState, ProjectionStatus, Step};
 
+use std::borrow::Cow;
 use std::fmt::Display;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::event::{EventSet, Recorded};
-use crate::sql::Tx;
+use crate::sql::{Dialect, Tx};
 
 /// A projection in SQL form: writes its tables itself.
 pub trait Projection: Send + Sync + 'static {
@@ -46,6 +71,18 @@ pub trait Projection: Send + Sync + 'static {
     const POISON: PoisonPolicy = PoisonPolicy::Halt;
     /// What to do about an event whose type or version is not known here.
     const UNKNOWN: UnknownPolicy = UnknownPolicy::Skip;
+    /// The columns that, after `tenant`, identify a row of the table `{NAME}`; with them the
+    /// rows are served by key. Empty, the default, means that they are not.
+    const KEY: &'static [&'static str] = &[];
+    /// Columns of the table `{NAME}` that clients may filter by.
+    const INDEXES: &'static [&'static str] = &[];
+
+    /// Returns the statements that make its tables: [`Projection::SCHEMA`], unless the engines
+    /// need different ones.
+    #[must_use]
+    fn schema(_dialect: Dialect) -> Cow<'static, str> {
+        Cow::Borrowed(Self::SCHEMA)
+    }
 }
 
 /// A projection in row form: keyed rows that fold events; the framework does the SQL.

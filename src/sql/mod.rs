@@ -4,8 +4,23 @@
 //! case keywords, `on conflict … do update`. A projection writes the names of its own tables
 //! in braces, `{revenue}`, so that a rebuild can fill tables beside the live ones.
 
+mod database;
+mod error;
+pub mod migration;
+mod placement;
+mod snapshot;
+mod sqlite;
 mod tx;
 mod value;
 
-pub use tx::{SqlError, Tx, TxEngine};
-pub use value::{SqlRow, ToValue, Value};
+pub(crate) use database::panic_text;
+pub use database::{Database, Durability, SqlEngine, TxJob};
+pub use error::{OpenError, SqlError};
+pub use migration::{Migration, MigrationError, MigrationSet, Migrator};
+pub(crate) use placement::is_identifier;
+pub use placement::{place_tables, tables_of};
+pub use snapshot::{SnapshotKey, SnapshotStore, StoredSnapshot};
+pub use sqlite::SqliteConfig;
+pub(crate) use tx::Memory;
+pub use tx::{Dialect, Tx, TxEngine};
+pub use value::{SqlRow, SqlRows, ToValue, Value, ValueRef};

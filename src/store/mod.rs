@@ -11,7 +11,6 @@ mod error;
 mod limits;
 pub mod log;
 pub mod memory;
-mod query;
 mod read;
 mod subscription;
 
@@ -20,11 +19,11 @@ use std::sync::Arc;
 use futures_util::future::BoxFuture;
 use tokio::sync::watch;
 
+pub use crate::event::{EventQuery, QueryItem};
 pub use append::{Append, AppendCondition, Appended, Expected, StreamWrite, WrittenStream};
 pub use error::{AppendError, StoreError};
 pub use limits::StoreLimits;
 pub use memory::MemoryStore;
-pub use query::{EventQuery, QueryItem};
 pub use read::{Direction, LogPage, LogRead, StreamPage, StreamRead};
 pub use subscription::Subscription;
 

@@ -1,4 +1,17 @@
-//! The kit for tests: given/when/then, golden files, the conformance suite, faulty disks.
+//! The kit for tests: given/when/then, golden files, the conformance suite, faulty parts.
 
 pub mod conformance;
 pub mod disk;
+mod faulty_store;
+mod given;
+mod given_rows;
+pub mod golden;
+
+pub use faulty_store::{AppendFault, FaultyStore};
+pub use given::{Given, When, given, given_nothing};
+pub use given_rows::{GivenRows, given_rows};
+
+/// Compiles and runs the guide's examples.
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/guides/testing.md")]
+mod guide {}

@@ -83,6 +83,13 @@ impl Folder {
         self.segments_dir().join(index_name(base))
     }
 
+    /// Returns the length of a segment's log file.
+    pub fn log_len(&self, base: u64) -> Result<u64, StoreError> {
+        let path = self.log_path(base);
+        let file = self.file(&path, OpenMode::Read)?;
+        file.len().map_err(|error| io_error("read", &path, error))
+    }
+
     /// Opens a file.
     pub fn file(&self, path: &Path, mode: OpenMode) -> Result<Arc<dyn DiskFile>, StoreError> {
         let action = if mode == OpenMode::Create { "create" } else { "open" };

@@ -1,6 +1,6 @@
 //! Which events: the filter of reads, subscriptions and append conditions.
 
-use crate::event::{Category, EventType, RecordedEvent, Tag};
+use super::{Category, EventType, RecordedEvent, Tag};
 
 /// Matches an event if any of its items does; without items it matches every event.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

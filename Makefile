@@ -1,0 +1,86 @@
+# Everything a developer types, in one page. `make help` lists the targets.
+
+.DEFAULT_GOAL := help
+SHELL := /bin/sh
+
+CARGO ?= cargo
+DATA_DIR ?= headwater-data
+
+.PHONY: help
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+
+.PHONY: check
+check: tools fmt-check clippy doc test deny ## every check: format, lints, docs, tests, licences and bans
+	@echo "make check: everything holds"
+
+.PHONY: tools
+tools: ## say what is missing to build
+	@missing=0; \
+	need() { command -v "$$1" >/dev/null 2>&1 || { echo "missing: $$1 ($$2)"; missing=1; }; }; \
+	need $(CARGO) "the Rust toolchain, https://rustup.rs"; \
+	need cc "a C compiler for SQLite, on Debian: apt install gcc libc6-dev"; \
+	if command -v $(CARGO) >/dev/null 2>&1; then \
+		for part in fmt clippy; do \
+			$(CARGO) $$part --version >/dev/null 2>&1 || { echo "missing: cargo $$part (rustup component add rustfmt clippy)"; missing=1; }; \
+		done; \
+	fi; \
+	exit $$missing
+
+.PHONY: fmt
+fmt: ## format the code
+	$(CARGO) fmt --all
+
+.PHONY: fmt-check
+fmt-check: ## check the format
+	$(CARGO) fmt --all --check
+
+.PHONY: clippy
+clippy: ## lint everything, warnings are errors
+	$(CARGO) clippy --workspace --all-targets --locked -- -D warnings
+
+.PHONY: doc
+doc: ## build the docs, warnings are errors
+	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --workspace --no-deps --locked
+
+.PHONY: test
+test: ## run every test, those of the pages included
+	$(CARGO) test --workspace --locked
+
+.PHONY: deny
+deny: ## check licences, bans and sources; tests/tidy does the same without cargo-deny
+	@if $(CARGO) deny --version >/dev/null 2>&1; then \
+		$(CARGO) deny check bans licenses sources; \
+	else \
+		echo "cargo-deny is not installed: tests/tidy/supply.rs has enforced deny.toml"; \
+	fi
+
+.PHONY: torture
+torture: ## run the crash simulation and the passivation test at full length
+	HEADWATER_SEEDS=100000 HEADWATER_COMMANDS=1000000 $(CARGO) test --release --workspace --locked
+
+.PHONY: bench
+bench: ## measure every path against its own limit
+	$(CARGO) run --release --locked -- bench append
+	$(CARGO) run --release --locked -- bench read
+	$(CARGO) run --release --locked -- bench rehydrate
+	$(CARGO) run --release --locked -- bench command
+	$(CARGO) run --release --locked -- bench http
+	$(CARGO) run --release --locked -- bench project
+
+.PHONY: demo
+demo: ## run a whole shop and serve it
+	$(CARGO) run --release --locked -- demo
+
+.PHONY: golden
+golden: ## write the golden files of events; read the difference before committing it
+	UPDATE_GOLDEN=1 $(CARGO) test --workspace --locked golden
+
+.PHONY: openapi
+openapi: ## write schema/openapi from the code; read the difference before committing it
+	UPDATE_OPENAPI=1 $(CARGO) test --workspace --locked openapi
+
+.PHONY: clean-data
+clean-data: ## remove the data folder of the demo (DATA_DIR=headwater-data)
+	@printf 'remove %s and everything in it? [y/N] ' '$(DATA_DIR)'; read answer; \
+	test "$$answer" = y && rm -rf -- '$(DATA_DIR)' || echo "kept"

@@ -1,0 +1,268 @@
+//! The command line: what can be asked of the program.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+use headwater::event::{Category, EventType, Position, Tag, Tenant};
+
+use crate::config::ConfigArgs;
+
+/// Headwater: actor-based event sourcing. One log upstream; everything else flows from it.
+#[derive(Parser)]
+#[command(name = "headwater", version, about, max_term_width = 100)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What the program can do.
+#[derive(Subcommand)]
+pub enum Command {
+    /// Run a year of a shop through the whole system, then serve it
+    Demo(DemoArgs),
+    /// Serve commands, read models and the log over HTTP
+    Serve(ServeArgs),
+    /// Take data of another system in
+    #[command(subcommand)]
+    Import(ImportCommand),
+    /// Read the log
+    #[command(subcommand)]
+    Events(EventsCommand),
+    /// List streams in the order of their first event
+    Streams(StreamsArgs),
+    /// List, pause, resume or rebuild projections
+    #[command(subcommand)]
+    Projections(ProjectionsCommand),
+    /// Check every record, index and place of the log, and say what was found
+    Verify(VerifyArgs),
+    /// Copy a consistent log, while it runs or not; the copy opens as it is
+    Backup(BackupArgs),
+    /// Measure this machine: the subject and its limit in the same run
+    Bench(BenchArgs),
+    /// Create, list or revoke API keys
+    #[command(subcommand)]
+    Keys(KeysCommand),
+}
+
+/// Flags of every command that opens data.
+#[derive(Args)]
+pub struct Common {
+    /// Whose data
+    #[arg(long, value_name = "NAME", default_value = "default", global = true)]
+    pub tenant: Tenant,
+    /// Print JSON, for machines
+    #[arg(long, global = true)]
+    pub json: bool,
+    /// The settings.
+    #[command(flatten)]
+    pub config: ConfigArgs,
+}
+
+/// Flags of `demo`.
+#[derive(Args)]
+pub struct DemoArgs {
+    /// Take a real file (Online Retail, .csv or .gz) instead of a made-up shop
+    #[arg(long, value_name = "FILE")]
+    pub import: Option<PathBuf>,
+    /// Make a smaller or larger shop
+    #[arg(long, value_name = "COUNT", conflicts_with = "import")]
+    pub invoices: Option<u32>,
+    /// Stop after the summary instead of serving
+    #[arg(long)]
+    pub exit: bool,
+    /// Flags of every command.
+    #[command(flatten)]
+    pub common: Common,
+}
+
+/// Flags of `serve`.
+#[derive(Args)]
+pub struct ServeArgs {
+    /// Flags of every command.
+    #[command(flatten)]
+    pub common: Common,
+}
+
+/// What can be taken in.
+#[derive(Subcommand)]
+pub enum ImportCommand {
+    /// Import the Online Retail file, plain or gzip; running it again adds nothing twice
+    Retail {
+        /// The file
+        file: PathBuf,
+        /// Flags of every command.
+        #[command(flatten)]
+        common: Common,
+    },
+}
+
+/// Ways to read the log.
+#[derive(Subcommand)]
+pub enum EventsCommand {
+    /// Show the last events and, while a server runs, those that come
+    Tail {
+        /// How many of the last events
+        #[arg(long, short = 'n', default_value_t = 10, value_name = "COUNT")]
+        last: usize,
+        /// Which events
+        #[command(flatten)]
+        filter: EventFilter,
+        /// Flags of every command.
+        #[command(flatten)]
+        common: Common,
+    },
+    /// Show events from a position on
+    Read {
+        /// Start after this position
+        #[arg(long, default_value_t = Position::ZERO, value_name = "POSITION")]
+        after: Position,
+        /// The most events to show
+        #[arg(long, default_value_t = 100, value_name = "COUNT")]
+        limit: usize,
+        /// Which events
+        #[command(flatten)]
+        filter: EventFilter,
+        /// Flags of every command.
+        #[command(flatten)]
+        common: Common,
+    },
+}
+
+/// Which events to show.
+#[derive(Args, Clone, Default)]
+pub struct EventFilter {
+    /// Only events of this category
+    #[arg(long, value_name = "NAME")]
+    pub category: Option<Category>,
+    /// Only events of this type
+    #[arg(long = "type", value_name = "NAME")]
+    pub event_type: Option<EventType>,
+    /// Only events with this tag; may be given more than once
+    #[arg(long = "tag", value_name = "TAG")]
+    pub tags: Vec<Tag>,
+}
+
+/// Flags of `streams`.
+#[derive(Args)]
+pub struct StreamsArgs {
+    /// Only streams of this category
+    #[arg(long, value_name = "NAME")]
+    pub category: Option<Category>,
+    /// Start after the stream whose first event has this position
+    #[arg(long, default_value_t = Position::ZERO, value_name = "POSITION")]
+    pub after: Position,
+    /// The most streams to show
+    #[arg(long, default_value_t = 100, value_name = "COUNT")]
+    pub limit: usize,
+    /// Flags of every command.
+    #[command(flatten)]
+    pub common: Common,
+}
+
+/// What can be done with projections.
+#[derive(Subcommand)]
+pub enum ProjectionsCommand {
+    /// Show every projection: where it is, how far behind, in what state
+    List(ServeArgs),
+    /// Stop a projection before its next batch
+    Pause(ProjectionArgs),
+    /// Let a paused or halted projection go on
+    Resume(ProjectionArgs),
+    /// Fill a projection anew beside the old rows and swap
+    Rebuild(ProjectionArgs),
+}
+
+/// Names a projection.
+#[derive(Args)]
+pub struct ProjectionArgs {
+    /// The projection
+    pub name: String,
+    /// Flags of every command.
+    #[command(flatten)]
+    pub common: Common,
+}
+
+/// Flags of `verify`.
+#[derive(Args)]
+pub struct VerifyArgs {
+    /// Flags of every command.
+    #[command(flatten)]
+    pub common: Common,
+}
+
+/// Flags of `backup`.
+#[derive(Args)]
+pub struct BackupArgs {
+    /// The folder to make; it must be empty or not exist
+    pub dir: PathBuf,
+    /// Flags of every command.
+    #[command(flatten)]
+    pub common: Common,
+}
+
+/// Flags of `bench`.
+#[derive(Args)]
+pub struct BenchArgs {
+    /// What to measure; everything when left out
+    #[arg(value_enum)]
+    pub what: Vec<Bench>,
+    /// Rounds of each case; medians are printed
+    #[arg(long, default_value_t = 5, value_name = "COUNT")]
+    pub rounds: usize,
+    /// Seconds of each measurement
+    #[arg(long, default_value_t = 1.0, value_name = "SECONDS")]
+    pub seconds: f64,
+    /// Events of the large log; 10000000 for the figures of the documentation
+    #[arg(long, default_value_t = 1_000_000, value_name = "COUNT")]
+    pub events: u64,
+    /// A folder on the disk to measure
+    #[arg(long, value_name = "FOLDER", default_value = ".")]
+    pub dir: PathBuf,
+    /// Print JSON, for machines
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// What can be measured.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum Bench {
+    /// Durable appends
+    Append,
+    /// Reading the whole log
+    Read,
+    /// Loading cold aggregates
+    Rehydrate,
+    /// Commands through a hot aggregate
+    Command,
+    /// Commands over HTTP
+    Http,
+    /// Projecting events into rows
+    Project,
+}
+
+/// What can be done with API keys.
+#[derive(Subcommand)]
+pub enum KeysCommand {
+    /// Make a key and print it, once
+    Create {
+        /// What the key is for
+        name: String,
+        /// What it may do: read, write or admin; may be given more than once
+        #[arg(long = "scope", value_name = "SCOPE", default_value = "read")]
+        scopes: Vec<String>,
+        /// Flags of every command.
+        #[command(flatten)]
+        common: Common,
+    },
+    /// Show the keys of the tenant, without their secrets
+    List(ServeArgs),
+    /// Make a key useless, at once
+    Revoke {
+        /// The key's id
+        id: String,
+        /// Flags of every command.
+        #[command(flatten)]
+        common: Common,
+    },
+}

@@ -1,0 +1,60 @@
+//! `headwater import`: takes data of another system in.
+
+use headwater_shop::sender::ShopSender;
+
+use super::output::{self, thousands};
+use crate::cli::ImportCommand;
+use crate::error::Failure;
+use crate::intake::{self, IntakeReport};
+use crate::node::Node;
+
+/// Imports what is asked for and says what became of every line.
+pub async fn run(command: ImportCommand) -> Result<(), Failure> {
+    let ImportCommand::Retail { file, common } = command;
+    let node = Node::open(super::settings(&common)?).await?;
+    let sender = ShopSender::new(node.system.clone(), common.tenant.clone());
+    let report = intake::take_file(sender, &file, common.json).await;
+    node.close().await?;
+    let report = report?;
+    if common.json {
+        return output::json(&report);
+    }
+    print(&report);
+    Ok(())
+}
+
+/// Prints what an intake did.
+pub fn print(report: &IntakeReport) {
+    let read = &report.read;
+    println!("  lines        {:>14}", thousands(read.lines));
+    println!("  invoices     {:>14}", thousands(read.invoices));
+    for (kind, of_kind) in &read.kinds {
+        println!(
+            "    {:<18} {:>6}  {:>9} lines  {:>14}",
+            kind.to_string(),
+            thousands(of_kind.invoices),
+            thousands(of_kind.lines),
+            of_kind.total.to_string(),
+        );
+    }
+    println!("  total        {:>14}", read.total.to_string());
+    println!("  commands     {:>14}", thousands(report.commands));
+    if report.replayed > 0 {
+        println!("    of which {} were known from an earlier run", thousands(report.replayed));
+    }
+    println!("  took         {:>12.1} s", report.seconds);
+    print_refused(report);
+}
+
+fn print_refused(report: &IntakeReport) {
+    if report.rejected > 0 {
+        println!("  refused by the rules: {}", thousands(report.rejected));
+        report.rejections.iter().take(10).for_each(|words| println!("    {words}"));
+    }
+    if report.read.malformed > 0 {
+        println!("  malformed lines, not imported: {}", thousands(report.read.malformed));
+        for line in report.read.malformed_lines.iter().take(10) {
+            println!("    line {}: {}", line.line_number, line.reason);
+        }
+    }
+}

@@ -1,0 +1,76 @@
+//! `headwater keys`: makes, lists and revokes API keys, while a server runs or not.
+
+use headwater::api::keys::{self, KeyInfo, KeyRequest, Scope};
+use headwater::sql::Migrator;
+use jiff::Timestamp;
+use serde_json::json;
+
+use super::output;
+use crate::cli::{Common, KeysCommand};
+use crate::error::Failure;
+use crate::node::open_database;
+
+/// Does what is asked with keys.
+pub async fn run(command: KeysCommand) -> Result<(), Failure> {
+    match command {
+        KeysCommand::Create { name, scopes, common } => create(name, &scopes, &common).await,
+        KeysCommand::List(args) => list(&args.common).await,
+        KeysCommand::Revoke { id, common } => revoke(&id, &common).await,
+    }
+}
+
+async fn create(name: String, scopes: &[String], common: &Common) -> Result<(), Failure> {
+    let database = open_database(&super::settings(common)?)?;
+    Migrator::new(database.clone(), []).up().await?;
+    let scopes: Result<Vec<Scope>, _> = scopes.iter().map(|scope| scope.parse()).collect();
+    let request = KeyRequest {
+        tenant: common.tenant.clone(),
+        name,
+        scopes: scopes.map_err(|error| Failure::new(format!("--scope: {error}")))?,
+        expires_at: None,
+    };
+    let key = keys::create(&database, request, Timestamp::now()).await?;
+    if common.json {
+        return output::json(&json!({ "key": key.text.reveal(), "info": key.info }));
+    }
+    println!("{}", key.text.reveal());
+    println!("It is shown this once; keep it where secrets are kept. Its id is {}.", key.info.id);
+    Ok(())
+}
+
+async fn list(common: &Common) -> Result<(), Failure> {
+    let database = open_database(&super::settings(common)?)?;
+    let keys = keys::list(&database, &common.tenant).await?;
+    if common.json {
+        return output::json(&keys);
+    }
+    let rows: Vec<Vec<String>> = keys.iter().map(row).collect();
+    output::columns(&["id", "name", "scopes", "created", "last used", "state"], &rows);
+    Ok(())
+}
+
+fn row(key: &KeyInfo) -> Vec<String> {
+    let scopes: Vec<String> = key.scopes.iter().map(ToString::to_string).collect();
+    let last_used = key.last_used_at.map_or_else(|| "never".to_owned(), |at| at.to_string());
+    let state = if key.revoked_at.is_some() { "revoked" } else { "works" };
+    vec![
+        key.id.clone(),
+        key.name.clone(),
+        scopes.join(","),
+        key.created_at.to_string(),
+        last_used,
+        state.to_owned(),
+    ]
+}
+
+async fn revoke(id: &str, common: &Common) -> Result<(), Failure> {
+    let database = open_database(&super::settings(common)?)?;
+    match keys::revoke(&database, &common.tenant, id, Timestamp::now()).await? {
+        true => println!("key {id} is revoked; a running server refuses it within half a minute"),
+        false => {
+            let tenant = &common.tenant;
+            return Err(Failure::new(format!("tenant {tenant} has no key {id} that works")));
+        }
+    }
+    Ok(())
+}

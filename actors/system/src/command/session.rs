@@ -1,0 +1,56 @@
+//! Where the data is asked for: in the folder itself, or of the server that has it open.
+
+use headwater::store::StoreError;
+
+use crate::cli::Common;
+use crate::config::Config;
+use crate::error::Failure;
+use crate::node::Node;
+use crate::remote::Remote;
+
+/// A way to the data.
+pub enum Session {
+    /// Nobody has the folder open, so this process does.
+    Local(Box<Node>),
+    /// A server has it open and is asked.
+    Remote(Remote),
+}
+
+impl Session {
+    /// Opens the folder, or finds the server that has it.
+    ///
+    /// # Errors
+    /// A [`Failure`] when the folder cannot be opened, or a server has it and no key is given.
+    pub async fn start(common: &Common) -> Result<Self, Failure> {
+        let config = super::settings(common)?;
+        if !crate::node::log_dir(&config).exists() {
+            let dir = config.data_dir.display();
+            return Err(Failure::new(format!("{dir} holds no data: name another --data-dir")));
+        }
+        match Node::open(config.clone()).await {
+            Ok(node) => Ok(Self::Local(Box::new(node))),
+            Err(Failure::Store(StoreError::Locked { .. })) => remote(&config).map(Self::Remote),
+            Err(other) => Err(other),
+        }
+    }
+
+    /// Closes the folder, if this process has it.
+    ///
+    /// # Errors
+    /// A [`Failure`] when the log could not be closed.
+    pub async fn end(self) -> Result<(), Failure> {
+        match self {
+            Self::Local(node) => node.close().await,
+            Self::Remote(_) => Ok(()),
+        }
+    }
+}
+
+/// Points at the server of the settings, or at `HEADWATER_URL`, with the key `HEADWATER_KEY`.
+fn remote(config: &Config) -> Result<Remote, Failure> {
+    let key = std::env::var("HEADWATER_KEY").map_err(|_| {
+        Failure::new("a server has the data open: set HEADWATER_KEY to one of its API keys")
+    })?;
+    let url = std::env::var("HEADWATER_URL");
+    Ok(Remote::new(url.unwrap_or_else(|_| format!("http://{}", config.listen)), key))
+}

@@ -1,0 +1,66 @@
+//! `headwater verify`: checks the log and says what it found.
+
+use headwater::store::log::{LogStore, VerifyReport};
+use serde_json::json;
+
+use super::output::{self, thousands};
+use crate::cli::VerifyArgs;
+use crate::error::Failure;
+use crate::node::log_dir;
+
+/// Checks every record, index and place; fails when something does not hold.
+pub fn run(args: &VerifyArgs) -> Result<(), Failure> {
+    let config = super::settings(&args.common)?;
+    let report = LogStore::verify(log_dir(&config))?;
+    if args.common.json {
+        output::json(&document(&report))?;
+    } else {
+        print(&report);
+    }
+    match report.problems.len() {
+        0 => Ok(()),
+        count => Err(Failure::new(format!(
+            "the log has {count} fault{}: restore it from a backup",
+            if count == 1 { "" } else { "s" }
+        ))),
+    }
+}
+
+fn print(report: &VerifyReport) {
+    let word = if report.is_sound() { "sound" } else { "NOT SOUND" };
+    println!("log is {word}: {} events, last position {}", thousands(report.events), report.last);
+    println!("  segments  {}", thousands(report.segments));
+    println!("  batches   {}", thousands(report.batches));
+    println!("  streams   {}", thousands(report.streams));
+    println!("  bytes     {}", thousands(report.bytes));
+    println!("  indexes   {} compared with their segments", thousands(report.indexes));
+    for path in &report.missing_indexes {
+        println!("  missing index {path}: made anew at the next start");
+    }
+    if let Some((path, offset)) = &report.torn_tail {
+        println!(
+            "  torn tail in {path} at offset {offset}: never acknowledged, cut at the next start"
+        );
+    }
+    for problem in &report.problems {
+        println!("  fault: {problem}");
+    }
+}
+
+fn document(report: &VerifyReport) -> serde_json::Value {
+    json!({
+        "sound": report.is_sound(),
+        "events": report.events,
+        "last_position": report.last,
+        "segments": report.segments,
+        "batches": report.batches,
+        "streams": report.streams,
+        "bytes": report.bytes,
+        "indexes": report.indexes,
+        "missing_indexes": report.missing_indexes,
+        "torn_tail": report.torn_tail.as_ref().map(|(path, offset)| json!({
+            "path": path, "offset": offset,
+        })),
+        "problems": report.problems.iter().map(ToString::to_string).collect::<Vec<_>>(),
+    })
+}

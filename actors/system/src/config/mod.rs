@@ -1,0 +1,232 @@
+//! The settings of the program: defaults, then a TOML file, the environment, flags.
+//!
+//! Every setting stands once in [`SETTINGS`]: from that table come the flags, the variables,
+//! the keys of the file, the checks and the reference page. [`Config::load`] reads all layers
+//! before it judges, so that one start names every fault at once.
+
+mod args;
+mod fault;
+mod handover;
+mod layer;
+mod quantity;
+mod reader;
+mod reference;
+mod setting;
+mod suggestion;
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use headwater::telemetry::LogFormat;
+
+pub use args::ConfigArgs;
+pub use fault::{ConfigError, Fault, Origin};
+pub use reference::reference_table;
+pub use setting::{DEFAULT_DATA_DIR, ELSEWHERE, Kind, SETTINGS, Setting};
+
+use layer::Layers;
+use reader::Reader;
+
+/// The settings of the program, checked.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Config {
+    /// Where the log and the read models lie.
+    pub data_dir: PathBuf,
+    /// The address of the HTTP server; port 0 lets the system choose.
+    pub listen: SocketAddr,
+    /// How long a stop waits for work under way.
+    pub shutdown_timeout: Duration,
+    /// How records of the program are written.
+    pub telemetry: TelemetrySettings,
+    /// The embedded log.
+    pub log: LogSettings,
+    /// What callers are held to.
+    pub limits: LimitSettings,
+    /// The actors.
+    pub runtime: RuntimeSettings,
+}
+
+/// How records of the program are written.
+#[derive(Clone, Debug, PartialEq)]
+pub struct TelemetrySettings {
+    /// For people or for machines.
+    pub format: LogFormat,
+    /// Which records: a level, or modules with levels.
+    pub filter: String,
+}
+
+/// The embedded log.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LogSettings {
+    /// Bytes after which a segment file is closed and the next begun.
+    pub segment_bytes: u64,
+    /// The most bytes by which a file is filled ahead of the tail.
+    pub ahead_bytes: u64,
+    /// The most bytes of one group commit.
+    pub batch_bytes_max: usize,
+    /// The most appends that wait for the writer.
+    pub waiting_appends_max: usize,
+    /// Threads for reads that must wait for the device.
+    pub reader_threads: usize,
+}
+
+/// What callers are held to; past a bound they get a clear refusal.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LimitSettings {
+    /// The most bytes of an event's data.
+    pub event_bytes_max: usize,
+    /// The most events of one append.
+    pub append_events_max: usize,
+    /// The most bytes of an append.
+    pub append_bytes_max: usize,
+    /// The most bytes of a command.
+    pub command_bytes_max: usize,
+    /// The most items in a page.
+    pub page_max: usize,
+    /// The items of a page when the caller does not say.
+    pub page_default: usize,
+    /// The most requests a second of one key on average; 0 means without bound.
+    pub rate_per_second: u32,
+    /// The most requests of one key at once, before the average counts.
+    pub rate_burst: u32,
+    /// The most connections of one server thread.
+    pub connections_max: usize,
+    /// The most subscribers to server-sent events.
+    pub subscribers_max: usize,
+    /// How long a request may take until its reply begins.
+    pub request_timeout: Duration,
+    /// How long a client may take to send a whole body.
+    pub body_timeout: Duration,
+    /// How long `at_least` waits for a projection.
+    pub at_least_timeout: Duration,
+}
+
+/// The actors and their threads.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RuntimeSettings {
+    /// Threads that run aggregates; 0 means one for each core.
+    pub arbiters: usize,
+    /// Threads that run projections; 0 means one for each core.
+    pub worker_threads: usize,
+    /// Threads that serve requests; 0 means one for each core.
+    pub http_threads: usize,
+    /// The most aggregates kept in memory.
+    pub live_aggregates_max: usize,
+    /// How long an aggregate without commands stays in memory; zero lets it go at once.
+    pub idle_timeout: Duration,
+    /// The most aggregates that are being loaded at the same time.
+    pub recoveries_max: usize,
+    /// The most commands that have been sent and not answered yet.
+    pub waiting_commands_max: usize,
+    /// The most commands that wait for one aggregate.
+    pub waiting_per_aggregate_max: usize,
+    /// How long a command may take.
+    pub command_timeout: Duration,
+    /// How often a command is decided before a conflict is reported.
+    pub attempts_max: u32,
+}
+
+impl Config {
+    /// Reads every layer and checks what came together.
+    ///
+    /// `environment` is usually [`std::env::vars_os`]; of it only names that begin with
+    /// `HEADWATER_` count. A file named nowhere is `headwater.toml` in the working folder, if
+    /// it is there.
+    ///
+    /// # Errors
+    /// [`ConfigError`] with every fault: settings that do not exist, values that do not fit,
+    /// values that contradict each other, a file that cannot be read.
+    pub fn load<K, V>(
+        args: &ConfigArgs,
+        environment: impl IntoIterator<Item = (K, V)>,
+    ) -> Result<Self, ConfigError>
+    where
+        K: Into<std::ffi::OsString>,
+        V: Into<std::ffi::OsString>,
+    {
+        let environment = environment.into_iter().map(|(name, value)| (name.into(), value.into()));
+        let mut reader = Reader::new(Layers::gather(args, environment));
+        let mut config = Self::read(&mut reader);
+        config.check(&mut reader);
+        reader.finish(config)
+    }
+
+    fn read(reader: &mut Reader) -> Self {
+        Self {
+            data_dir: reader.folder("data_dir"),
+            listen: reader.address("listen"),
+            shutdown_timeout: reader.duration("shutdown_timeout"),
+            telemetry: TelemetrySettings {
+                format: reader.log_format("telemetry.format"),
+                filter: reader.log_filter("telemetry.filter"),
+            },
+            log: LogSettings::read(reader),
+            limits: LimitSettings::read(reader),
+            runtime: RuntimeSettings::read(reader),
+        }
+    }
+
+    /// Checks what single values cannot show.
+    fn check(&mut self, reader: &mut Reader) {
+        if self.data_dir.is_file() {
+            reader.refuse("data_dir", "is a file", "name a folder; it is made when missing");
+        }
+        let (limits, log) = (&mut self.limits, &mut self.log);
+        let event = ("limits.event_bytes_max", &mut limits.event_bytes_max);
+        reader.keep_within(event, "limits.append_bytes_max", limits.append_bytes_max);
+        let page = ("limits.page_default", &mut limits.page_default);
+        reader.keep_within(page, "limits.page_max", limits.page_max);
+        let ahead = ("log.ahead_bytes", &mut log.ahead_bytes);
+        reader.keep_within(ahead, "log.segment_bytes", log.segment_bytes);
+    }
+}
+
+impl LogSettings {
+    fn read(reader: &mut Reader) -> Self {
+        Self {
+            segment_bytes: reader.number("log.segment_bytes"),
+            ahead_bytes: reader.number("log.ahead_bytes"),
+            batch_bytes_max: reader.number("log.batch_bytes_max"),
+            waiting_appends_max: reader.number("log.waiting_appends_max"),
+            reader_threads: reader.number("log.reader_threads"),
+        }
+    }
+}
+
+impl LimitSettings {
+    fn read(reader: &mut Reader) -> Self {
+        Self {
+            event_bytes_max: reader.number("limits.event_bytes_max"),
+            append_events_max: reader.number("limits.append_events_max"),
+            append_bytes_max: reader.number("limits.append_bytes_max"),
+            command_bytes_max: reader.number("limits.command_bytes_max"),
+            page_max: reader.number("limits.page_max"),
+            page_default: reader.number("limits.page_default"),
+            rate_per_second: reader.number("limits.rate_per_second"),
+            rate_burst: reader.number("limits.rate_burst"),
+            connections_max: reader.number("limits.connections_max"),
+            subscribers_max: reader.number("limits.subscribers_max"),
+            request_timeout: reader.duration("limits.request_timeout"),
+            body_timeout: reader.duration("limits.body_timeout"),
+            at_least_timeout: reader.duration("limits.at_least_timeout"),
+        }
+    }
+}
+
+impl RuntimeSettings {
+    fn read(reader: &mut Reader) -> Self {
+        Self {
+            arbiters: reader.number("runtime.arbiters"),
+            worker_threads: reader.number("runtime.worker_threads"),
+            http_threads: reader.number("runtime.http_threads"),
+            live_aggregates_max: reader.number("runtime.live_aggregates_max"),
+            idle_timeout: reader.duration("runtime.idle_timeout"),
+            recoveries_max: reader.number("runtime.recoveries_max"),
+            waiting_commands_max: reader.number("runtime.waiting_commands_max"),
+            waiting_per_aggregate_max: reader.number("runtime.waiting_per_aggregate_max"),
+            command_timeout: reader.duration("runtime.command_timeout"),
+            attempts_max: reader.number("runtime.attempts_max"),
+        }
+    }
+}

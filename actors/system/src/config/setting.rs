@@ -1,0 +1,166 @@
+//! The table of all settings.
+
+use std::time::Duration;
+
+use super::quantity::{show_duration, show_size};
+
+/// One setting: where it can be given, what it may be, what it is for.
+#[derive(Debug)]
+pub struct Setting {
+    /// Its key in the file; a `.` parts the table from the name.
+    pub key: &'static str,
+    /// What it is when nobody says.
+    pub default: &'static str,
+    /// What it may be.
+    pub kind: Kind,
+    /// What it is for, as a sentence without full stop.
+    pub about: &'static str,
+}
+
+/// What a setting may be; bounds are inclusive.
+#[derive(Debug)]
+pub enum Kind {
+    /// A path of a folder.
+    Folder,
+    /// An address and a port.
+    Address,
+    /// A number of bytes.
+    Size(u64, u64),
+    /// A whole number.
+    Count(u64, u64),
+    /// A span of time.
+    Span(Duration, Duration),
+    /// `pretty` or `json`.
+    LogFormat,
+    /// A filter of log records.
+    LogFilter,
+}
+
+impl Kind {
+    /// Says what to write, as the end of "write …".
+    #[must_use]
+    pub fn expected(&self) -> String {
+        match self {
+            Self::Folder => "a path of a folder".to_owned(),
+            Self::Address => "an address and a port, such as 127.0.0.1:4600".to_owned(),
+            Self::Size(min, max) => {
+                format!("a size from {} to {}", show_size(*min), show_size(*max))
+            }
+            Self::Count(min, max) => format!("a whole number from {min} to {max}"),
+            Self::Span(min, max) => {
+                format!("a time from {} to {}", show_duration(*min), show_duration(*max))
+            }
+            Self::LogFormat => "pretty or json".to_owned(),
+            Self::LogFilter => "a level, or modules with levels".to_owned(),
+        }
+    }
+}
+
+impl Setting {
+    const fn new(
+        key: &'static str,
+        default: &'static str,
+        kind: Kind,
+        about: &'static str,
+    ) -> Self {
+        Self { key, default, kind, about }
+    }
+
+    /// Returns the variable of the environment that sets it: `HEADWATER_LOG_SEGMENT_BYTES`.
+    #[must_use]
+    pub fn variable(&self) -> String {
+        format!("{VARIABLE_PREFIX}{}", self.key.replace('.', "_").to_uppercase())
+    }
+
+    /// Returns the flag that sets it, without the dashes before it: `log-segment-bytes`.
+    #[must_use]
+    pub fn flag(&self) -> String {
+        self.key.replace(['.', '_'], "-")
+    }
+}
+
+/// How every variable of the program begins.
+pub(super) const VARIABLE_PREFIX: &str = "HEADWATER_";
+
+/// Variables with the program's prefix that are no settings: the commands' own, and those of
+/// the tests, which start the program.
+pub const ELSEWHERE: [&str; 6] = [
+    "HEADWATER_CONFIG",
+    "HEADWATER_KEY",
+    "HEADWATER_URL",
+    "HEADWATER_SEEDS",
+    "HEADWATER_COMMANDS",
+    "HEADWATER_RETAIL_CSV",
+];
+
+/// Where data lies when nobody says.
+pub const DEFAULT_DATA_DIR: &str = "./headwater-data";
+
+const KIB: u64 = 1 << 10;
+const MIB: u64 = 1 << 20;
+const GIB: u64 = 1 << 30;
+const MILLION: u64 = 1_000_000;
+
+const fn span(min_ms: u64, max_s: u64) -> Kind {
+    Kind::Span(Duration::from_millis(min_ms), Duration::from_secs(max_s))
+}
+
+/// Every setting of the program, in the order of the reference page.
+#[rustfmt::skip]
+pub const SETTINGS: [Setting; 33] = [
+    Setting::new("data_dir", DEFAULT_DATA_DIR, Kind::Folder, "Where the log and the read models lie; made when missing"),
+    Setting::new("listen", "127.0.0.1:4600", Kind::Address, "Address of the HTTP server; port 0 lets the system choose"),
+    Setting::new("shutdown_timeout", "30s", span(0, 600), "How long a stop waits for work under way"),
+    Setting::new("telemetry.format", "pretty", Kind::LogFormat, "How log records are written: for people or for machines"),
+    Setting::new("telemetry.filter", "info", Kind::LogFilter, "Which log records: a level, or modules with levels"),
+    Setting::new("log.segment_bytes", "64MiB", Kind::Size(64 * KIB, GIB), "Size after which a segment file is closed"),
+    Setting::new("log.ahead_bytes", "8MiB", Kind::Size(64 * KIB, GIB), "The most by which a file is filled ahead of the tail"),
+    Setting::new("log.batch_bytes_max", "4MiB", Kind::Size(64 * KIB, 64 * MIB), "The most bytes of one group commit"),
+    Setting::new("log.waiting_appends_max", "16384", Kind::Count(1, MILLION), "The most appends that wait for the writer"),
+    Setting::new("log.reader_threads", "2", Kind::Count(1, 64), "Threads for reads that must wait for the device"),
+    Setting::new("limits.event_bytes_max", "1MiB", Kind::Size(KIB, 16 * MIB), "The most bytes of an event's data"),
+    Setting::new("limits.append_events_max", "10000", Kind::Count(1, MILLION), "The most events of one append"),
+    Setting::new("limits.append_bytes_max", "16MiB", Kind::Size(KIB, 64 * MIB), "The most bytes of an append"),
+    Setting::new("limits.command_bytes_max", "1MiB", Kind::Size(KIB, 16 * MIB), "The most bytes of a command"),
+    Setting::new("limits.page_max", "1000", Kind::Count(1, 10_000), "The most items in a page"),
+    Setting::new("limits.page_default", "100", Kind::Count(1, 10_000), "Items of a page when the caller does not say"),
+    Setting::new("limits.rate_per_second", "2000", Kind::Count(0, MILLION), "Requests a second of one key, on average; 0 means without bound"),
+    Setting::new("limits.rate_burst", "4000", Kind::Count(1, MILLION), "Requests of one key at once, before the average counts"),
+    Setting::new("limits.connections_max", "10000", Kind::Count(1, MILLION), "The most connections of one server thread"),
+    Setting::new("limits.subscribers_max", "256", Kind::Count(1, 100_000), "The most subscribers to server-sent events"),
+    Setting::new("limits.request_timeout", "30s", span(100, 3_600), "How long a request may take until its reply begins"),
+    Setting::new("limits.body_timeout", "15s", span(100, 3_600), "How long a client may take to send a whole body"),
+    Setting::new("limits.at_least_timeout", "5s", span(0, 600), "How long `at_least` waits for a projection"),
+    Setting::new("runtime.arbiters", "0", Kind::Count(0, 1_024), "Threads that run aggregates; 0 means one for each core"),
+    Setting::new("runtime.worker_threads", "0", Kind::Count(0, 1_024), "Threads that run projections; 0 means one for each core"),
+    Setting::new("runtime.http_threads", "0", Kind::Count(0, 1_024), "Threads that serve requests; 0 means one for each core"),
+    Setting::new("runtime.live_aggregates_max", "10000", Kind::Count(1, 10 * MILLION), "The most aggregates kept in memory"),
+    Setting::new("runtime.idle_timeout", "2m", span(0, 86_400), "How long an aggregate without commands stays in memory"),
+    Setting::new("runtime.recoveries_max", "50", Kind::Count(1, 10_000), "The most aggregates loaded at the same time"),
+    Setting::new("runtime.waiting_commands_max", "16384", Kind::Count(1, MILLION), "The most commands sent and not answered yet"),
+    Setting::new("runtime.waiting_per_aggregate_max", "4096", Kind::Count(1, MILLION), "The most commands that wait for one aggregate"),
+    Setting::new("runtime.command_timeout", "30s", span(100, 3_600), "How long a command may take"),
+    Setting::new("runtime.attempts_max", "5", Kind::Count(1, 100), "How often a command is decided before a conflict is reported"),
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_setting_has_one_name_in_three_spellings() {
+        let setting = SETTINGS.iter().find(|own| own.key == "log.segment_bytes").unwrap();
+        assert_eq!(setting.variable(), "HEADWATER_LOG_SEGMENT_BYTES");
+        assert_eq!(setting.flag(), "log-segment-bytes");
+    }
+
+    #[test]
+    fn no_two_settings_share_a_variable() {
+        let mut names: Vec<String> = SETTINGS.iter().map(Setting::variable).collect();
+        names.extend(ELSEWHERE.map(str::to_owned));
+        let count = names.len();
+        names.sort();
+        names.dedup();
+        assert_eq!(names.len(), count);
+    }
+}

@@ -1,0 +1,49 @@
+//! What ends a command with an error: one line that names the cause and the fix.
+
+use headwater::store::StoreError;
+
+/// The reason why a command failed, in words for the person at the terminal.
+#[derive(Debug, thiserror::Error)]
+pub enum Failure {
+    /// The log could not be opened or read.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// Anything else, already in words.
+    #[error("{0}")]
+    Words(String),
+}
+
+impl Failure {
+    /// Makes a failure of words.
+    pub fn new(words: impl Into<String>) -> Self {
+        Self::Words(words.into())
+    }
+}
+
+macro_rules! failure_from {
+    ($($error:ty),+ $(,)?) => { $(
+        impl From<$error> for Failure {
+            fn from(error: $error) -> Self {
+                Self::Words(error.to_string())
+            }
+        }
+    )+ };
+}
+
+failure_from!(
+    std::io::Error,
+    serde_json::Error,
+    crate::config::ConfigError,
+    headwater::api::ServeError,
+    headwater::api::keys::KeyError,
+    headwater::event::NameError,
+    headwater::event::NewEventError,
+    headwater::projection::QueryError,
+    headwater::runtime::ControlError,
+    headwater::runtime::StartError,
+    headwater::sql::MigrationError,
+    headwater::sql::OpenError,
+    headwater::sql::SqlError,
+    headwater::store::AppendError,
+    headwater::telemetry::TelemetryError,
+);

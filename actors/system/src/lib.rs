@@ -1,0 +1,16 @@
+//! The program `headwater`: what it consists of, its settings and its command line.
+//!
+//! This crate alone knows every capability. [`node`] puts them together over one data folder;
+//! each command of [`cli`] is a file in [`command`].
+
+mod bench;
+pub mod cli;
+mod command;
+pub mod config;
+mod error;
+mod intake;
+mod node;
+mod remote;
+
+pub use command::run;
+pub use error::Failure;

@@ -1,0 +1,3 @@
+drop table projection_parked;
+drop table projection_skipped;
+drop table projection_checkpoints;

@@ -1,0 +1,2 @@
+drop index api_keys_by_tenant;
+drop table api_keys;

@@ -1,0 +1,77 @@
+//! `If-Match`, `If-None-Match` and `ETag`: the revision of a stream as a validator.
+
+use actix_web::http::header::{HeaderMap, HeaderName, HeaderValue, IF_MATCH, IF_NONE_MATCH};
+
+use super::Problem;
+use crate::event::Revision;
+use crate::store::Expected;
+
+/// Reads what a write expects of its stream; `None` when the headers say nothing.
+pub(super) fn expected(headers: &HeaderMap) -> Result<Option<Expected>, Problem> {
+    let if_match = one(headers, IF_MATCH)?;
+    let if_none_match = one(headers, IF_NONE_MATCH)?;
+    match (if_match, if_none_match) {
+        (None, None) => Ok(None),
+        (Some("*"), None) => Ok(Some(Expected::Exists)),
+        (Some(tag), None) => match revision(tag) {
+            Some(revision) => Ok(Some(Expected::At(revision))),
+            None => Err(refused("if-match", "is not * or a revision in quotes, like \"7\"")),
+        },
+        (None, Some("*")) => Ok(Some(Expected::NoStream)),
+        (None, Some(_)) => Err(refused("if-none-match", "is not *: a write allows nothing else")),
+        (Some(_), Some(_)) => Err(refused("if-none-match", "excludes if-match: send one")),
+    }
+}
+
+/// Returns whether the client has this revision already.
+pub(super) fn is_known(headers: &HeaderMap, current: Revision) -> bool {
+    let known = headers.get(IF_NONE_MATCH).and_then(|value| value.to_str().ok());
+    known.is_some_and(|tags| tags.split(',').any(|tag| revision(tag.trim()) == Some(current)))
+}
+
+/// Makes the `ETag` of a revision.
+pub(super) fn etag(revision: Revision) -> HeaderValue {
+    HeaderValue::from_str(&format!("\"{revision}\""))
+        .unwrap_or_else(|_| HeaderValue::from_static("\"\""))
+}
+
+fn revision(tag: &str) -> Option<Revision> {
+    tag.strip_prefix('"')?.strip_suffix('"')?.parse().ok()
+}
+
+fn one(headers: &HeaderMap, name: HeaderName) -> Result<Option<&str>, Problem> {
+    let Some(value) = headers.get(&name) else { return Ok(None) };
+    let text = value.to_str().map_err(|_| refused(name.as_str(), "is not plain text"))?;
+    Ok(Some(text.trim()))
+}
+
+fn refused(name: &str, detail: &str) -> Problem {
+    Problem::field(format!("header:{name}"), detail)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(name: HeaderName, value: &str) -> Result<Option<Expected>, Problem> {
+        let mut headers = HeaderMap::new();
+        headers.insert(name, HeaderValue::from_str(value).unwrap());
+        expected(&headers)
+    }
+
+    #[test]
+    fn validators_say_what_a_write_expects() {
+        assert_eq!(read(IF_MATCH, "\"7\"").unwrap(), Some(Expected::At(Revision::new(7))));
+        assert_eq!(read(IF_MATCH, "*").unwrap(), Some(Expected::Exists));
+        assert_eq!(read(IF_NONE_MATCH, "*").unwrap(), Some(Expected::NoStream));
+        assert_eq!(expected(&HeaderMap::new()).unwrap(), None);
+    }
+
+    #[test]
+    fn a_validator_out_of_form_is_refused_not_ignored() {
+        for bad in ["7", "W/\"7\"", "\"x\"", "\"7\", \"8\"", ""] {
+            assert!(read(IF_MATCH, bad).is_err(), "{bad}");
+        }
+        assert!(read(IF_NONE_MATCH, "\"7\"").is_err());
+    }
+}

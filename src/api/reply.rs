@@ -1,0 +1,59 @@
+//! Replies: JSON with the headers that its kind of resource has.
+
+use actix_web::HttpResponse;
+use actix_web::http::StatusCode;
+use actix_web::http::header::{CONTENT_TYPE, ETAG, HeaderValue, LOCATION};
+use serde::Serialize;
+
+use super::precondition::etag;
+use super::{Problem, ProblemKind};
+use crate::event::Revision;
+
+/// Replies with a value.
+pub(super) fn json(status: StatusCode, value: &impl Serialize) -> Result<HttpResponse, Problem> {
+    let body = serde_json::to_vec(value).map_err(|error| {
+        tracing::error!(%error, "reply could not be written as json");
+        Problem::new(ProblemKind::Internal, "reply could not be written: the cause is logged")
+    })?;
+    let mut reply = HttpResponse::build(status);
+    reply.insert_header((CONTENT_TYPE, HeaderValue::from_static("application/json")));
+    Ok(reply.body(body))
+}
+
+/// Adds the revision of the stream that the reply is about.
+pub(super) fn with_revision(mut reply: HttpResponse, revision: Revision) -> HttpResponse {
+    reply.headers_mut().insert(ETAG, etag(revision));
+    reply
+}
+
+/// Adds where what was made can be read.
+pub(super) fn with_location(mut reply: HttpResponse, path: &str) -> HttpResponse {
+    if let Ok(value) = HeaderValue::from_str(path) {
+        reply.headers_mut().insert(LOCATION, value);
+    }
+    reply
+}
+
+/// Writes a part of a path so that it reads back as it is.
+pub(super) fn path_part(text: &str) -> String {
+    let mut part = String::with_capacity(text.len());
+    for byte in text.bytes() {
+        match byte {
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'_' | b'.' | b'~' => {
+                part.push(char::from(byte));
+            }
+            _ => part.push_str(&format!("%{byte:02X}")),
+        }
+    }
+    part
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_part_holds_only_what_addresses_may_hold() {
+        assert_eq!(path_part("C5 36/é"), "C5%2036%2F%C3%A9");
+    }
+}

@@ -1,0 +1,114 @@
+//! The addresses: which handler answers which, and who may ask.
+
+pub(super) mod append;
+pub(super) mod append_body;
+pub(super) mod command;
+pub(super) mod docs;
+pub(super) mod document;
+pub(super) mod event;
+pub(super) mod health;
+pub(super) mod key;
+pub(super) mod noop;
+pub(super) mod projection;
+pub(super) mod read_model;
+pub(super) mod stream;
+pub(super) mod subscribe;
+
+use std::rc::Rc;
+use std::sync::Arc;
+
+use actix_web::middleware::from_fn;
+use actix_web::web::{self, ServiceConfig};
+use actix_web::{HttpMessage, HttpRequest, HttpResponse, Resource, Route};
+
+use super::guard::guard;
+use super::origin::Origin;
+use super::{ApiState, PluginRoutes, Problem, ProblemKind};
+
+/// First parts of fixed addresses, which no category of an aggregate may have.
+pub const RESERVED: [&str; 9] =
+    ["docs", "events", "health", "keys", "noop", "openapi.json", "projections", "read", "streams"];
+
+/// Registers every address. What is not listed as open has the guard before it.
+pub(super) fn configure(services: &mut ServiceConfig, state: &Arc<ApiState>) {
+    services
+        .service(at("/v1/health/live", "GET", vec![web::get().to(health::live)]))
+        .service(at("/v1/health/ready", "GET", vec![web::get().to(health::ready)]))
+        .service(at("/v1/openapi.json", "GET", vec![web::get().to(docs::openapi)]))
+        .service(at("/v1/docs", "GET", vec![web::get().to(docs::docs_folder)]))
+        .service(at("/v1/docs/{file:.*}", "GET", vec![web::get().to(docs::docs)]));
+    let own = Arc::clone(state);
+    services.service(
+        web::scope("/v1")
+            .configure(|services| closed(services, state))
+            .default_service(web::to(nothing_here))
+            .wrap(from_fn(move |request, next| guard(Arc::clone(&own), request, next))),
+    );
+    services.default_service(web::to(nothing_here));
+}
+
+fn closed(services: &mut ServiceConfig, state: &ApiState) {
+    services
+        .service(at("/health", "GET", vec![web::get().to(health::detail)]))
+        .service(at("/events", "GET", vec![web::get().to(event::read)]))
+        .service(at("/events/subscribe", "GET", vec![web::get().to(subscribe::subscribe)]))
+        .service(at(
+            "/keys",
+            "GET, POST",
+            vec![web::get().to(key::list), web::post().to(key::create)],
+        ))
+        .service(at("/keys/{key}", "DELETE", vec![web::delete().to(key::revoke)]))
+        .service(at("/projections", "GET", vec![web::get().to(projection::list)]))
+        .service(operation("pause", web::post().to(projection::pause)))
+        .service(operation("resume", web::post().to(projection::resume)))
+        .service(operation("rebuild", web::post().to(projection::rebuild)))
+        .service(at("/read/{projection}", "GET", vec![web::get().to(read_model::page)]))
+        .service(at("/read/{projection}/{key}", "GET", vec![web::get().to(read_model::one)]))
+        .service(at(
+            "/streams",
+            "GET, POST",
+            vec![web::get().to(stream::list), web::post().to(append::append_all)],
+        ))
+        .service(at(
+            "/streams/{category}/{id}",
+            "GET, POST",
+            vec![web::get().to(stream::read), web::post().to(append::append)],
+        ))
+        .service(at(
+            "/streams/{category}/{id}/metadata",
+            "GET",
+            vec![web::get().to(stream::metadata)],
+        ));
+    if state.config.bench_routes {
+        services.service(at("/noop", "POST", vec![web::post().to(noop::noop)]));
+    }
+    for routes in state.system.routes::<PluginRoutes>() {
+        services.service(routes.scope());
+    }
+    // Last, because it would match others; what begins like a fixed address is none.
+    services.service(at("/{category}/{id}/{command}", "POST", vec![web::post().to(command::send)]));
+}
+
+fn operation(name: &str, route: Route) -> Resource {
+    at(&format!("/projections/{{name}}/{name}"), "POST", vec![route])
+}
+
+/// Makes a resource that says which methods it takes when it is asked for another.
+fn at(path: &str, allow: &'static str, routes: Vec<Route>) -> Resource {
+    let refuse = move || async move {
+        let detail = format!("this address takes {allow}");
+        Err::<HttpResponse, _>(Problem::new(ProblemKind::MethodNotAllowed, detail).allowing(allow))
+    };
+    let resource = web::resource(path).default_service(web::to(refuse));
+    routes.into_iter().fold(resource, Resource::route)
+}
+
+async fn nothing_here() -> Result<HttpResponse, Problem> {
+    Err(Problem::new(ProblemKind::NotFound, "no such address: see /v1/openapi.json"))
+}
+
+/// Returns the origin that the gate gave the request.
+fn origin_of(request: &HttpRequest) -> Rc<Origin> {
+    let origin = request.extensions().get::<Rc<Origin>>().cloned();
+    origin.unwrap_or_else(|| Rc::new(Origin::of(request.headers())))
+}

@@ -1,0 +1,165 @@
+//! The server: starts on a thread of its own, stops when told to.
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use actix_web::dev::{Server, ServerHandle};
+use actix_web::middleware::from_fn;
+use actix_web::{App, HttpServer, web};
+use tokio::sync::oneshot;
+
+use super::gate::gate;
+use super::readiness::watch_over;
+use super::{ApiConfig, ApiState, PluginRoutes, RESERVED, route};
+use crate::runtime::System;
+
+/// A server that runs; dropping it without [`ApiServer::stop`] leaves it running.
+pub struct ApiServer {
+    address: SocketAddr,
+    handle: ServerHandle,
+    state: Arc<ApiState>,
+    thread: JoinHandle<()>,
+}
+
+/// Says why a server did not start. Operator acts on all of them but the last.
+#[derive(Debug, thiserror::Error)]
+pub enum ServeError {
+    /// The address cannot be listened on. Operator: choose another or stop who has it.
+    #[error("cannot listen on {address}: {source}")]
+    Listen {
+        /// The address.
+        address: SocketAddr,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// The thread of the server could not be made. Operator: look at the system's bounds.
+    #[error("cannot start the server's thread: {0}")]
+    Thread(#[source] io::Error),
+    /// The web framework did not start. Operator: the cause is in the log.
+    #[error("server ended before it began: {0}")]
+    Lost(String),
+    /// A category or a plugin has the name of another's addresses. Developer: rename it.
+    #[error("{name:?} is the first part of another address: choose a name but {RESERVED:?}")]
+    Reserved {
+        /// The category, or the first part of a plugin's addresses.
+        name: &'static str,
+    },
+}
+
+/// Starts a server for a system, on a thread of its own, from any thread.
+///
+/// When it returns, the address takes requests.
+///
+/// # Errors
+/// [`ServeError`].
+pub async fn serve(system: System, config: ApiConfig) -> Result<ApiServer, ServeError> {
+    check_names(&system)?;
+    let state = Arc::new(ApiState::new(system, config));
+    let (tell, told) = oneshot::channel();
+    let own = Arc::clone(&state);
+    let thread = std::thread::Builder::new().name("headwater-api".into());
+    let thread = thread.spawn(move || run(&own, tell)).map_err(ServeError::Thread)?;
+    let started = told.await.unwrap_or_else(|_| Err(ServeError::Lost("thread ended".into())));
+    let (address, handle) = started?;
+    Ok(ApiServer { address, handle, state, thread })
+}
+
+impl ApiServer {
+    /// Returns the address that it listens on, with the port that the system chose.
+    #[must_use]
+    pub const fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Returns how many requests ended in a panic of a handler.
+    #[must_use]
+    pub fn panics(&self) -> u64 {
+        self.state.panics.load(Ordering::Relaxed)
+    }
+
+    /// Says by `/v1/health/ready` that no more requests should come, while it still serves.
+    pub fn drain(&self) {
+        self.state.readiness.drain();
+    }
+
+    /// Stops: takes no more, ends subscriptions, waits for requests under way within the
+    /// configured bound, and stores what is known of the keys' use.
+    pub async fn stop(self) {
+        self.drain();
+        self.state.stopping.send_replace(true);
+        self.handle.stop(true).await;
+        if let Err(error) = self.state.keys.store_uses().await {
+            tracing::warn!(%error, "last use of keys could not be stored");
+        }
+        // Joined on a thread that may block; the server has ended, so it is soon over.
+        let ended = tokio::task::spawn_blocking(move || self.thread.join()).await;
+        if !matches!(ended, Ok(Ok(()))) {
+            tracing::error!("thread of the server panicked");
+        }
+    }
+}
+
+type Started = Result<(SocketAddr, ServerHandle), ServeError>;
+
+/// Runs the server on this thread until it is stopped.
+fn run(state: &Arc<ApiState>, tell: oneshot::Sender<Started>) {
+    actix_web::rt::System::new().block_on(async {
+        let (address, server) = match build(state) {
+            Ok(built) => built,
+            Err(error) => {
+                // Who asked may have gone; then nobody wants to know.
+                drop(tell.send(Err(error)));
+                return;
+            }
+        };
+        let watcher = actix_web::rt::spawn(watch_over(Arc::clone(state)));
+        drop(tell.send(Ok((address, server.handle()))));
+        if let Err(error) = server.await {
+            tracing::error!(%error, "server failed");
+        }
+        watcher.abort();
+    });
+}
+
+fn build(state: &Arc<ApiState>) -> Result<(SocketAddr, Server), ServeError> {
+    let (config, shared) = (&state.config, Arc::clone(state));
+    let refused = |source| ServeError::Listen { address: config.address, source };
+    let server = HttpServer::new(move || {
+        let state = Arc::clone(&shared);
+        App::new()
+            .app_data(web::Data::from(Arc::clone(&shared)))
+            .configure(|services| route::configure(services, &shared))
+            .wrap(from_fn(move |request, next| gate(Arc::clone(&state), request, next)))
+    })
+    .workers(config.workers.max(1))
+    .max_connections(config.limits.connections_max)
+    .client_request_timeout(config.limits.head_timeout)
+    .client_disconnect_timeout(Duration::from_secs(1))
+    .keep_alive(config.limits.keep_alive)
+    .shutdown_timeout(config.shutdown_timeout.as_secs())
+    .disable_signals()
+    .bind(config.address)
+    .map_err(refused)?;
+    let address = server.addrs().first().copied().unwrap_or(config.address);
+    Ok((address, server.run()))
+}
+
+/// Makes sure that no two things answer under the same first part of an address.
+fn check_names(system: &System) -> Result<(), ServeError> {
+    let routes = system.routes::<PluginRoutes>();
+    if let Some(name) = PluginRoutes::taken(routes.iter().map(AsRef::as_ref)) {
+        return Err(ServeError::Reserved { name });
+    }
+    let is_taken = |category: &str| {
+        RESERVED.contains(&category) || routes.iter().any(|own| own.first() == category)
+    };
+    let commands = system.commands();
+    match commands.iter().find(|info| is_taken(info.category)) {
+        Some(info) => Err(ServeError::Reserved { name: info.category }),
+        None => Ok(()),
+    }
+}

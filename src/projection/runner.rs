@@ -1,0 +1,270 @@
+//! Drives one projection: batch after batch into the live tables, and a rebuild beside them.
+
+use futures_util::future::OptionFuture;
+use tokio::sync::watch;
+use tokio::time::{Instant, sleep_until};
+
+use super::checkpoint::Checkpoint;
+use super::lane::{Context, Lane};
+use super::status::Progress;
+use super::{ProjectionState, ProjectionStatus, Step, StepError, parked, rebuild};
+use crate::event::Position;
+use crate::sql::{SqlError, TxEngine};
+use crate::store::StoreError;
+
+/// Applies the log to one projection, a step at a time.
+///
+/// Whoever opens a runner owns the projection: an older runner of it is fenced at its next
+/// write. Dropping a runner between or within steps loses nothing and doubles nothing.
+pub struct Runner {
+    pub(crate) cx: Context,
+    pub(crate) live: Lane,
+    /// The lane of a rebuild; its events are applied in turn with the live ones.
+    pub(crate) shadow: Option<Lane>,
+    head: watch::Receiver<Position>,
+    /// Whether a write was begun whose end is not known, since a step was cancelled.
+    is_in_doubt: bool,
+    is_shadows_turn: bool,
+}
+
+/// What can be done next.
+enum Turn {
+    Live,
+    Shadow,
+    /// Wait until the log goes beyond the position, or until the time, where there is one.
+    Wait(Option<Position>, Option<Instant>),
+    Stand,
+}
+
+impl Runner {
+    /// Takes the projection over and prepares its tables.
+    pub(crate) async fn open(cx: Context) -> Result<Self, StepError> {
+        let definition = cx.definition.clone();
+        let work = move |tx: &mut dyn TxEngine| {
+            let (live, shadow) = rebuild::open(tx, &definition)?;
+            let live = lane(tx, definition.name(), live)?;
+            let shadow = shadow.map(|row| lane(tx, definition.name(), row)).transpose()?;
+            Ok((live, shadow))
+        };
+        let (live, shadow) = cx.database.write(work).await?;
+        let head = cx.store.head();
+        let runner = Self { cx, live, shadow, head, is_in_doubt: false, is_shadows_turn: false };
+        runner.publish();
+        Ok(runner)
+    }
+
+    /// Returns the projection's name.
+    #[must_use]
+    pub const fn name(&self) -> &'static str {
+        self.cx.facts.name
+    }
+
+    /// Returns how the projection stands.
+    #[must_use]
+    pub fn status(&self) -> ProjectionStatus {
+        self.progress().status(self.name(), *self.head.borrow())
+    }
+
+    /// Does the next thing there is to do, waiting for events when there is none.
+    ///
+    /// A step writes at most one transaction. After [`Step::Failed`] the next one waits for
+    /// the backoff by itself. The future may be dropped: the next step finds out what the
+    /// dropped one has done.
+    ///
+    /// # Errors
+    /// [`StepError::Fenced`]: drop this runner. [`StepError::Store`] and [`StepError::Sql`]:
+    /// call again later, nothing is lost.
+    pub async fn step(&mut self) -> Result<Step, StepError> {
+        self.settle().await?;
+        loop {
+            if self.live.state == ProjectionState::Paused {
+                return Ok(Step::Paused);
+            }
+            if self.is_ready_to_swap() {
+                return self.swap().await;
+            }
+            match self.next_turn() {
+                Turn::Stand => return Ok(Step::Halted),
+                Turn::Wait(beyond, until) => self.wait(beyond, until).await?,
+                turn => return self.advance(matches!(turn, Turn::Shadow)).await,
+            }
+        }
+    }
+
+    /// Stops applying events, over restarts too, until it is resumed.
+    ///
+    /// # Errors
+    /// [`StepError`].
+    pub async fn pause(&mut self) -> Result<(), StepError> {
+        self.settle().await?;
+        self.set_state(true, ProjectionState::Paused).await
+    }
+
+    /// Goes on after a pause or a halt; a halted event is tried again.
+    ///
+    /// # Errors
+    /// [`StepError`].
+    pub async fn resume(&mut self) -> Result<(), StepError> {
+        self.settle().await?;
+        self.set_state(true, ProjectionState::Running).await?;
+        if self.shadow.is_some() {
+            self.set_state(false, ProjectionState::Running).await?;
+        }
+        Ok(())
+    }
+
+    /// Finds out what a cancelled step has done.
+    pub(crate) async fn settle(&mut self) -> Result<(), StepError> {
+        if !self.is_in_doubt {
+            return Ok(());
+        }
+        let (name, owner) = (self.name(), self.live.ticket(&self.cx).owner);
+        // A write, for those wait for the one in doubt.
+        let work = move |tx: &mut dyn TxEngine| {
+            let rows = super::checkpoint::load(tx, name)?;
+            if rows.iter().any(|row| row.owner != owner) {
+                return Ok(None);
+            }
+            let (live, shadow) = rebuild::split(name, rows)?;
+            let live = lane(tx, name, live)?;
+            let shadow = shadow.map(|row| lane(tx, name, row)).transpose()?;
+            Ok(Some((live, shadow)))
+        };
+        let found = self.cx.database.write(work).await?;
+        let (live, shadow) = found.ok_or_else(|| self.cx.fenced())?;
+        (self.live, self.shadow) = (live, shadow);
+        self.is_in_doubt = false;
+        self.publish();
+        Ok(())
+    }
+
+    /// Runs a write; cancelled, it leaves the runner in doubt.
+    pub(crate) async fn write<T: Send + 'static>(
+        &mut self,
+        work: impl FnOnce(&mut dyn TxEngine) -> Result<T, SqlError> + Send + 'static,
+    ) -> Result<T, StepError> {
+        Ok(self.transact(work).await?)
+    }
+
+    /// As [`Runner::write`], for work with an error of its own.
+    pub(crate) async fn transact<T, E>(
+        &mut self,
+        work: impl FnOnce(&mut dyn TxEngine) -> Result<T, E> + Send + 'static,
+    ) -> Result<T, E>
+    where
+        T: Send + 'static,
+        E: From<SqlError> + Send + 'static,
+    {
+        self.is_in_doubt = true;
+        let result = self.cx.database.transact(work).await;
+        self.is_in_doubt = false;
+        result
+    }
+
+    async fn advance(&mut self, is_shadow: bool) -> Result<Step, StepError> {
+        self.is_shadows_turn = !is_shadow;
+        let lane = if is_shadow { self.shadow.as_mut() } else { Some(&mut self.live) };
+        let Some(lane) = lane else { return Ok(Step::Halted) };
+        self.is_in_doubt = true;
+        let result = lane.advance(&self.cx).await;
+        self.is_in_doubt = false;
+        self.publish();
+        result
+    }
+
+    async fn wait(
+        &mut self,
+        beyond: Option<Position>,
+        until: Option<Instant>,
+    ) -> Result<(), StepError> {
+        let head = &mut self.head;
+        let grown = OptionFuture::from(beyond.map(|at| head.wait_for(move |head| *head > at)));
+        let awake = OptionFuture::from(until.map(sleep_until));
+        tokio::select! {
+            Some(grown) = grown => grown.map(drop).map_err(|_| StoreError::Closed.into()),
+            Some(()) = awake => Ok(()),
+            else => Ok(()),
+        }
+    }
+
+    fn next_turn(&self) -> Turn {
+        let (head, now) = (*self.head.borrow(), Instant::now());
+        let lanes = [(Some(&self.live), Turn::Live), (self.shadow.as_ref(), Turn::Shadow)];
+        let lanes = lanes.into_iter().filter_map(|(lane, turn)| Some((lane?, turn)));
+        let lanes = lanes.filter(|(lane, _)| self.is_able(lane));
+        let (mut turns, mut beyond, mut until) = (Vec::with_capacity(2), None, None);
+        for (lane, turn) in lanes {
+            match lane.not_before.filter(|at| *at > now) {
+                Some(at) => until = Some(until.map_or(at, |other: Instant| other.min(at))),
+                None if lane.work.is_some() || head > lane.position => turns.push(turn),
+                None => beyond = Some(lane.position),
+            }
+        }
+        let preferred = if self.is_shadows_turn { turns.pop() } else { turns.into_iter().next() };
+        match preferred {
+            Some(turn) => turn,
+            None if beyond.is_none() && until.is_none() => Turn::Stand,
+            None => Turn::Wait(beyond, until),
+        }
+    }
+
+    fn is_able(&self, lane: &Lane) -> bool {
+        lane.state == ProjectionState::Running && lane.version == self.cx.facts.version
+    }
+
+    pub(crate) async fn set_state(
+        &mut self,
+        is_live: bool,
+        state: ProjectionState,
+    ) -> Result<(), StepError> {
+        let lane = if is_live { Some(&self.live) } else { self.shadow.as_ref() };
+        let Some(ticket) = lane.map(|lane| lane.ticket(&self.cx)) else { return Ok(()) };
+        if !self.write(move |tx| ticket.set_state(tx, state, None)).await? {
+            return Err(self.cx.fenced());
+        }
+        let lane = if is_live { Some(&mut self.live) } else { self.shadow.as_mut() };
+        if let Some(lane) = lane {
+            lane.state = state;
+            lane.poison = None;
+            lane.last_error = None;
+            lane.set_aside();
+        }
+        self.publish();
+        Ok(())
+    }
+
+    pub(crate) fn publish(&self) {
+        self.cx.progress.send_replace(self.progress());
+    }
+
+    fn progress(&self) -> Progress {
+        let shadow = self.shadow.as_ref();
+        let lanes = || std::iter::once(&self.live).chain(shadow);
+        let is = |state| lanes().any(|lane| lane.state == state);
+        let state = if is(ProjectionState::Paused) {
+            ProjectionState::Paused
+        } else if is(ProjectionState::Halted) {
+            ProjectionState::Halted
+        } else if shadow.is_some() {
+            ProjectionState::Rebuilding
+        } else {
+            ProjectionState::Running
+        };
+        Progress {
+            version: self.live.version,
+            generation: self.live.generation,
+            position: self.live.position,
+            rebuild_position: shadow.map(|lane| lane.position),
+            state,
+            skipped: self.live.counts.skipped,
+            parked: self.live.counts.parked,
+            unknown: self.live.unknown,
+            last_error: lanes().find_map(|lane| lane.last_error.clone()),
+        }
+    }
+}
+
+pub(crate) fn lane(tx: &mut dyn TxEngine, name: &str, row: Checkpoint) -> Result<Lane, SqlError> {
+    let (counts, parked) = parked::load(tx, name, row.generation)?;
+    Ok(Lane::new(row, counts, parked))
+}

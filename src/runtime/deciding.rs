@@ -1,0 +1,87 @@
+//! Runs the aggregate's own code on one command, and lets none of its panics out.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use super::envelope::Message;
+use super::error::SendError;
+use super::kind::Kind;
+use super::recovery::Loaded;
+use super::tally::count;
+use crate::aggregate::{Aggregate, Context};
+use crate::event::{NewEvent, NewEventError, Revision};
+
+/// What the aggregate's code made of a command.
+pub(super) enum Verdict<A: Aggregate> {
+    /// These events follow; the state holds them already.
+    Events(Vec<NewEvent>),
+    /// Nothing follows; the state is as before.
+    Refused(SendError<A::Rejection>),
+    /// The state may be half changed: drop it.
+    Panicked,
+}
+
+/// Decides a command and folds what follows into the state.
+pub(super) fn decide<A: Aggregate>(
+    kind: &Kind<A>,
+    loaded: &mut Loaded<A>,
+    message: &Message<A>,
+) -> Verdict<A> {
+    if let Some(expected) = message.expected.filter(|expected| *expected != loaded.revision) {
+        let actual = loaded.revision;
+        return Verdict::Refused(SendError::RevisionMismatch { expected, actual });
+    }
+    let context = Context {
+        now: kind.world.clock.now(),
+        tenant: message.key.tenant.clone(),
+        stream: message.key.stream.clone(),
+        metadata: message.metadata.clone(),
+    };
+    let span = tracing::info_span!(
+        parent: &message.span,
+        "decide",
+        tenant = %context.tenant,
+        stream = %context.stream,
+        command = message.decision.name(),
+        correlation_id = context.metadata.correlation_id,
+    );
+    let run = || span.in_scope(|| run(loaded, message, &context));
+    catch_unwind(AssertUnwindSafe(run)).unwrap_or_else(|_| {
+        count(&kind.tally.panics);
+        span.in_scope(|| tracing::error!("aggregate code panicked"));
+        Verdict::Panicked
+    })
+}
+
+fn run<A: Aggregate>(
+    loaded: &mut Loaded<A>,
+    message: &Message<A>,
+    context: &Context,
+) -> Verdict<A> {
+    let events = match message.decision.decide(&loaded.state, context) {
+        Ok(events) => events,
+        Err(rejection) => return Verdict::Refused(SendError::Rejected(rejection)),
+    };
+    // All are written before the first is folded: a refused command leaves no trace.
+    let written: Result<Vec<_>, _> =
+        (0..).zip(&events).map(|(at, e)| write(message, at, e)).collect();
+    let written = match written {
+        Ok(written) => written,
+        Err(error) => return Verdict::Refused(SendError::Invalid(error.to_string())),
+    };
+    for event in &events {
+        loaded.state.evolve(event);
+    }
+    loaded.revision = Revision::plus(loaded.revision, events.len() as u64);
+    Verdict::Events(written)
+}
+
+fn write<A: Aggregate>(
+    message: &Message<A>,
+    ordinal: u32,
+    event: &A::Event,
+) -> Result<NewEvent, NewEventError> {
+    let new = NewEvent::typed(event)?;
+    let new = new.with_id(message.event_id(ordinal)).with_metadata(message.metadata.clone());
+    new.check()?;
+    Ok(new)
+}

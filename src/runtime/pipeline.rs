@@ -1,0 +1,387 @@
+//! The order of work of one aggregate, without any I/O: what to decide, append, answer next.
+//!
+//! Commands are decided one after the other on the *speculative* state: the one that holds
+//! once everything decided so far is recorded. While one append is on its way, the commands
+//! that come are decided already and gathered for the next, which is sent as soon as the first
+//! is durable; so a hot aggregate costs one append per barrier, not one per command.
+//!
+//! Only one append is on its way at a time. With two, a foreign event of the right length
+//! between them would let the second succeed on a state that never was: the expected revision
+//! holds, the history behind it does not.
+//!
+//! Nothing is told before it is true: a refusal on the speculative state waits, like a
+//! receipt, until the events in front of it are durable.
+
+use std::collections::VecDeque;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::time::Instant;
+
+use rustc_hash::FxHashSet;
+
+use super::batch::{Batch, Job, Outcome};
+use super::deciding::{Verdict, decide};
+use super::earlier::LookedUp;
+use super::envelope::{Envelope, Message};
+use super::error::SendError;
+use super::kind::Kind;
+use super::recovery::{Loaded, RecoveryError};
+use crate::aggregate::{Aggregate, Receipt};
+use crate::event::{EventId, NewEvent, Position, Revision};
+use crate::store::{AppendError, Appended, StoreError};
+
+/// The most commands whose earlier effects are looked for in one go.
+const LOOK_UPS_MAX: usize = 64;
+
+/// I/O that the actor must do for its pipeline, and bring back the result.
+pub(super) enum Work<A: Aggregate> {
+    Load,
+    LookUp(Vec<Arc<Message<A>>>),
+    Append { base: Revision, events: Vec<NewEvent> },
+    KeepSnapshot { revision: Revision, position: Position, state: Vec<u8> },
+}
+
+/// One aggregate's queue, state and append on its way.
+pub(super) struct Pipeline<A: Aggregate> {
+    kind: Arc<Kind<A>>,
+    /// The speculative state; `None` until it is loaded.
+    loaded: Option<Loaded<A>>,
+    /// Where the last durable event lies.
+    durable: Position,
+    waiting: VecDeque<Job<A>>,
+    gathering: VecDeque<Batch<A>>,
+    appending: Option<Batch<A>>,
+    /// First event ids of commands that are decided and not durable; kept for keyed ones only.
+    in_flight: FxHashSet<EventId>,
+    keep: Option<Work<A>>,
+    is_loading: bool,
+    is_looking: bool,
+    /// So many of the next commands get an append of their own, to find the one that the
+    /// store refuses.
+    alone: usize,
+}
+
+impl<A: Aggregate> Pipeline<A> {
+    pub fn new(kind: Arc<Kind<A>>) -> Self {
+        Self {
+            kind,
+            loaded: None,
+            durable: Position::ZERO,
+            waiting: VecDeque::new(),
+            gathering: VecDeque::new(),
+            appending: None,
+            in_flight: FxHashSet::default(),
+            keep: None,
+            is_loading: false,
+            is_looking: false,
+            alone: 0,
+        }
+    }
+
+    /// Takes a command in, or refuses it when too many wait.
+    pub fn accept(&mut self, envelope: Envelope<A>) {
+        let job = Job::new(envelope);
+        if self.waiting.len() < self.kind.bounds.waiting_max {
+            self.waiting.push_back(job);
+        } else {
+            job.refuse(SendError::Overloaded);
+        }
+    }
+
+    /// Returns whether nothing waits and nothing is on its way.
+    pub fn is_idle(&self) -> bool {
+        self.waiting.is_empty()
+            && self.gathering.is_empty()
+            && self.appending.is_none()
+            && !self.is_loading
+            && !self.is_looking
+    }
+
+    /// Does what can be done at once and returns what needs I/O; `None` when there is nothing
+    /// to do until a result or a command comes.
+    pub fn next_work(&mut self) -> Option<Work<A>> {
+        if self.keep.is_some() {
+            return self.keep.take();
+        }
+        if self.loaded.is_none() {
+            return self.ask_append().or_else(|| self.ask_load());
+        }
+        if let Some(work) = self.ask_look_up() {
+            return Some(work);
+        }
+        self.decide_waiting();
+        self.ask_append()
+    }
+
+    pub fn on_loaded(&mut self, loaded: Result<Loaded<A>, RecoveryError>) {
+        self.is_loading = false;
+        match loaded {
+            Ok(loaded) => {
+                self.durable = loaded.position;
+                self.loaded = Some(loaded);
+            }
+            // Answered and not tried again: the next command asks anew, so nothing spins.
+            Err(error) => self.waiting.drain(..).for_each(|job| job.refuse(error.clone().into())),
+        }
+    }
+
+    pub fn on_looked_up(&mut self, found: Result<Vec<LookedUp>, StoreError>) {
+        self.is_looking = false;
+        match found {
+            Ok(found) => found.into_iter().for_each(|looked_up| self.take_look_up(looked_up)),
+            Err(error) => {
+                for job in std::mem::take(&mut self.waiting) {
+                    match job.needs_look_up() {
+                        true => job.refuse(SendError::Read(error.clone())),
+                        false => self.waiting.push_back(job),
+                    }
+                }
+            }
+        }
+    }
+
+    /// Answers or tries again what shared the append.
+    ///
+    /// Returns whether other writers were faster.
+    pub fn on_appended(&mut self, result: Result<Appended, AppendError>) -> bool {
+        let Some(batch) = self.appending.take() else { return false };
+        self.forget_in_flight(&batch);
+        match result {
+            // A duplicate was recorded by somebody else: its receipt is found by looking.
+            Ok(appended) if appended.duplicate => self.decide_again(batch, &Again::Looking),
+            Ok(appended) => self.settle(batch, appended.position),
+            Err(AppendError::Conflict { .. } | AppendError::ConditionFailed { .. }) => {
+                self.decide_again(batch, &Again::Conflict);
+                return true;
+            }
+            Err(AppendError::IdReused { .. }) => self.decide_again(batch, &Again::Looking),
+            Err(error @ AppendError::Unknown { .. }) => {
+                self.decide_again(batch, &Again::InDoubt(error));
+            }
+            Err(AppendError::Invalid(_) | AppendError::Event(_)) if batch.is_shared() => {
+                self.alone = batch.entries.len();
+                self.decide_again(batch, &Again::Looking);
+            }
+            Err(error) => self.give_up(batch, &error),
+        }
+        false
+    }
+
+    /// Tells everyone whose time is over; what is on its way may still be done.
+    pub fn expire(&mut self, now: Instant) {
+        let decided = self.gathering.iter_mut().chain(&mut self.appending);
+        let jobs = decided.flat_map(|batch| batch.entries.iter_mut().map(|(job, _)| job));
+        for job in jobs.chain(&mut self.waiting) {
+            if job.envelope.message.deadline <= now {
+                job.envelope.answer(Err(SendError::TimedOut));
+            }
+        }
+        self.waiting.retain(|job| job.envelope.message.deadline > now);
+    }
+}
+
+/// Why commands are decided a second time.
+enum Again {
+    /// Other writers were faster.
+    Conflict,
+    /// They may have been recorded by somebody else.
+    Looking,
+    /// They may have been recorded by this very append.
+    InDoubt(AppendError),
+}
+
+impl<A: Aggregate> Pipeline<A> {
+    fn ask_load(&mut self) -> Option<Work<A>> {
+        let is_settled = self.gathering.is_empty() && self.appending.is_none();
+        if self.is_loading || !is_settled || self.waiting.is_empty() {
+            return None;
+        }
+        self.is_loading = true;
+        Some(Work::Load)
+    }
+
+    fn ask_look_up(&mut self) -> Option<Work<A>> {
+        if self.is_looking {
+            return None;
+        }
+        let first = self.waiting.iter().take(LOOK_UPS_MAX);
+        let unknown = first.filter(|job| {
+            !self.is_ready(job) && !self.in_flight.contains(&job.envelope.message.first_id)
+        });
+        let messages: Vec<_> = unknown.map(|job| Arc::clone(&job.envelope.message)).collect();
+        self.is_looking = !messages.is_empty();
+        self.is_looking.then_some(Work::LookUp(messages))
+    }
+
+    fn ask_append(&mut self) -> Option<Work<A>> {
+        while self.appending.is_none() {
+            let mut batch = self.gathering.pop_front()?;
+            if batch.count == 0 {
+                batch.settle(self.durable, self.durable);
+                continue;
+            }
+            batch.snapshot = self.snapshot_at(batch.end());
+            let (base, events) = (batch.base, std::mem::take(&mut batch.events));
+            self.appending = Some(batch);
+            return Some(Work::Append { base, events });
+        }
+        None
+    }
+
+    fn decide_waiting(&mut self) {
+        while self.has_room() && self.waiting.front().is_some_and(|job| self.is_ready(job)) {
+            let Some(job) = self.waiting.pop_front() else { return };
+            self.decide_one(job);
+        }
+    }
+
+    fn decide_one(&mut self, job: Job<A>) {
+        let Some(loaded) = &mut self.loaded else { return self.waiting.push_front(job) };
+        let base = loaded.revision;
+        let (outcome, events) = match decide(&self.kind, loaded, &job.envelope.message) {
+            Verdict::Events(events) => {
+                (Outcome::Events(u32::try_from(events.len()).unwrap_or(u32::MAX)), events)
+            }
+            Verdict::Refused(error) => (Outcome::Refused(error), Vec::new()),
+            Verdict::Panicked => {
+                self.loaded = None;
+                return job.refuse(SendError::Panicked);
+            }
+        };
+        if job.envelope.message.is_keyed() {
+            self.in_flight.insert(job.envelope.message.first_id);
+        }
+        self.alone = self.alone.saturating_sub(1);
+        let fits = self.gathering.back().is_some_and(|batch| self.kind.bounds.fit(batch, &events));
+        if !fits {
+            self.gathering.push_back(Batch::new(base));
+        }
+        if let Some(batch) = self.gathering.back_mut() {
+            batch.push(job, outcome, events);
+        }
+    }
+
+    /// Returns whether one more command may be decided; a second batch is only begun by a
+    /// command that does not fit the first any more.
+    fn has_room(&self) -> bool {
+        let is_open = match self.gathering.back() {
+            None => true,
+            Some(batch) => self.alone == 0 && batch.entries.len() < self.kind.bounds.commands_max,
+        };
+        self.loaded.is_some() && self.gathering.len() < 2 && is_open
+    }
+
+    /// Returns whether a command can be decided: it is new for sure, and so not one whose
+    /// twin is on its way.
+    fn is_ready(&self, job: &Job<A>) -> bool {
+        let id = job.envelope.message.first_id;
+        let is_ruled_out = || self.loaded.as_ref().is_some_and(|loaded| loaded.ids.rules_out(id));
+        !self.in_flight.contains(&id) && (!job.needs_look_up() || is_ruled_out())
+    }
+
+    fn take_look_up(&mut self, (id, earlier): LookedUp) {
+        for mut job in std::mem::take(&mut self.waiting) {
+            let message = &job.envelope.message;
+            match &earlier {
+                _ if message.first_id != id => self.waiting.push_back(job),
+                None => {
+                    job.is_new = true;
+                    self.waiting.push_back(job);
+                }
+                Some(earlier) if earlier.command_hash == message.metadata.command_hash => {
+                    let receipt = Receipt { replayed: message.is_keyed(), ..earlier.receipt };
+                    job.answer(Ok(receipt));
+                }
+                Some(_) => {
+                    let key = message.metadata.idempotency_key.clone().unwrap_or_default();
+                    job.answer(Err(SendError::KeyReused { key }));
+                }
+            }
+        }
+    }
+
+    fn settle(&mut self, mut batch: Batch<A>, position: Position) {
+        if let Some(loaded) = &mut self.loaded {
+            let done = batch.entries.iter().filter(|(_, outcome)| outcome.is_recorded());
+            done.for_each(|(job, _)| loaded.ids.insert(job.envelope.message.first_id));
+        }
+        if let Some(state) = batch.snapshot.take() {
+            self.keep = Some(Work::KeepSnapshot { revision: batch.end(), position, state });
+        }
+        batch.settle(std::mem::replace(&mut self.durable, position), position);
+    }
+
+    /// Puts a batch and everything decided after it back to be decided on a fresh state.
+    fn decide_again(&mut self, batch: Batch<A>, why: &Again) {
+        let later = self.take_gathering();
+        let mut jobs = Vec::with_capacity(batch.entries.len() + later.len());
+        for (mut job, _) in batch.entries {
+            job.attempts += 1;
+            job.envelope.is_resent |= !matches!(why, Again::Conflict);
+            if let Again::InDoubt(error) = why {
+                job.doubt = Some(error.clone());
+            }
+            if job.attempts >= self.kind.bounds.attempts_max {
+                let attempts = job.attempts;
+                job.refuse(SendError::Conflict { attempts });
+            } else {
+                jobs.push(job);
+            }
+        }
+        jobs.extend(later);
+        self.put_back(jobs);
+    }
+
+    /// Tells those whose events are not recorded what the store said; the others stood on
+    /// events that never were, and are decided on a fresh state.
+    fn give_up(&mut self, batch: Batch<A>, error: &AppendError) {
+        let later = self.take_gathering();
+        let mut jobs = Vec::with_capacity(later.len());
+        for (job, outcome) in batch.entries {
+            match (outcome.is_recorded(), error) {
+                (false, _) => jobs.push(job),
+                (true, AppendError::Overloaded { .. }) => job.refuse(SendError::Overloaded),
+                (true, error) => job.refuse(SendError::Store(error.clone())),
+            }
+        }
+        jobs.extend(later);
+        self.put_back(jobs);
+    }
+
+    fn put_back(&mut self, jobs: Vec<Job<A>>) {
+        for mut job in jobs.into_iter().rev() {
+            job.is_new = false;
+            self.waiting.push_front(job);
+        }
+    }
+
+    /// Takes what was decided on a state that is not going to be.
+    fn take_gathering(&mut self) -> Vec<Job<A>> {
+        self.loaded = None;
+        self.in_flight.clear();
+        let batches = std::mem::take(&mut self.gathering);
+        batches.into_iter().flat_map(|batch| batch.entries).map(|(job, _)| job).collect()
+    }
+
+    fn forget_in_flight(&mut self, batch: &Batch<A>) {
+        if !self.in_flight.is_empty() {
+            for (job, _) in &batch.entries {
+                self.in_flight.remove(&job.envelope.message.first_id);
+            }
+        }
+    }
+
+    /// Writes the state if enough events have come since the last snapshot and it is just
+    /// the state at `end`.
+    fn snapshot_at(&mut self, end: Revision) -> Option<Vec<u8>> {
+        let policy = self.kind.policy.as_ref()?;
+        let loaded = self.loaded.as_mut()?;
+        let is_due = end.since(loaded.snapshot) >= policy.every_events.max(1);
+        if !is_due || loaded.revision != end {
+            return None;
+        }
+        loaded.snapshot = end;
+        let save = policy.codec.save;
+        catch_unwind(AssertUnwindSafe(|| save(&loaded.state))).ok().flatten()
+    }
+}

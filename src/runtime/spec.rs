@@ -1,0 +1,107 @@
+//! What is registered of an aggregate: its commands by name.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use serde::de::DeserializeOwned;
+use utoipa::openapi::{RefOr, Schema};
+
+use super::envelope::{Decision, Typed};
+use super::error::BodyError;
+use crate::aggregate::{Aggregate, Command, Decide};
+
+/// Lists the commands of an aggregate that can be sent by name, as JSON.
+pub struct AggregateSpec<A: Aggregate> {
+    pub(super) commands: Vec<CommandSpec<A>>,
+}
+
+/// A command by name.
+pub(super) struct CommandSpec<A: Aggregate> {
+    pub name: &'static str,
+    pub info: fn(&'static str) -> CommandInfo,
+    pub parse: fn(&[u8]) -> Parsed<A>,
+}
+
+/// A command read from its body.
+type Parsed<A> = Result<Box<dyn Decision<A>>, BodyError>;
+
+/// Describes a command that can be sent by name.
+#[derive(Clone)]
+pub struct CommandInfo {
+    /// The category of its aggregate.
+    pub category: &'static str,
+    /// Its name.
+    pub command: &'static str,
+    /// The name of its schema.
+    pub schema_name: String,
+    /// The shape of its body.
+    pub schema: RefOr<Schema>,
+    /// The schemas that the shape refers to, by name.
+    pub referenced: Vec<(String, RefOr<Schema>)>,
+}
+
+impl<A: Aggregate> AggregateSpec<A> {
+    /// Begins without commands.
+    #[must_use]
+    pub const fn new() -> Self {
+        Self { commands: Vec::new() }
+    }
+
+    /// Adds a command; one that `A` does not decide is a compile error.
+    #[must_use]
+    pub fn command<C: Command>(mut self) -> Self
+    where
+        A: Decide<C>,
+    {
+        self.commands.push(CommandSpec {
+            name: C::NAME,
+            info: describe::<C>,
+            parse: parse::<A, C>,
+        });
+        self
+    }
+}
+
+impl<A: Aggregate> Default for AggregateSpec<A> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+fn describe<C: Command>(category: &'static str) -> CommandInfo {
+    let mut referenced = Vec::new();
+    C::schemas(&mut referenced);
+    CommandInfo {
+        category,
+        command: C::NAME,
+        schema_name: C::name().into_owned(),
+        schema: C::schema(),
+        referenced,
+    }
+}
+
+fn parse<A: Decide<C>, C: Command>(body: &[u8]) -> Parsed<A> {
+    // A command's own `Deserialize` may be hand-written, and then it may panic.
+    catch_unwind(AssertUnwindSafe(|| read::<C>(body)))
+        .unwrap_or_else(|_| Err(BodyError::nowhere("the command's deserializer panicked")))
+        .map(|command| Box::new(Typed(command)) as Box<dyn Decision<A>>)
+}
+
+fn read<C: DeserializeOwned>(body: &[u8]) -> Result<C, BodyError> {
+    let mut json = serde_json::Deserializer::from_slice(body);
+    let command = serde_path_to_error::deserialize(&mut json).map_err(|error| {
+        let path = error.path().to_string();
+        BodyError::at(path, error.inner())
+    })?;
+    json.end().map_err(|error| BodyError::at(".".into(), &error))?;
+    Ok(command)
+}
+
+impl BodyError {
+    fn nowhere(problem: &str) -> Self {
+        Self { path: ".".into(), line: 0, column: 0, problem: problem.into() }
+    }
+
+    fn at(path: String, error: &serde_json::Error) -> Self {
+        Self { path, line: error.line(), column: error.column(), problem: error.to_string() }
+    }
+}

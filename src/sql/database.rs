@@ -1,0 +1,191 @@
+//! The handle to the read side: one transaction a call, on whichever engine.
+
+use std::any::Any;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+
+use tokio::sync::oneshot;
+
+use super::{Dialect, SqlError, SqlRows, TxEngine, Value};
+
+/// The read side; cheap to clone. Dropping the last handle closes the engine.
+///
+/// Writes run one after the other on the engine's writer, reads beside them in bounded number;
+/// a read sees one consistent state and never waits for a write.
+#[derive(Clone)]
+pub struct Database {
+    engine: Arc<dyn SqlEngine>,
+}
+
+/// What an engine does for a [`Database`].
+///
+/// An engine runs the job inside one transaction on a thread that may block, commits when
+/// [`TxJob::run`] says so and rolls back otherwise, and tells the job how it ended.
+pub trait SqlEngine: Send + Sync + 'static {
+    /// Queues a write transaction; a refusal is told to the job.
+    fn write(&self, job: Box<dyn TxJob>, durability: Durability);
+
+    /// Queues a read transaction; a refusal is told to the job.
+    fn read(&self, job: Box<dyn TxJob>);
+
+    /// Returns which engine it is.
+    fn dialect(&self) -> Dialect;
+}
+
+/// Work that an engine runs inside a transaction.
+pub trait TxJob: Send {
+    /// Does the work and returns whether to commit. Never panics.
+    fn run(&mut self, tx: &mut dyn TxEngine) -> bool;
+
+    /// Hears how it ended: whether the commit (or the rollback asked for) was done.
+    fn finish(self: Box<Self>, outcome: Result<(), SqlError>);
+}
+
+/// What an acknowledged write survives.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Durability {
+    /// The end of the process. After power loss the last writes may be gone, together with
+    /// their checkpoints, so projections write them again from the log.
+    Process,
+    /// Power loss too; for what is not in the log, such as keys.
+    Power,
+}
+
+impl Database {
+    /// Wraps an engine.
+    #[must_use]
+    pub fn new(engine: Arc<dyn SqlEngine>) -> Self {
+        Self { engine }
+    }
+
+    /// Returns which engine it is.
+    #[must_use]
+    pub fn dialect(&self) -> Dialect {
+        self.engine.dialect()
+    }
+
+    /// Runs work in one write transaction: commits when it returns `Ok`, else rolls back.
+    ///
+    /// Dropping the future does not stop the transaction.
+    ///
+    /// # Errors
+    /// The work's own error, or [`SqlError`]: refused, panicked (rolled back) or not committed.
+    pub async fn write<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&mut dyn TxEngine) -> Result<T, SqlError> + Send + 'static,
+    ) -> Result<T, SqlError> {
+        self.transact(work).await
+    }
+
+    /// Like [`Database::write`], and the result survives power loss.
+    ///
+    /// # Errors
+    /// As [`Database::write`].
+    pub async fn write_durably<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&mut dyn TxEngine) -> Result<T, SqlError> + Send + 'static,
+    ) -> Result<T, SqlError> {
+        let (job, done) = Job::queued(work);
+        self.engine.write(job, Durability::Power);
+        done.await.unwrap_or(Err(SqlError::Closed))
+    }
+
+    /// Like [`Database::write`], for work with an error of its own.
+    ///
+    /// # Errors
+    /// As [`Database::write`].
+    pub async fn transact<T, E>(
+        &self,
+        work: impl FnOnce(&mut dyn TxEngine) -> Result<T, E> + Send + 'static,
+    ) -> Result<T, E>
+    where
+        T: Send + 'static,
+        E: From<SqlError> + Send + 'static,
+    {
+        let (job, done) = Job::queued(work);
+        self.engine.write(job, Durability::Process);
+        done.await.unwrap_or_else(|_| Err(SqlError::Closed.into()))
+    }
+
+    /// Runs queries in one read transaction: they all see the same state.
+    ///
+    /// # Errors
+    /// The work's own error, or [`SqlError`]: refused, panicked or failed.
+    pub async fn inspect<T, E>(
+        &self,
+        work: impl FnOnce(&mut dyn TxEngine) -> Result<T, E> + Send + 'static,
+    ) -> Result<T, E>
+    where
+        T: Send + 'static,
+        E: From<SqlError> + Send + 'static,
+    {
+        let (job, done) = Job::queued(work);
+        self.engine.read(job);
+        done.await.unwrap_or_else(|_| Err(SqlError::Closed.into()))
+    }
+
+    /// Runs one query and returns its rows with the names of the columns.
+    ///
+    /// # Errors
+    /// [`SqlError`].
+    pub async fn read(&self, sql: &str, values: Vec<Value>) -> Result<SqlRows, SqlError> {
+        let sql = sql.to_owned();
+        self.inspect(move |tx| {
+            let values: Vec<_> = values.iter().map(Value::borrow).collect();
+            tx.select(&sql, &values)
+        })
+        .await
+    }
+}
+
+/// A closure and the caller who waits for it.
+struct Job<F, T, E> {
+    work: Option<F>,
+    result: Option<Result<T, E>>,
+    caller: oneshot::Sender<Result<T, E>>,
+}
+
+impl<F, T, E> Job<F, T, E>
+where
+    F: FnOnce(&mut dyn TxEngine) -> Result<T, E> + Send + 'static,
+    T: Send + 'static,
+    E: From<SqlError> + Send + 'static,
+{
+    fn queued(work: F) -> (Box<dyn TxJob>, oneshot::Receiver<Result<T, E>>) {
+        let (caller, done) = oneshot::channel();
+        (Box::new(Self { work: Some(work), result: None, caller }), done)
+    }
+}
+
+impl<F, T, E> TxJob for Job<F, T, E>
+where
+    F: FnOnce(&mut dyn TxEngine) -> Result<T, E> + Send,
+    T: Send,
+    E: From<SqlError> + Send,
+{
+    fn run(&mut self, tx: &mut dyn TxEngine) -> bool {
+        let Some(work) = self.work.take() else { return false };
+        // Whatever the work left half done is rolled back, so nobody sees it.
+        let result = catch_unwind(AssertUnwindSafe(|| work(tx)));
+        let result = result
+            .unwrap_or_else(|panic| Err(SqlError::Panicked(panic_text(panic.as_ref())).into()));
+        self.result.insert(result).is_ok()
+    }
+
+    fn finish(self: Box<Self>, outcome: Result<(), SqlError>) {
+        let result = match (self.result, outcome) {
+            (Some(result), Ok(())) | (Some(result @ Err(_)), Err(_)) => result,
+            (_, Err(error)) => Err(error.into()),
+            (None, Ok(())) => Err(SqlError::Closed.into()),
+        };
+        // A caller who has gone does not want to know.
+        drop(self.caller.send(result));
+    }
+}
+
+/// Returns the message of a panic, as far as it has one.
+pub(crate) fn panic_text(panic: &(dyn Any + Send)) -> String {
+    let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
+    text.or_else(|| panic.downcast_ref::<String>().cloned())
+        .unwrap_or_else(|| "panic without a message".to_owned())
+}

@@ -1,0 +1,85 @@
+//! What can go wrong on the read side; each variant says who acts.
+
+/// Says why a statement or a transaction failed.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum SqlError {
+    /// The engine is busy or gone for a while. Nobody: retried.
+    #[error("read side is not available: {0}")]
+    Unavailable(String),
+    /// Too many transactions or reads wait already. Nobody: try again later.
+    #[error("read side refused: {waiting} requests are waiting already, try again later")]
+    Overloaded {
+        /// How many may wait.
+        waiting: usize,
+    },
+    /// The disk has no room; nothing of the transaction was written. Operator: make room.
+    #[error("read side has no space left on the device that holds {path}")]
+    DiskFull {
+        /// The database file.
+        path: String,
+    },
+    /// The statement or its values are wrong. Developer: correct the statement.
+    #[error("statement failed: {problem}; statement: {statement}")]
+    Statement {
+        /// What the engine says.
+        problem: String,
+        /// The statement, without its values.
+        statement: String,
+    },
+    /// The work inside the transaction panicked; it was rolled back. Developer.
+    #[error("work in a transaction panicked: {0}")]
+    Panicked(String),
+    /// The stored rows or the schema are not what they should be. Operator.
+    #[error("read side is damaged: {0}")]
+    Damaged(String),
+    /// The database was closed. Nobody.
+    #[error("read side is closed")]
+    Closed,
+}
+
+impl SqlError {
+    /// Returns whether the same work may succeed later without anybody changing it.
+    #[must_use]
+    pub const fn is_transient(&self) -> bool {
+        matches!(self, Self::Unavailable(_) | Self::Overloaded { .. } | Self::DiskFull { .. })
+    }
+}
+
+/// Says why a database could not be opened. Operator acts on all of them.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum OpenError {
+    /// The folder or the file cannot be used. Operator: correct path or rights.
+    #[error("database {path} cannot be opened: {problem}")]
+    Unusable {
+        /// The file.
+        path: String,
+        /// What the system said.
+        problem: String,
+    },
+    /// The file or its folder may not be written. Operator: give the rights or move it.
+    #[error("database {path} is read-only: give this user the right to write it and its folder")]
+    ReadOnly {
+        /// The file.
+        path: String,
+    },
+    /// The file was made by another program. Operator: name another file.
+    #[error("{path} is a file of another program: choose another path")]
+    Foreign {
+        /// The file.
+        path: String,
+    },
+    /// Another process is writing. Operator: stop it first.
+    #[error("database {path} is in use by another process: stop it first")]
+    Locked {
+        /// The file.
+        path: String,
+    },
+    /// The file is damaged. Operator: delete it, the projections rebuild it from the log.
+    #[error("database {path} is damaged: {problem}; restore it, or delete it to rebuild it")]
+    Damaged {
+        /// The file.
+        path: String,
+        /// What the engine says.
+        problem: String,
+    },
+}

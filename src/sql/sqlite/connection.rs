@@ -1,0 +1,108 @@
+//! Opens connections: whose file it is, and how it is used.
+
+use std::fs;
+use std::path::Path;
+use std::time::Duration;
+
+use rusqlite::{Connection, OpenFlags};
+
+use super::SqliteConfig;
+use super::fault::open_error;
+use crate::sql::OpenError;
+
+/// Marks the file as this program's: "HDWR", in the header of the file.
+const APPLICATION_ID: i32 = 0x4844_5752;
+
+const STATEMENTS_KEPT: usize = 256;
+
+/// Opens the connection that writes, and makes the file this program's if it is new.
+pub(super) fn open_writer(config: &SqliteConfig) -> Result<Connection, OpenError> {
+    let path = config.path.as_path();
+    make_folder(path)?;
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
+        | OpenFlags::SQLITE_OPEN_CREATE
+        | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection =
+        Connection::open_with_flags(path, flags).map_err(|error| cannot_open(&error, path))?;
+    prepare_writer(&connection, config)?;
+    Ok(connection)
+}
+
+/// Opens a connection that only reads.
+pub(super) fn open_reader(config: &SqliteConfig) -> Result<Connection, OpenError> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let fail = |error: &rusqlite::Error| open_error(error, &config.path);
+    let connection =
+        Connection::open_with_flags(&config.path, flags).map_err(|error| fail(&error))?;
+    let pragmas =
+        format!("pragma query_only = on; pragma cache_size = -{};", config.cache_kib.max(4) / 4);
+    common(&connection, config, &pragmas).map_err(|error| fail(&error))?;
+    Ok(connection)
+}
+
+fn prepare_writer(connection: &Connection, config: &SqliteConfig) -> Result<(), OpenError> {
+    let fail = |error: rusqlite::Error| open_error(&error, &config.path);
+    connection.busy_timeout(busy_timeout(config)).map_err(fail)?;
+    if connection.is_readonly("main").map_err(fail)? {
+        return Err(OpenError::ReadOnly { path: config.path.display().to_string() });
+    }
+    claim(connection, &config.path)?;
+    let pragmas = format!(
+        "pragma synchronous = normal; pragma wal_autocheckpoint = 4000;
+         pragma journal_size_limit = 67108864; pragma temp_store = memory;
+         pragma cache_size = -{};",
+        config.cache_kib
+    );
+    common(connection, config, &pragmas).map_err(fail)
+}
+
+/// Checks that the file is empty or this program's, and marks it.
+fn claim(connection: &Connection, path: &Path) -> Result<(), OpenError> {
+    let fail = |error: rusqlite::Error| open_error(&error, path);
+    let number = |sql: &str| connection.query_row(sql, [], |row| row.get::<_, i32>(0));
+    let owner = number("pragma application_id").map_err(fail)?;
+    let tables = number("select count(*) from sqlite_master").map_err(fail)?;
+    let foreign = || OpenError::Foreign { path: path.display().to_string() };
+    match (owner, tables) {
+        (APPLICATION_ID, _) => {}
+        (0, 0) => {
+            connection.pragma_update(None, "application_id", APPLICATION_ID).map_err(fail)?;
+        }
+        _ => return Err(foreign()),
+    }
+    connection
+        .query_row("pragma journal_mode = wal", [], |row| row.get::<_, String>(0))
+        .map(drop)
+        .map_err(fail)
+}
+
+fn common(connection: &Connection, config: &SqliteConfig, pragmas: &str) -> rusqlite::Result<()> {
+    connection.busy_timeout(busy_timeout(config))?;
+    connection.set_prepared_statement_cache_capacity(STATEMENTS_KEPT);
+    connection.execute_batch(pragmas)
+}
+
+fn busy_timeout(config: &SqliteConfig) -> Duration {
+    Duration::from_millis(u64::from(config.busy_timeout_ms))
+}
+
+fn make_folder(path: &Path) -> Result<(), OpenError> {
+    let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) else {
+        return Ok(());
+    };
+    fs::create_dir_all(folder).map_err(|error| OpenError::Unusable {
+        path: path.display().to_string(),
+        problem: format!("folder {}: {error}", folder.display()),
+    })
+}
+
+/// Tells a folder without rights from other reasons why a file cannot be opened.
+fn cannot_open(error: &rusqlite::Error, path: &Path) -> OpenError {
+    let probe = fs::OpenOptions::new().append(true).create(true).open(path);
+    match probe.map_err(|probe| probe.kind()) {
+        Err(std::io::ErrorKind::PermissionDenied | std::io::ErrorKind::ReadOnlyFilesystem) => {
+            OpenError::ReadOnly { path: path.display().to_string() }
+        }
+        _ => open_error(error, path),
+    }
+}
