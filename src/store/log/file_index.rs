@@ -39,7 +39,7 @@ pub struct Header {
     pub base: u64,
     /// Number of records.
     pub count: u32,
-    /// Where the segment's end mark lies.
+    /// Where the segment's last record ends.
     pub end: u32,
     buckets: u32,
     bloom_len: u32,

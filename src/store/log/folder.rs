@@ -7,7 +7,6 @@ use std::sync::Arc;
 use super::disk::{Disk, DiskFile, DiskLock, OpenMode};
 use super::fault::{damaged, io_error};
 use super::file_index::{FileIndex, encode_index, index_name};
-use super::frame::FRAME_HEADER_LEN;
 use super::memory_index::MemoryIndex;
 use super::scan::{Scan, scan_segment};
 use super::segment::{Segment, base_of, segment_name};
@@ -262,10 +261,7 @@ fn scan_into_memory(
         Ok(())
     })?;
     let segment = Segment::in_memory(base, path, file, index);
-    let end = match scan.is_marked {
-        true => scan.end - FRAME_HEADER_LEN as u64,
-        false => scan.end,
-    };
+    let (_, end) = scan.last_batch;
     segment.show(end as u32, scan.count as u32);
     Ok((segment, scan))
 }

@@ -10,7 +10,6 @@ use super::disk::{Disk, OpenMode};
 use super::fault::{damaged, io_error};
 use super::file_index::encode_index;
 use super::folder::Folder;
-use super::frame::FRAME_HEADER_LEN;
 use super::glance::Glance;
 use super::memory_index::MemoryIndex;
 use super::scan::{Scan, scan_segment};
@@ -145,7 +144,7 @@ impl Check {
         let told = |error| io_error("read", &path, error);
         let mut found = vec![0; file.len().map_err(told)? as usize];
         file.read_at(&mut found, 0).map_err(told)?;
-        let end = scan.end.saturating_sub(FRAME_HEADER_LEN as u64) as u32;
+        let end = scan.last_batch.1 as u32;
         let expected = encode_index(base, end, index);
         self.report.indexes += 1;
         if found != expected {
