@@ -46,7 +46,7 @@ async fn a_poison_event_is_retried_with_growing_waits_before_the_policy_holds() 
     let step = step_until(&mut runner, |step| matches!(step, Step::Poisoned { .. })).await;
     assert!(matches!(step, Step::Poisoned { position, .. } if position == bad), "{step:?}");
     let waits = (1..=world.config.retries_max).map(|n| world.config.retry_wait(n));
-    assert!(begin.elapsed() >= waits.sum());
+    assert!(begin.elapsed() >= waits.sum::<std::time::Duration>());
 }
 
 #[tokio::test(start_paused = true)]
