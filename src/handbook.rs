@@ -5,3 +5,6 @@ struct Readme;
 
 #[doc = include_str!("../docs/start.md")]
 struct Start;
+
+#[doc = include_str!("../docs/guides/aggregates.md")]
+struct Aggregates;

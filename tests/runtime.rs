@@ -5,6 +5,7 @@ mod runtime {
     mod command;
     mod fault;
     mod passivation;
+    mod projection;
     mod sample;
     mod supervision;
 }

@@ -6,6 +6,7 @@
 
 mod body;
 mod config;
+mod cursor;
 mod gate;
 mod guard;
 mod idempotency;

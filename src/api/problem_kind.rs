@@ -59,6 +59,8 @@ problems! {
     ConditionFailed = 409, "condition-failed", "Append condition failed";
     /// An event id belongs to another append. Caller: make a new id.
     EventIdReused = 409, "event-id-reused", "Event id is taken";
+    /// The projection's state does not fit the request. Caller: look at its state.
+    ProjectionRefused = 409, "projection-refused", "Projection cannot do this now";
     /// `If-Match` or `If-None-Match` does not hold. Caller: read again.
     RevisionMismatch = 412, "revision-mismatch", "Revision is another";
     /// The body is over its bound. Caller.

@@ -77,6 +77,12 @@ impl Parameters {
         Ok(EventQuery { items: if is_open { Vec::new() } else { vec![item] } })
     }
 
+    /// Returns every parameter but these.
+    pub fn others(&self, known: &[&str]) -> Vec<(String, String)> {
+        let is_other = |(name, _): &&(String, String)| !known.contains(&name.as_str());
+        self.0.iter().filter(is_other).cloned().collect()
+    }
+
     fn names<T>(
         &self,
         name: &str,

@@ -4,7 +4,8 @@ use std::convert::Infallible;
 
 use super::{Problem, ProblemKind};
 use crate::event::NameError;
-use crate::runtime::{BodyError, JsonSendError, SendError};
+use crate::projection::{QueryError, StepError};
+use crate::runtime::{BodyError, ControlError, JsonSendError, SendError};
 use crate::sql::SqlError;
 use crate::store::{AppendError, StoreError};
 
@@ -53,6 +54,45 @@ impl From<SqlError> for Problem {
         }
         tracing::error!(%error, "read side failed");
         Self::new(ProblemKind::Internal, "read side failed: the cause is logged")
+    }
+}
+
+impl From<QueryError> for Problem {
+    fn from(error: QueryError) -> Self {
+        let detail = error.to_string();
+        match error {
+            QueryError::UnknownProjection { .. } | QueryError::NotServed { .. } => {
+                Self::new(ProblemKind::NotFound, detail)
+            }
+            QueryError::UnknownField { field, .. } => Self::field(format!("query:{field}"), detail),
+            QueryError::BadKey { .. } => Self::new(ProblemKind::NotFound, detail),
+            QueryError::NotReached { at, .. } => Self::new(ProblemKind::NotReached, detail)
+                .with("position", at.get())
+                .retry_after_s(1),
+            QueryError::Halted { at, .. } => {
+                Self::new(ProblemKind::Unavailable, detail).with("position", at.get())
+            }
+            QueryError::Sql(error) => error.into(),
+        }
+    }
+}
+
+impl From<ControlError> for Problem {
+    fn from(error: ControlError) -> Self {
+        let detail = error.to_string();
+        match error {
+            ControlError::Unknown { known, .. } => {
+                Self::new(ProblemKind::NotFound, detail).with("known", known)
+            }
+            ControlError::NotRunning { .. } | ControlError::Step(StepError::Fenced { .. }) => {
+                Self::new(ProblemKind::Unavailable, detail)
+            }
+            ControlError::Step(StepError::Refused { .. }) => {
+                Self::new(ProblemKind::ProjectionRefused, detail)
+            }
+            ControlError::Step(StepError::Store(error)) => error.into(),
+            ControlError::Step(StepError::Sql(error)) => error.into(),
+        }
     }
 }
 

@@ -126,9 +126,29 @@ pub(super) fn check_record(bytes: &[u8]) -> Result<(usize, Layout), RecordError>
         return Err(RecordError::Checksum);
     }
     let layout = layout_of(record)?;
-    let texts = record.get(RECORD_HEADER_LEN..layout.metadata as usize);
-    std::str::from_utf8(texts.ok_or(RecordError::Lengths)?).map_err(|_| RecordError::Text)?;
+    check_texts(record, &layout)?;
     Ok((len, layout))
+}
+
+/// Checks that every text is UTF-8 and ends where its part ends.
+///
+/// Names are checked in one go. Tags and metadata too when no text has 128 bytes or more:
+/// length bytes below that are ASCII, so whole runs of them are UTF-8 if the texts are. A
+/// longer text makes its length byte no UTF-8 at all, and then each is checked alone.
+fn check_texts(record: &[u8], layout: &Layout) -> Result<(), RecordError> {
+    let part = |from: usize, to: u32| record.get(from..to as usize).ok_or(RecordError::Lengths);
+    if std::str::from_utf8(part(RECORD_HEADER_LEN, layout.metadata)?).is_ok() {
+        return Ok(());
+    }
+    let names = part(RECORD_HEADER_LEN, layout.event_type)?;
+    std::str::from_utf8(names).map_err(|_| RecordError::Text)?;
+    let mut rest = part(layout.event_type as usize, layout.metadata)?;
+    while let Some((len, after)) = rest.split_first() {
+        let text = after.split_at_checked(usize::from(*len)).ok_or(RecordError::Lengths)?;
+        std::str::from_utf8(text.0).map_err(|_| RecordError::Text)?;
+        rest = text.1;
+    }
+    Ok(())
 }
 
 /// Returns the length that the record at the start of `bytes` states.

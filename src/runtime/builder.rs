@@ -8,14 +8,16 @@ use super::arbiters::Threads;
 use super::catalog::{Catalog, Unstarted};
 use super::config::RuntimeConfig;
 use super::contribution::Contribution;
+use super::read_models::ReadModels;
 use super::spec::AggregateSpec;
 use super::supervised_actor::ActorSpec;
-use super::system::System;
+use super::system::{Outside, System};
 use super::world::World;
 use crate::aggregate::Aggregate;
 use crate::clock::{SharedClock, SystemClock};
 use crate::event::{Category, NameError};
 use crate::plugin::Plugin;
+use crate::projection::{Catalog as ProjectionCatalog, Projection, RowProjection, StepError};
 use crate::sql::{Database, MigrationError, Migrator};
 use crate::store::SharedStore;
 
@@ -47,6 +49,9 @@ pub enum StartError {
     /// The schema of the read side could not be brought up; the error says who acts.
     #[error(transparent)]
     Migration(#[from] MigrationError),
+    /// A projection's tables could not be prepared; the error says who acts.
+    #[error(transparent)]
+    Projection(#[from] StepError),
     /// A category is not a name. Developer: rename it.
     #[error(transparent)]
     Name(#[from] NameError),
@@ -106,6 +111,20 @@ impl SystemBuilder {
         self
     }
 
+    /// Adds a projection in SQL form.
+    #[must_use]
+    pub fn projection<P: Projection>(mut self, projection: P) -> Self {
+        self.parts = self.parts.projection(projection);
+        self
+    }
+
+    /// Adds a projection in row form.
+    #[must_use]
+    pub fn rows<P: RowProjection>(mut self, projection: P) -> Self {
+        self.parts = self.parts.rows(projection);
+        self
+    }
+
     /// Adds a supervised actor.
     #[must_use]
     pub fn actor(mut self, spec: ActorSpec) -> Self {
@@ -122,8 +141,12 @@ impl SystemBuilder {
         let parts = self.parts;
         check_names(&parts.aggregates)?;
         check_unique("plugin", self.plugins.iter().copied())?;
-        check_unique("actor", parts.actors.iter().map(|actor| actor.name.as_str()))?;
         Migrator::new(self.database.clone(), parts.migrations).up().await?;
+        let (database, store) = (self.database.clone(), Arc::clone(&self.store));
+        let bounds = self.config.projections.clone();
+        let projections =
+            ProjectionCatalog::open(database, store, parts.projections, bounds).await?;
+        let read_models = ReadModels::new(projections);
         let threads = Threads::start(&self.config)?;
         let world = Arc::new(World::new(self.store, self.clock, self.database, self.config));
         let mut catalog = Catalog::default();
@@ -132,8 +155,12 @@ impl SystemBuilder {
                 aggregate.start(Arc::clone(&world), &threads.aggregates, &mut catalog).await;
             started.ok_or_else(|| io::Error::other("an arbiter ended at its start"))?;
         }
-        let system = System::new(world, threads, catalog, (parts.checks, parts.routes));
-        let supervised = system.supervise(parts.actors).await;
+        let mut actors = read_models.actors();
+        actors.extend(parts.actors);
+        check_unique("actor", actors.iter().map(|actor| actor.name.as_str()))?;
+        let outside = Outside { checks: parts.checks, routes: parts.routes };
+        let system = System::new((world, threads), catalog, read_models, outside);
+        let supervised = system.supervise(actors).await;
         supervised.ok_or_else(|| io::Error::other("the supervisor ended at its start"))?;
         Ok(system)
     }

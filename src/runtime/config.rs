@@ -3,6 +3,8 @@
 use std::num::NonZeroUsize;
 use std::time::Duration;
 
+use crate::projection::RunnerConfig;
+
 /// What the actors are held to; past a bound the caller gets a clear refusal.
 ///
 /// A count below 1 is taken as 1.
@@ -35,6 +37,8 @@ pub struct RuntimeConfig {
     pub command_timeout: Duration,
     /// The most event ids an aggregate keeps to answer "was this key used?" from memory.
     pub known_ids_max: usize,
+    /// How much projections take at once and how patient they are.
+    pub projections: RunnerConfig,
     /// How failed and frozen actors are treated.
     pub supervision: Supervision,
 }
@@ -70,6 +74,7 @@ impl Default for RuntimeConfig {
             attempts_max: 5,
             command_timeout: Duration::from_secs(30),
             known_ids_max: 256,
+            projections: RunnerConfig::default(),
             supervision: Supervision::default(),
         }
     }

@@ -9,6 +9,7 @@ use super::health::Check;
 use super::spec::AggregateSpec;
 use super::supervised_actor::ActorSpec;
 use crate::aggregate::Aggregate;
+use crate::projection::{Definition, Projection, RowProjection};
 use crate::sql::MigrationSet;
 
 /// Collects parts; each verb adds one.
@@ -16,6 +17,7 @@ use crate::sql::MigrationSet;
 pub struct Contribution {
     pub(super) migrations: Vec<MigrationSet>,
     pub(super) aggregates: Vec<Box<dyn Unstarted>>,
+    pub(super) projections: Vec<Definition>,
     pub(super) actors: Vec<ActorSpec>,
     pub(super) checks: Vec<Check>,
     pub(super) routes: Vec<Arc<dyn Any + Send + Sync>>,
@@ -33,6 +35,20 @@ impl Contribution {
     #[must_use]
     pub fn aggregate<A: Aggregate>(mut self, spec: AggregateSpec<A>) -> Self {
         self.aggregates.push(Box::new(spec));
+        self
+    }
+
+    /// Adds a projection in SQL form.
+    #[must_use]
+    pub fn projection<P: Projection>(mut self, projection: P) -> Self {
+        self.projections.push(Definition::of(projection));
+        self
+    }
+
+    /// Adds a projection in row form.
+    #[must_use]
+    pub fn rows<P: RowProjection>(mut self, projection: P) -> Self {
+        self.projections.push(Definition::of_rows(projection));
         self
     }
 

@@ -132,3 +132,114 @@ impl<A: Aggregate> Registry<A> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::convert::Infallible;
+    use std::time::Duration;
+
+    use actix::Handler;
+    use futures_util::future::join_all;
+    use serde::{Deserialize, Serialize};
+
+    use super::super::config::RuntimeConfig;
+    use super::super::envelope::Typed;
+    use super::super::world::World;
+    use super::*;
+    use crate::aggregate::{Command, Context, Decide};
+    use crate::clock::SystemClock;
+    use crate::event::{StreamId, Tenant};
+    use crate::sql::SqliteConfig;
+    use crate::store::{EventStore, MemoryStore};
+    use crate::test::FaultyStore;
+
+    #[derive(Default)]
+    struct Tally;
+
+    #[derive(Clone, Serialize, Deserialize)]
+    enum TallyEvent {
+        Ticked {},
+    }
+
+    crate::event_schema! { TallyEvent in "tally" { Ticked = 1 } }
+
+    #[derive(Clone, Serialize, Deserialize, utoipa::ToSchema)]
+    struct Tick {}
+
+    impl Command for Tick {
+        const NAME: &'static str = "tick";
+    }
+
+    impl Aggregate for Tally {
+        type Event = TallyEvent;
+        type Rejection = Infallible;
+
+        fn evolve(&mut self, _: &TallyEvent) {}
+    }
+
+    impl Decide<Tick> for Tally {
+        fn decide(&self, _: Tick, _: &Context) -> Result<Vec<TallyEvent>, Infallible> {
+            Ok(vec![TallyEvent::Ticked {}])
+        }
+    }
+
+    struct Crash;
+
+    impl actix::Message for Crash {
+        type Result = ();
+    }
+
+    impl Handler<Crash> for RegistryShard<Tally> {
+        type Result = ();
+
+        fn handle(&mut self, _: Crash, _: &mut Self::Context) {
+            panic!("shard is to be lost")
+        }
+    }
+
+    async fn registry(store: Arc<FaultyStore>) -> (Registry<Tally>, Arbiters, tempfile::TempDir) {
+        let folder = tempfile::tempdir().unwrap();
+        let database = SqliteConfig::at(folder.path().join("read.db")).open().unwrap();
+        let config = RuntimeConfig { shards: 2, ..RuntimeConfig::default() };
+        let world = World::new(store, SystemClock::shared(), database, config);
+        let arbiters = Arbiters::start(2).unwrap();
+        let registry = Registry::start(Arc::new(Kind::new(Arc::new(world))), &arbiters).await;
+        (registry.unwrap(), arbiters, folder)
+    }
+
+    fn tick(id: u64) -> (Key, Box<dyn Decision<Tally>>) {
+        let stream = StreamId::new("tally", (id % 7).to_string()).unwrap();
+        (Key { tenant: Tenant::default_tenant(), stream }, Box::new(Typed(Tick {})))
+    }
+
+    #[tokio::test]
+    async fn no_command_is_lost_or_doubled_when_its_shard_is_lost() {
+        let memory = MemoryStore::shared();
+        let store = FaultyStore::over(memory.clone());
+        let (registry, arbiters, _folder) = registry(Arc::clone(&store)).await;
+        store.hold();
+        let send = |id| {
+            let (key, decision) = tick(id);
+            registry.send(key, decision, SendOptions::default())
+        };
+        let before = async { join_all((0..50).map(send)).await };
+        let crash_and_go_on = async {
+            store.wait_held(7).await;
+            for shard in &registry.shards {
+                shard.address.lock().try_send(Crash).unwrap();
+            }
+            let after = join_all((50..100).map(send));
+            store.release();
+            after.await
+        };
+        let (before, after) = tokio::time::timeout(Duration::from_secs(20), async {
+            tokio::join!(before, crash_and_go_on)
+        })
+        .await
+        .unwrap();
+        assert!(before.iter().chain(&after).all(Result::is_ok), "{before:?} {after:?}");
+        assert_eq!(memory.head().borrow().get(), 100);
+        assert_eq!(registry.kind.tally.shard_restarts.load(Ordering::Relaxed), 2);
+        drop(arbiters);
+    }
+}

@@ -16,6 +16,7 @@ use super::envelope::Key;
 use super::error::{AddressError, JsonSendError};
 use super::handle::AggregateHandle;
 use super::health::{Check, HealthCheck, run_all};
+use super::read_models::ReadModels;
 use super::report::{ActorReport, SystemReport};
 use super::spec::CommandInfo;
 use super::supervised_actor::ActorSpec;
@@ -44,9 +45,15 @@ struct Inner {
     world: Arc<World>,
     threads: Threads,
     catalog: Catalog,
-    checks: Vec<Check>,
-    routes: Vec<Routes>,
+    read_models: ReadModels,
+    outside: Outside,
     supervision: OnceLock<Supervision>,
+}
+
+/// What plugins brought for those who look at the system from outside.
+pub(super) struct Outside {
+    pub checks: Vec<Check>,
+    pub routes: Vec<Routes>,
 }
 
 struct Supervision {
@@ -74,13 +81,14 @@ impl System {
     }
 
     pub(super) fn new(
-        world: Arc<World>,
-        threads: Threads,
+        (world, threads): (Arc<World>, Threads),
         catalog: Catalog,
-        (checks, routes): (Vec<Check>, Vec<Routes>),
+        read_models: ReadModels,
+        outside: Outside,
     ) -> Self {
         let supervision = OnceLock::new();
-        Self { inner: Arc::new(Inner { world, threads, catalog, checks, routes, supervision }) }
+        let inner = Inner { world, threads, catalog, read_models, outside, supervision };
+        Self { inner: Arc::new(inner) }
     }
 
     /// Starts the supervisor and its actors; `None` when its thread is gone already.
@@ -146,7 +154,7 @@ impl System {
     /// Returns what the plugins brought of type `R`, in their order.
     #[must_use]
     pub fn routes<R: Any + Send + Sync>(&self) -> Vec<Arc<R>> {
-        let routes = self.inner.routes.iter();
+        let routes = self.inner.outside.routes.iter();
         routes.filter_map(|routes| Arc::clone(routes).downcast().ok()).collect()
     }
 
@@ -173,7 +181,7 @@ impl System {
                 answer.map(drop).map_err(|error| error.to_string())
             }
         })];
-        checks.extend(self.inner.checks.iter().cloned());
+        checks.extend(self.inner.outside.checks.iter().cloned());
         let mut found = self.on_watch_thread(run_all(checks)).await.unwrap_or_default();
         found.extend(self.supervised().iter().map(Supervised::health));
         found
@@ -221,6 +229,10 @@ impl System {
         leftover
     }
 
+    pub(super) fn read_models(&self) -> &ReadModels {
+        &self.inner.read_models
+    }
+
     fn leftover(&self) -> Leftover {
         let busy = self.supervised().iter().filter(|actor| actor.is_busy());
         let actors = busy.map(|actor| actor.name.clone()).collect();
@@ -233,7 +245,7 @@ impl System {
 
     /// Runs a future on a thread of the system, which has a timer; the caller's executor may
     /// have none. `None` when the threads are gone.
-    async fn on_watch_thread<F>(&self, future: F) -> Option<F::Output>
+    pub(super) async fn on_watch_thread<F>(&self, future: F) -> Option<F::Output>
     where
         F: Future + Send + 'static,
         F::Output: Send,

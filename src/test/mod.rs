@@ -1,5 +1,7 @@
 //! The kit for tests: given/when/then, golden files, the conformance suite, faulty parts.
 
+pub mod conformance;
+pub mod disk;
 mod faulty_store;
 mod given;
 mod given_rows;

@@ -1,7 +1,9 @@
 //! A small domain: tills that money is paid into.
 
 use headwater::aggregate::{Aggregate, Command, Context, Decide, Rejection};
+use headwater::event::Recorded;
 use headwater::event_schema;
+use headwater::projection::{ProjectionError, RowProjection};
 use serde::{Deserialize, Serialize};
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -55,5 +57,40 @@ impl Command for Pay {
 impl Rejection for Full {
     fn code(&self) -> &'static str {
         "till-full"
+    }
+}
+
+/// The balance of each till.
+pub struct Tills;
+
+#[derive(Serialize, Deserialize)]
+pub struct TillRow {
+    balance: u64,
+    level: String,
+}
+
+impl RowProjection for Tills {
+    const NAME: &'static str = "tills";
+    const VERSION: u32 = 1;
+    const INDEXES: &'static [&'static str] = &["level"];
+    type Event = TillEvent;
+    type Key = String;
+    type Row = TillRow;
+
+    fn route(&self, event: &Recorded<TillEvent>) -> impl IntoIterator<Item = String> {
+        [event.stream_id().to_owned()]
+    }
+
+    fn evolve(
+        &self,
+        _: &String,
+        row: &mut Option<TillRow>,
+        event: &Recorded<TillEvent>,
+    ) -> Result<(), ProjectionError> {
+        let TillEvent::Paid { amount } = event.data;
+        let balance = row.as_ref().map_or(0, |row| row.balance) + amount;
+        let level = if balance < 100 { "low" } else { "high" };
+        *row = Some(TillRow { balance, level: level.to_owned() });
+        Ok(())
     }
 }

@@ -20,6 +20,8 @@ mod plugin;
 #[cfg(test)]
 mod problem;
 #[cfg(test)]
+mod read_model;
+#[cfg(test)]
 mod server;
 #[cfg(test)]
 mod start;

@@ -14,7 +14,7 @@ use tempfile::TempDir;
 use tokio::runtime::Runtime;
 
 use crate::client::Request;
-use crate::domain::{Pay, Till};
+use crate::domain::{Pay, Till, Tills};
 use crate::plugin::Greeter;
 
 /// A running server and the first key of tenant `default`.
@@ -114,6 +114,7 @@ async fn start(database: Database) -> System {
     System::builder(MemoryStore::shared(), database)
         .aggregate(AggregateSpec::<Till>::new().command::<Pay>())
         .plugin(Greeter("greeting"))
+        .rows(Tills)
         .start()
         .await
         .unwrap()

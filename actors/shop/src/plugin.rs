@@ -6,8 +6,9 @@ use headwater::runtime::{AggregateSpec, Contribution};
 use crate::customer::{Customer, Move, Register};
 use crate::order::{AdjustDebt, AdjustStock, Cancel, Order, Place, ReturnLines};
 use crate::product::{Add, Describe, Product};
+use crate::read_model::{Customers, OrderHours, Orders, Products, Revenue};
 
-/// The shop as a capability: its aggregates with their commands.
+/// The shop as a capability: its aggregates with their commands, and its read models.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Shop;
 
@@ -25,6 +26,14 @@ impl Plugin for Shop {
             .command::<AdjustStock>();
         let customers = AggregateSpec::<Customer>::new().command::<Register>().command::<Move>();
         let products = AggregateSpec::<Product>::new().command::<Add>().command::<Describe>();
-        parts.aggregate(orders).aggregate(customers).aggregate(products)
+        parts
+            .aggregate(orders)
+            .aggregate(customers)
+            .aggregate(products)
+            .rows(Orders)
+            .rows(Customers)
+            .rows(Products)
+            .rows(Revenue)
+            .projection(OrderHours)
     }
 }

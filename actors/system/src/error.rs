@@ -38,6 +38,8 @@ failure_from!(
     headwater::api::keys::KeyError,
     headwater::event::NameError,
     headwater::event::NewEventError,
+    headwater::projection::QueryError,
+    headwater::runtime::ControlError,
     headwater::runtime::StartError,
     headwater::sql::MigrationError,
     headwater::sql::OpenError,

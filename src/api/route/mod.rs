@@ -9,6 +9,8 @@ pub(super) mod event;
 pub(super) mod health;
 pub(super) mod key;
 pub(super) mod noop;
+pub(super) mod projection;
+pub(super) mod read_model;
 pub(super) mod stream;
 pub(super) mod subscribe;
 
@@ -56,6 +58,12 @@ fn closed(services: &mut ServiceConfig, state: &ApiState) {
             vec![web::get().to(key::list), web::post().to(key::create)],
         ))
         .service(at("/keys/{key}", "DELETE", vec![web::delete().to(key::revoke)]))
+        .service(at("/projections", "GET", vec![web::get().to(projection::list)]))
+        .service(operation("pause", web::post().to(projection::pause)))
+        .service(operation("resume", web::post().to(projection::resume)))
+        .service(operation("rebuild", web::post().to(projection::rebuild)))
+        .service(at("/read/{projection}", "GET", vec![web::get().to(read_model::page)]))
+        .service(at("/read/{projection}/{key}", "GET", vec![web::get().to(read_model::one)]))
         .service(at(
             "/streams",
             "GET, POST",
@@ -79,6 +87,10 @@ fn closed(services: &mut ServiceConfig, state: &ApiState) {
     }
     // Last, because it would match others; what begins like a fixed address is none.
     services.service(at("/{category}/{id}/{command}", "POST", vec![web::post().to(command::send)]));
+}
+
+fn operation(name: &str, route: Route) -> Resource {
+    at(&format!("/projections/{{name}}/{name}"), "POST", vec![route])
 }
 
 /// Makes a resource that says which methods it takes when it is asked for another.

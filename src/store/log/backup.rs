@@ -48,6 +48,42 @@ pub fn copy(core: &LogCore, dir: &Path) -> Result<BackupReport, StoreError> {
     Ok(report)
 }
 
+/// Copies the log files of a folder that another process may be writing to.
+///
+/// Files only grow, so what was durable before is whole in the copy. The newest batch may be
+/// caught half-written; it is a torn tail then, which opening the copy cuts.
+pub fn copy_files(from: &Folder, copy: &Folder) -> Result<(), StoreError> {
+    if from.format()?.is_none() {
+        let path = from.dir.display().to_string();
+        return Err(StoreError::Invalid { path, problem: "holds no log".into() });
+    }
+    expect_empty(copy)?;
+    let segments_dir = copy.segments_dir();
+    let made = copy.disk.create_dir(&segments_dir);
+    made.map_err(|error| io_error("create", &segments_dir, error))?;
+    let mut bases = from.bases()?;
+    bases.sort_unstable();
+    bases.iter().try_for_each(|base| copy_file(from, copy, *base))?;
+    let synced = copy.disk.sync_dir(&segments_dir);
+    synced.map_err(|error| io_error("sync", &segments_dir, error))?;
+    copy.write_format()
+}
+
+/// Copies the log file of a segment as it is now.
+pub fn copy_file(from: &Folder, copy: &Folder, base: u64) -> Result<(), StoreError> {
+    let (path, to_path) = (from.log_path(base), copy.log_path(base));
+    let file = from.file(&path, OpenMode::Read)?;
+    let to = copy.file(&to_path, OpenMode::Create)?;
+    let (mut at, mut bytes) = (0, vec![0; CHUNK]);
+    loop {
+        let count = file.read_at(&mut bytes, at).map_err(|error| io_error("read", &path, error))?;
+        let Some(chunk) = bytes.get(..count).filter(|chunk| !chunk.is_empty()) else { break };
+        to.write_at(chunk, at).map_err(|error| io_error("write", &to_path, error))?;
+        at += count as u64;
+    }
+    to.sync_data().map_err(|error| io_error("sync", &to_path, error))
+}
+
 fn expect_empty(copy: &Folder) -> Result<(), StoreError> {
     match copy.disk.list(&copy.dir) {
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),

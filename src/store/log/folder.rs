@@ -50,6 +50,7 @@ impl Folder {
     /// Opens every segment, rebuilding missing indexes and cutting a torn tail.
     pub fn open(&self) -> Result<Opened, StoreError> {
         self.settle_format()?;
+        self.remove_temporary()?;
         let mut bases = self.bases()?;
         bases.sort_unstable();
         let Some((last, sealed)) = bases.split_last() else {
@@ -81,6 +82,13 @@ impl Folder {
     /// Returns the path of a segment's index file.
     pub fn index_path(&self, base: u64) -> PathBuf {
         self.segments_dir().join(index_name(base))
+    }
+
+    /// Returns the length of a segment's log file.
+    pub fn log_len(&self, base: u64) -> Result<u64, StoreError> {
+        let path = self.log_path(base);
+        let file = self.file(&path, OpenMode::Read)?;
+        file.len().map_err(|error| io_error("read", &path, error))
     }
 
     /// Opens a file.
@@ -147,11 +155,23 @@ impl Folder {
         }
     }
 
+    /// Removes files that were being made when the log was last open.
+    fn remove_temporary(&self) -> Result<(), StoreError> {
+        let dir = self.segments_dir();
+        let names = self.disk.list(&dir).map_err(|error| io_error("list", &dir, error))?;
+        for path in names.iter().filter(|name| name.ends_with(".tmp")).map(|name| dir.join(name)) {
+            self.disk.remove(&path).map_err(|error| io_error("remove", &path, error))?;
+        }
+        Ok(())
+    }
+
     fn settle_format(&self) -> Result<(), StoreError> {
         let (format, dir) = (self.format()?, self.segments_dir());
         self.disk.create_dir(&dir).map_err(|error| io_error("create", &dir, error))?;
         if format.is_some() {
-            return Ok(());
+            // Its name may be there without being durable yet.
+            let synced = self.disk.sync_dir(&self.dir);
+            return synced.map_err(|error| io_error("sync", &self.dir, error));
         }
         if !self.bases()?.is_empty() {
             let problem = "holds segments but no FORMAT file".into();
@@ -205,14 +225,12 @@ impl Folder {
         if let Some(until) = scan.torn_until {
             zero(&*segment.file, scan.end, until).map_err(told)?;
         }
-        // After a failed barrier the last batch may be readable without being on the device.
-        // Only writing it again makes the next barrier take it there.
-        if !scan.is_marked {
-            let (start, end) = scan.last_batch;
-            let mut bytes = vec![0; (end - start) as usize];
-            segment.file.read_at(&mut bytes, start).map_err(told)?;
-            segment.file.write_at(&bytes, start).map_err(told)?;
-        }
+        // After a failed barrier the last frames may be readable without being on the device.
+        // Only writing them again makes the next barrier take them there.
+        let (start, _) = scan.last_batch;
+        let mut bytes = vec![0; (scan.end - start) as usize];
+        segment.file.read_at(&mut bytes, start).map_err(told)?;
+        segment.file.write_at(&bytes, start).map_err(told)?;
         segment.file.sync_data().map_err(told)?;
         let dir = self.segments_dir();
         self.disk.sync_dir(&dir).map_err(|error| io_error("sync", &dir, error))?;

@@ -28,6 +28,7 @@ pub struct Room {
     until: AtomicU64,
     filled: Mutex<Filled>,
     spare: Mutex<Option<Spare>>,
+    prepared: AtomicU64,
     ahead_bytes: u64,
     segment_bytes: u64,
 }
@@ -56,7 +57,14 @@ impl Room {
     pub fn new(segment: &Segment, until: u64, ahead_bytes: u64, segment_bytes: u64) -> Self {
         let (file, path) = (segment.file.clone(), segment.path.clone());
         let (filled, until) = (Mutex::new(Filled { file, path }), AtomicU64::new(until));
-        Self { until, filled, spare: Mutex::new(None), ahead_bytes, segment_bytes }
+        Self {
+            until,
+            filled,
+            spare: Mutex::new(None),
+            prepared: AtomicU64::new(0),
+            ahead_bytes,
+            segment_bytes,
+        }
     }
 
     /// Makes sure that the active file is filled up to `until`.
@@ -107,7 +115,9 @@ impl Room {
     }
 
     fn prepare(&self, folder: &Folder, until: u64) -> Result<Spare, NoRoom> {
-        let path = folder.segments_dir().join("next.tmp");
+        // The writer may need one while the tender still fills another.
+        let number = self.prepared.fetch_add(1, Ordering::Relaxed);
+        let path = folder.segments_dir().join(format!("next-{number}.tmp"));
         let file = folder.file(&path, OpenMode::Create).map_err(no_room)?;
         match fill(&*file, &path, 0, until) {
             Ok(()) => Ok(Spare { file, path, until }),

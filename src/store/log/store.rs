@@ -16,6 +16,7 @@ use super::core::LogCore;
 use super::disk::Disk;
 use super::fault::{ReadFault, Wait, io_error};
 use super::file_disk::FileDisk;
+use super::folder::Folder;
 use super::prepared::Reply;
 use super::reader::Reader;
 use super::reading::{ReadPool, run_jobs};
@@ -90,6 +91,38 @@ impl LogStore {
     /// [`StoreError::Damaged`] when what was to be copied is damaged.
     pub fn backup(&self, dir: impl AsRef<Path>) -> Result<BackupReport, StoreError> {
         backup::copy(&self.core, dir.as_ref())
+    }
+
+    /// Copies the log in a folder, which another process may have open, into an empty or new
+    /// folder; blocks.
+    ///
+    /// Everything that was acknowledged before the call is in the copy, which is opened and
+    /// closed once, so that it is whole and has its indexes.
+    ///
+    /// # Errors
+    /// As [`LogStore::backup`].
+    pub fn backup_folder(
+        from: impl AsRef<Path>,
+        to: impl AsRef<Path>,
+    ) -> Result<BackupReport, StoreError> {
+        let folder =
+            |dir: &Path| Folder { disk: Arc::new(FileDisk) as Arc<dyn Disk>, dir: dir.to_owned() };
+        let (from, copy) = (folder(from.as_ref()), folder(to.as_ref()));
+        backup::copy_files(&from, &copy)?;
+        let opened = match Self::open(LogConfig::new(&copy.dir)) {
+            // The newest batch was caught in the middle of a sector: it is whole by now.
+            Err(StoreError::Damaged { .. }) => {
+                let newest = copy.bases()?.into_iter().max().unwrap_or_default();
+                backup::copy_file(&from, &copy, newest)?;
+                Self::open(LogConfig::new(&copy.dir))?
+            }
+            opened => opened?,
+        };
+        let position = *opened.head().borrow();
+        let segments = opened.stats().segments;
+        opened.close()?;
+        let bytes = copy.bases()?.iter().map(|base| copy.log_len(*base)).sum::<Result<_, _>>()?;
+        Ok(BackupReport { position, segments, bytes })
     }
 
     /// Checks every frame, record, gap and index of the closed log in a folder; blocks.

@@ -136,8 +136,9 @@ impl Writer {
                 let is_full = self.gather(|| !self.main_waits.load(Ordering::Relaxed));
                 queue = self.queue.lock();
                 queue.is_full = is_full;
+                // Said in any case: whoever commits may have looked before it was staged.
+                queue.has_work = true;
                 if !queue.is_committing {
-                    queue.has_work = true;
                     self.main.notify_one();
                 }
                 if self.main_waits.load(Ordering::Relaxed) {
@@ -182,8 +183,8 @@ impl Writer {
         }
         let has_work = self.core.has_work();
         let mut queue = self.queue.lock();
+        let has_more = has_work || queue.has_work || !queue.waiting.is_empty();
         queue.has_work = false;
-        let has_more = has_work || !queue.waiting.is_empty();
         queue.is_committing = has_more;
         if queue.is_closed && !has_more {
             self.main.notify_all();

@@ -2,8 +2,10 @@
 
 use futures_util::future::join_all;
 
-use super::kit::{event, events, positions, put, refusal, stream, tenant, to, to_many, whole_log, whole_stream};
 use super::Outcome;
+use super::kit::{
+    event, events, positions, put, refusal, stream, tenant, to, to_many, whole_log, whole_stream,
+};
 use crate::event::{NewEvent, Position, Revision};
 use crate::store::{Append, AppendError, Expected, SharedStore, StreamWrite};
 
@@ -38,7 +40,9 @@ pub async fn at_holds_only_at_that_revision(store: SharedStore) -> Outcome {
     for wrong in [2, 4] {
         let expected = Expected::At(Revision::new(wrong));
         let error = refusal(&store, to("a", expected, events(1)?)?).await?;
-        assert!(matches!(error, AppendError::Conflict { actual, .. } if actual == Revision::new(3)));
+        assert!(
+            matches!(error, AppendError::Conflict { actual, .. } if actual == Revision::new(3))
+        );
     }
     store.append(to("a", Expected::At(Revision::new(3)), events(1)?)?).await?;
     Ok(())
@@ -143,11 +147,13 @@ pub async fn a_stream_without_events_is_refused(store: SharedStore) -> Outcome {
 
 /// A stream may occur once in an append.
 pub async fn a_stream_named_twice_is_refused(store: SharedStore) -> Outcome {
-    let write = |events| Ok::<_, Box<dyn std::error::Error>>(StreamWrite {
-        stream: stream("a")?,
-        expected: Expected::Any,
-        events,
-    });
+    let write = |events| {
+        Ok::<_, Box<dyn std::error::Error>>(StreamWrite {
+            stream: stream("a")?,
+            expected: Expected::Any,
+            events,
+        })
+    };
     let writes = vec![write(events(1)?)?, write(events(1)?)?];
     let append = Append { tenant: tenant(), writes, condition: None };
     assert!(matches!(refusal(&store, append).await?, AppendError::Invalid(_)));

@@ -90,7 +90,9 @@ pub async fn a_query_without_tags_is_checked_too(store: SharedStore) -> Outcome 
     let rare = || item(&["Opened"], &[]);
     assert!(try_with(&store, unless(vec![rare()?], position)).await?.is_ok());
     let refused = try_with(&store, unless(vec![rare()?], Position::ZERO)).await?;
-    assert!(matches!(refused, Err(AppendError::ConditionFailed { position: at }) if at == position));
+    assert!(
+        matches!(refused, Err(AppendError::ConditionFailed { position: at }) if at == position)
+    );
     Ok(())
 }
 

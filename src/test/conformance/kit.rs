@@ -76,7 +76,10 @@ pub(super) fn unless(items: Vec<QueryItem>, after: Position) -> AppendCondition 
 }
 
 /// Reads all that a read asks for, page by page, each page strictly further than the last.
-pub(super) async fn read_all(store: &SharedStore, mut read: LogRead) -> Fallible<Vec<RecordedEvent>> {
+pub(super) async fn read_all(
+    store: &SharedStore,
+    mut read: LogRead,
+) -> Fallible<Vec<RecordedEvent>> {
     let mut all = Vec::new();
     loop {
         let mut page = store.read_log(read.clone()).await?;

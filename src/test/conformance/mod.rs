@@ -8,7 +8,7 @@
 //! use headwater::test::conformance::Subject;
 //!
 //! headwater::store_conformance!(memory, |limits| {
-//!     Subject::new(MemoryStore::new(limits, headwater::clock::SystemClock::shared()))
+//!     Ok(Subject::new(MemoryStore::new(limits, headwater::clock::SystemClock::shared())))
 //! });
 //! ```
 
@@ -69,11 +69,11 @@ pub fn limits() -> StoreLimits {
 /// # Errors
 /// What the rule says; a rule that does not hold panics like any test.
 pub fn run<R: Future<Output = Outcome>>(
-    make: impl Fn(StoreLimits) -> Subject,
+    make: impl Fn(StoreLimits) -> Result<Subject, Box<dyn Error>>,
     rule: fn(SharedStore) -> R,
 ) -> Outcome {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let subject = make(limits());
+    let subject = make(limits())?;
     runtime.block_on(rule(subject.store.clone()))
 }
 

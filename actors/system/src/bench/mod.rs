@@ -13,14 +13,8 @@ use crate::cli::{Bench, BenchArgs};
 use crate::error::Failure;
 use ground::Ground;
 
-const ALL: [Bench; 6] = [
-    Bench::Append,
-    Bench::Read,
-    Bench::Rehydrate,
-    Bench::Command,
-    Bench::Http,
-    Bench::Project,
-];
+const ALL: [Bench; 6] =
+    [Bench::Append, Bench::Read, Bench::Rehydrate, Bench::Command, Bench::Http, Bench::Project];
 
 /// Runs the benches asked for, each in a folder of its own that is removed at the end.
 ///

@@ -31,7 +31,12 @@ impl RawFile {
     }
 
     /// Writes `block` and waits for the disk, again and again; counts `events` a write.
-    pub fn write(&mut self, block: &[u8], events: u64, within: Duration) -> Result<Measure, Failure> {
+    pub fn write(
+        &mut self,
+        block: &[u8],
+        events: u64,
+        within: Duration,
+    ) -> Result<Measure, Failure> {
         Measure::repeat(within, || {
             if self.at + block.len() as u64 > FILE_BYTES {
                 self.at = 0;

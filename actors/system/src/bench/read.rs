@@ -90,8 +90,7 @@ fn read_files(folder: &Path) -> Result<(), Failure> {
 fn on_threads(work: impl Fn(u64) -> Result<u64, Failure> + Sync) -> Result<u64, Failure> {
     thread::scope(|scope| {
         let work = &work;
-        let threads: Vec<_> =
-            (0..CORES).map(|thread| scope.spawn(move || work(thread))).collect();
+        let threads: Vec<_> = (0..CORES).map(|thread| scope.spawn(move || work(thread))).collect();
         let mut count = 0;
         for thread in threads {
             count += thread.join().map_err(|_| Failure::new("a thread panicked"))??;

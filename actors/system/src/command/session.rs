@@ -54,4 +54,3 @@ fn remote(config: &Config) -> Result<Remote, Failure> {
     let url = std::env::var("HEADWATER_URL");
     Ok(Remote::new(url.unwrap_or_else(|_| format!("http://{}", config.listen)), key))
 }
-

@@ -33,7 +33,8 @@ async fn list(session: &Session, args: &StreamsArgs) -> Result<Vec<Value>, Failu
                 limit: args.limit,
             };
             let page = node.log.list_streams(list).await?;
-            let row = |(stream, first): &(_, _)| json!({ "stream": format!("{stream}"), "first": first });
+            let row =
+                |(stream, first): &(_, _)| json!({ "stream": format!("{stream}"), "first": first });
             Ok(page.streams.iter().map(row).collect())
         }
         Session::Remote(remote) => {

@@ -38,7 +38,9 @@ fn print(report: &VerifyReport) {
         println!("  missing index {path}: made anew at the next start");
     }
     if let Some((path, offset)) = &report.torn_tail {
-        println!("  torn tail in {path} at offset {offset}: never acknowledged, cut at the next start");
+        println!(
+            "  torn tail in {path} at offset {offset}: never acknowledged, cut at the next start"
+        );
     }
     for problem in &report.problems {
         println!("  fault: {problem}");

@@ -23,7 +23,7 @@ use headwater::telemetry::LogFormat;
 pub use args::ConfigArgs;
 pub use fault::{ConfigError, Fault, Origin};
 pub use reference::reference_table;
-pub use setting::{ELSEWHERE, Kind, SETTINGS, Setting};
+pub use setting::{DEFAULT_DATA_DIR, ELSEWHERE, Kind, SETTINGS, Setting};
 
 use layer::Layers;
 use reader::Reader;

@@ -93,6 +93,9 @@ pub const ELSEWHERE: [&str; 6] = [
     "HEADWATER_RETAIL_CSV",
 ];
 
+/// Where data lies when nobody says.
+pub const DEFAULT_DATA_DIR: &str = "./headwater-data";
+
 const KIB: u64 = 1 << 10;
 const MIB: u64 = 1 << 20;
 const GIB: u64 = 1 << 30;
@@ -105,7 +108,7 @@ const fn span(min_ms: u64, max_s: u64) -> Kind {
 /// Every setting of the program, in the order of the reference page.
 #[rustfmt::skip]
 pub const SETTINGS: [Setting; 33] = [
-    Setting::new("data_dir", "./headwater-data", Kind::Folder, "Where the log and the read models lie; made when missing"),
+    Setting::new("data_dir", DEFAULT_DATA_DIR, Kind::Folder, "Where the log and the read models lie; made when missing"),
     Setting::new("listen", "127.0.0.1:4600", Kind::Address, "Address of the HTTP server; port 0 lets the system choose"),
     Setting::new("shutdown_timeout", "30s", span(0, 600), "How long a stop waits for work under way"),
     Setting::new("telemetry.format", "pretty", Kind::LogFormat, "How log records are written: for people or for machines"),

@@ -110,6 +110,6 @@ mod tests {
             lanes
         };
         let lanes = tokio::task::spawn_blocking(push).await.unwrap();
-        assert_eq!(lanes.finish().await.unwrap_err().0, "three");
+        assert_eq!(lanes.finish().await.unwrap_err().to_string(), "three");
     }
 }

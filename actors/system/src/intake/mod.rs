@@ -8,11 +8,11 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use headwater::event::Position;
 use headwater::aggregate::Receipt;
+use headwater::event::Position;
 use headwater_shop::generator::{Generator, REAL_INVOICES};
+use headwater_shop::retail::{Commands, ImportReport, KeyedCommand, ReadRow, read_lines};
 use headwater_shop::sender::{ShopSendError, ShopSender};
-use headwater_shop::retail::{Commands, ImportReport, ReadRow, read_lines};
 use indicatif::ProgressBar;
 use serde::Serialize;
 
@@ -51,7 +51,11 @@ pub struct IntakeReport {
 ///
 /// # Errors
 /// A [`Failure`] when the file cannot be read or a command cannot be stored.
-pub async fn take_file(sender: ShopSender, path: &Path, is_quiet: bool) -> Result<IntakeReport, Failure> {
+pub async fn take_file(
+    sender: ShopSender,
+    path: &Path,
+    is_quiet: bool,
+) -> Result<IntakeReport, Failure> {
     let told = |error: std::io::Error| Failure::new(format!("{}: {error}", path.display()));
     let file = File::open(path).map_err(told)?;
     let bar = bar(file.metadata().map_err(told)?.len(), Unit::Bytes, "import", is_quiet);
@@ -93,7 +97,7 @@ where
     let start = Instant::now();
     let tally = Arc::new(Mutex::new(IntakeReport::default()));
     let counted = Arc::clone(&tally);
-    let lanes = Lanes::start(LANES, LANE_DEPTH, move |keyed| {
+    let lanes = Lanes::start(LANES, LANE_DEPTH, move |keyed: KeyedCommand| {
         let (sender, tally) = (sender.clone(), Arc::clone(&counted));
         async move {
             let what = format!("{} {}", keyed.command.category(), keyed.command.id());
@@ -129,11 +133,7 @@ fn seconds(elapsed: Duration) -> f64 {
 
 impl IntakeReport {
     /// Counts an answer; only what keeps the import from going on is a failure.
-    fn count(
-        &mut self,
-        what: &str,
-        answer: Result<Receipt, ShopSendError>,
-    ) -> Result<(), Failure> {
+    fn count(&mut self, what: &str, answer: Result<Receipt, ShopSendError>) -> Result<(), Failure> {
         self.commands += 1;
         match answer {
             Ok(receipt) => {

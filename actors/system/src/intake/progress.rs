@@ -13,8 +13,7 @@ pub enum Unit {
 
 /// Makes a bar up to `total`; it draws on standard error, and only on a terminal.
 pub fn bar(total: u64, unit: Unit, what: &'static str, is_quiet: bool) -> ProgressBar {
-    let target =
-        if is_quiet { ProgressDrawTarget::hidden() } else { ProgressDrawTarget::stderr() };
+    let target = if is_quiet { ProgressDrawTarget::hidden() } else { ProgressDrawTarget::stderr() };
     let bar = ProgressBar::with_draw_target(Some(total), target).with_message(what);
     let template = match unit {
         Unit::Things => "  {msg:<12} {wide_bar} {human_pos}/{human_len}  {elapsed}",

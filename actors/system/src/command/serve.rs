@@ -1,0 +1,66 @@
+//! `headwater serve`: serves until it is told to stop.
+
+use std::net::SocketAddr;
+
+use headwater::api::keys::{self, NewKey};
+use headwater::api::{ApiServer, serve};
+use headwater::event::Tenant;
+use jiff::Timestamp;
+use tokio::signal::unix::{SignalKind, signal};
+
+use crate::cli::ServeArgs;
+use crate::config::Config;
+use crate::error::Failure;
+use crate::node::Node;
+
+/// Serves the data folder.
+pub async fn run(args: ServeArgs) -> Result<(), Failure> {
+    let config = super::settings(&args.common)?;
+    let node = Node::open(config.clone()).await?;
+    let first = first_key(&node, &args.common.tenant).await?;
+    let server = start(&node, &config).await?;
+    println!("headwater serves {} on http://{}", config.data_dir.display(), server.address());
+    if let Some(key) = &first {
+        println!("first key, of an admin, shown this once: {}", key.text.reveal());
+    }
+    println!("documentation on http://{}/v1/docs; stop with Ctrl-C", server.address());
+    until_stopped(node, server).await
+}
+
+/// Starts the server over a node.
+pub async fn start(node: &Node, config: &Config) -> Result<ApiServer, Failure> {
+    Ok(serve(node.system.clone(), config.api_config()).await?)
+}
+
+/// Makes the first key of a data folder; `None` when there is one already.
+pub async fn first_key(node: &Node, tenant: &Tenant) -> Result<Option<NewKey>, Failure> {
+    Ok(keys::create_first(&node.database, tenant.clone(), Timestamp::now()).await?)
+}
+
+/// Waits for Ctrl-C or a request to end, then stops in order.
+pub async fn until_stopped(node: Node, server: ApiServer) -> Result<(), Failure> {
+    let (mut interrupt, mut terminate) =
+        (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
+    tokio::select! {
+        _ = interrupt.recv() => {}
+        _ = terminate.recv() => {}
+    }
+    tracing::info!("stopping");
+    server.stop().await;
+    node.close().await?;
+    tracing::info!("stopped");
+    Ok(())
+}
+
+/// Writes three requests that work when they are pasted.
+pub fn curl_lines(address: SocketAddr, key: &str) -> [String; 3] {
+    let curl = format!("curl -s -H 'Authorization: Bearer {key}' 'http://{address}");
+    [
+        format!("{curl}/v1/read/revenue?limit=3'"),
+        format!("{curl}/v1/events?category=order&limit=2'"),
+        format!(
+            "{curl}/v1/product/MY-MUG/add' -H 'Content-Type: application/json' \
+             -d '{{\"description\":\"A MUG OF MY OWN\"}}'"
+        ),
+    ]
+}

@@ -1,0 +1,106 @@
+//! The projections of a system: how they stand, and what operators may do to them.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use rustc_hash::FxHashMap;
+
+use super::projection_actor::{ControlError, ProjectionControl, Request};
+use super::supervised_actor::ActorSpec;
+use super::system::System;
+use crate::event::Position;
+use crate::projection::{Catalog, ProjectionStatus, QueryError};
+
+/// The catalog of projections, and the way to the actors that run them.
+#[derive(Clone)]
+pub(super) struct ReadModels {
+    pub catalog: Catalog,
+    controls: Arc<FxHashMap<&'static str, ProjectionControl>>,
+}
+
+impl ReadModels {
+    pub fn new(catalog: Catalog) -> Self {
+        let names = catalog.list().into_iter().map(|readable| readable.name);
+        let controls = names.map(|name| (name, ProjectionControl::default())).collect();
+        Self { catalog, controls: Arc::new(controls) }
+    }
+
+    /// Describes the actors, by name of the projection.
+    pub fn actors(&self) -> Vec<ActorSpec> {
+        let names = self.catalog.list().into_iter().map(|readable| readable.name);
+        let actor = |name| Some(self.controls.get(name)?.actor(self.catalog.clone(), name));
+        names.filter_map(actor).collect()
+    }
+
+    async fn ask(&self, name: &str, request: Request) -> Result<(), ControlError> {
+        match self.controls.get(name) {
+            Some(control) => control.ask(name, request).await,
+            None => {
+                let known = self.catalog.list().into_iter().map(|readable| readable.name);
+                Err(ControlError::Unknown { name: name.to_owned(), known: known.collect() })
+            }
+        }
+    }
+}
+
+impl System {
+    /// Returns the catalog, through which rows are read.
+    #[must_use]
+    pub fn catalog(&self) -> &Catalog {
+        &self.read_models().catalog
+    }
+
+    /// Returns how every projection stands, by name.
+    #[must_use]
+    pub fn projections(&self) -> Vec<ProjectionStatus> {
+        self.catalog().statuses()
+    }
+
+    /// Waits until a projection has considered everything up to a position, at most for
+    /// `time`; returns where it is then.
+    ///
+    /// # Errors
+    /// [`QueryError`] when there is no such projection, it has halted before the position, or
+    /// the time is over.
+    pub async fn wait_for(
+        &self,
+        name: &str,
+        position: Position,
+        time: Duration,
+    ) -> Result<Position, QueryError> {
+        let (catalog, name) = (self.catalog().clone(), name.to_owned());
+        let asked = name.clone();
+        let wait = async move { catalog.wait_for(&asked, position, time).await };
+        let stopped = QueryError::NotReached { name, at: Position::ZERO, wanted: position };
+        self.on_watch_thread(wait).await.unwrap_or(Err(stopped))
+    }
+
+    /// Stops a projection from applying events, over restarts too, until it is resumed.
+    ///
+    /// # Errors
+    /// [`ControlError`]; each variant says who acts.
+    pub async fn pause(&self, name: &str) -> Result<(), ControlError> {
+        self.read_models().ask(name, Request::Pause).await
+    }
+
+    /// Lets a paused or halted projection go on; its actor too, when that was given up.
+    ///
+    /// # Errors
+    /// [`ControlError`]; each variant says who acts.
+    pub async fn resume(&self, name: &str) -> Result<(), ControlError> {
+        if self.resume_actor(&ProjectionControl::actor_name(name)).await {
+            // It takes its place in the catalog by itself, and tries the halted event again.
+            return Ok(());
+        }
+        self.read_models().ask(name, Request::Resume).await
+    }
+
+    /// Fills a projection anew beside its present rows and swaps the two when it has caught
+    /// up; returns when that has begun.
+    ///
+    /// # Errors
+    /// [`ControlError`]; each variant says who acts.
+    pub async fn rebuild(&self, name: &str) -> Result<(), ControlError> {
+        self.read_models().ask(name, Request::Rebuild).await
+    }
+}

@@ -1,0 +1,197 @@
+//! Rules of reading: pages of streams and of the log, both ways, within bounds.
+
+use super::Outcome;
+use super::kit::{
+    events, positions, put, read_all, revisions, stream, tenant, to, whole_log, whole_stream,
+};
+use crate::event::{EventId, Metadata, NewEvent, Position, Revision, Tag};
+use crate::store::{Direction, Expected, LogRead, SharedStore, StreamRead};
+
+/// Pages of a stream join without gap or double.
+pub async fn a_stream_reads_forward_in_pages(store: SharedStore) -> Outcome {
+    for _ in 0..9 {
+        put(&store, "a", 5).await?;
+        put(&store, "b", 3).await?;
+    }
+    let all = whole_stream(&store, "a").await?;
+    assert_eq!(revisions(&all), (1..=45).collect::<Vec<_>>());
+    assert!(all.iter().all(|event| event.stream_id() == "a"));
+    let read = StreamRead::after(tenant(), stream("a")?, Revision::ZERO, 10);
+    let page = store.read_stream(read).await?;
+    assert_eq!((page.revision, page.next), (Revision::new(45), Some(Revision::new(10))));
+    Ok(())
+}
+
+/// The newest event of a stream comes first, the first one last.
+pub async fn a_stream_reads_backward_in_pages(store: SharedStore) -> Outcome {
+    for _ in 0..9 {
+        put(&store, "a", 5).await?;
+        put(&store, "b", 3).await?;
+    }
+    let mut read = StreamRead::before(tenant(), stream("a")?, Revision::MAX, 7);
+    let mut all = Vec::new();
+    loop {
+        let page = store.read_stream(read.clone()).await?;
+        assert_eq!(page.revision, Revision::new(45));
+        all.extend(revisions(&page.events));
+        match page.next {
+            Some(next) => read.from = next,
+            None => break,
+        }
+    }
+    assert_eq!(all, (1..=45).rev().collect::<Vec<_>>());
+    Ok(())
+}
+
+/// An unknown stream is an empty one.
+pub async fn a_stream_without_events_reads_empty(store: SharedStore) -> Outcome {
+    put(&store, "a", 1).await?;
+    for direction in [Direction::Forward, Direction::Backward] {
+        let (stream, from) = (stream("unknown")?, Revision::new(5));
+        let read = StreamRead { tenant: tenant(), stream, from, direction, limit: 10 };
+        let page = store.read_stream(read).await?;
+        assert!(page.events.is_empty());
+        assert_eq!((page.revision, page.next), (Revision::ZERO, None));
+    }
+    Ok(())
+}
+
+/// A read starts beyond its revision; beyond the end there is nothing.
+pub async fn a_stream_reads_from_the_middle(store: SharedStore) -> Outcome {
+    put(&store, "a", 6).await?;
+    let read = async |from, direction| {
+        let (stream, from) = (stream("a")?, Revision::new(from));
+        let read = StreamRead { tenant: tenant(), stream, from, direction, limit: 2 };
+        let page = store.read_stream(read).await?;
+        Ok::<_, Box<dyn std::error::Error>>((revisions(&page.events), page.next))
+    };
+    let forward = read(3, Direction::Forward).await?;
+    assert_eq!(forward, (vec![4, 5], Some(Revision::new(5))));
+    assert_eq!(read(4, Direction::Forward).await?, (vec![5, 6], None));
+    assert_eq!(read(6, Direction::Forward).await?, (vec![], None));
+    let backward = read(4, Direction::Backward).await?;
+    assert_eq!(backward, (vec![3, 2], Some(Revision::new(2))));
+    assert_eq!(read(1, Direction::Backward).await?, (vec![], None));
+    Ok(())
+}
+
+/// Pages of the log join without gap or double.
+pub async fn the_log_reads_forward_in_pages(store: SharedStore) -> Outcome {
+    for n in 0..70 {
+        put(&store, &format!("{}", n % 5), 2).await?;
+    }
+    assert_eq!(positions(&whole_log(&store).await?), (1..=140).collect::<Vec<_>>());
+    Ok(())
+}
+
+/// The newest event of the log comes first.
+pub async fn the_log_reads_backward_in_pages(store: SharedStore) -> Outcome {
+    for n in 0..70 {
+        put(&store, &format!("{}", n % 5), 2).await?;
+    }
+    let all = read_all(&store, LogRead::before(Position::MAX, 9)).await?;
+    assert_eq!(positions(&all), (1..=140).rev().collect::<Vec<_>>());
+    Ok(())
+}
+
+/// A read starts beyond its position.
+pub async fn the_log_reads_from_the_middle(store: SharedStore) -> Outcome {
+    put(&store, "a", 20).await?;
+    let page = store.read_log(LogRead::after(Position::new(7), 3)).await?;
+    assert_eq!(positions(&page.events), [8, 9, 10]);
+    assert_eq!((page.next, page.is_end), (Position::new(10), false));
+    let page = store.read_log(LogRead::before(Position::new(3), 5)).await?;
+    assert_eq!(positions(&page.events), [2, 1]);
+    assert!(page.is_end);
+    Ok(())
+}
+
+/// At and beyond the end a page is empty, the last, and does not go back.
+pub async fn reading_beyond_the_end_gives_an_empty_last_page(store: SharedStore) -> Outcome {
+    for from in [0, 3, 9, u64::MAX] {
+        let page = store.read_log(LogRead::after(Position::new(from), 5)).await?;
+        assert!(page.events.is_empty() && page.is_end);
+    }
+    put(&store, "a", 3).await?;
+    for from in [3, 9, u64::MAX] {
+        let page = store.read_log(LogRead::after(Position::new(from), 5)).await?;
+        assert!(page.events.is_empty() && page.is_end);
+        assert_eq!(page.next, Position::new(from));
+    }
+    assert!(store.read_log(LogRead::before(Position::FIRST, 5)).await?.is_end);
+    Ok(())
+}
+
+/// A page ends before it would be over its bytes; one larger event comes alone.
+pub async fn a_page_keeps_to_the_bound_of_bytes(store: SharedStore) -> Outcome {
+    let text = format!("\"{}\"", "x".repeat(3_000));
+    for _ in 0..4 {
+        let big =
+            (0..5).map(|_| NewEvent::json("Big", 1, text.clone())).collect::<Result<_, _>>()?;
+        store.append(to("a", Expected::Any, big)?).await?;
+    }
+    let max = store.limits().page_bytes_max;
+    let size = |events: &[crate::event::RecordedEvent]| {
+        events.iter().map(|event| event.as_bytes().len()).sum::<usize>()
+    };
+    for read in [LogRead::after(Position::ZERO, 50), LogRead::before(Position::MAX, 50)] {
+        let page = store.read_log(read.clone()).await?;
+        assert!(!page.is_end && !page.events.is_empty() && size(&page.events) <= max);
+        assert_eq!(read_all(&store, read).await?.len(), 20);
+    }
+    let read = StreamRead::after(tenant(), stream("a")?, Revision::ZERO, 50);
+    let page = store.read_stream(read).await?;
+    assert!(page.next.is_some() && size(&page.events) <= max);
+    assert_eq!(whole_stream(&store, "a").await?.len(), 20);
+    Ok(())
+}
+
+/// A limit above the store's own gives the store's.
+pub async fn a_page_keeps_to_the_stores_bound_of_events(store: SharedStore) -> Outcome {
+    put(&store, "a", 100).await?;
+    let max = store.limits().page_events_max;
+    let page = store.read_log(LogRead::after(Position::ZERO, usize::MAX)).await?;
+    assert_eq!(page.events.len(), max);
+    let read = StreamRead::before(tenant(), stream("a")?, Revision::MAX, usize::MAX);
+    assert_eq!(store.read_stream(read).await?.events.len(), max);
+    Ok(())
+}
+
+/// A limit of zero would never come to an end, so it means one.
+pub async fn a_limit_of_zero_reads_one(store: SharedStore) -> Outcome {
+    put(&store, "a", 3).await?;
+    let page = store.read_log(LogRead::after(Position::ZERO, 0)).await?;
+    assert_eq!(positions(&page.events), [1]);
+    Ok(())
+}
+
+/// Data comes back byte for byte, and so does everything known beside it.
+pub async fn everything_comes_back_as_it_went_in(store: SharedStore) -> Outcome {
+    let data = " {\"b\": 1.0,\"a\":\"\\u00e9 \u{e9}\u{1F980}\" , \"b\":2}\n";
+    let text = || Some("x".repeat(Metadata::TEXT_LEN_MAX));
+    let metadata =
+        Metadata { correlation_id: text(), who: Some("me".into()), ..Metadata::default() };
+    let tags = vec![Tag::new("customer:17850")?, Tag::new("\u{e9}".repeat(64))?];
+    let event = NewEvent::json("Placed", 7, data)?
+        .with_id(EventId::derived(&[b"own"]))
+        .with_metadata(metadata.clone())
+        .with_tags(tags.clone())
+        .with_occurred_at("2010-12-01T08:26:00.000001Z".parse()?);
+    let new = event.clone();
+    put(&store, "before", 3).await?;
+    let mut all = events(2)?;
+    all.push(event);
+    store.append(to("C536365 \u{e9}", Expected::NoStream, all)?).await?;
+    put(&store, "after", 3).await?;
+    let log = whole_log(&store).await?;
+    let found = log.get(5).ok_or("the sixth event is missing")?;
+    assert_eq!(found.data(), data.as_bytes());
+    assert_eq!((found.id(), found.version(), found.event_type()), (new.id, 7, "Placed"));
+    assert_eq!(found.metadata(), metadata);
+    assert_eq!(found.tags().collect::<Vec<_>>(), tags.iter().map(Tag::as_str).collect::<Vec<_>>());
+    assert_eq!(Some(found.occurred_at()), new.occurred_at);
+    assert_eq!(found.stream()?, stream("C536365 \u{e9}")?);
+    assert_eq!((found.revision(), found.tenant_name()?), (Revision::new(3), tenant()));
+    assert_eq!(Some(found), whole_stream(&store, "C536365 \u{e9}").await?.last());
+    Ok(())
+}
