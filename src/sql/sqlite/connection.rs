@@ -36,7 +36,7 @@ pub(super) fn open_reader(config: &SqliteConfig) -> Result<Connection, OpenError
         Connection::open_with_flags(&config.path, flags).map_err(|error| fail(&error))?;
     let pragmas =
         format!("pragma query_only = on; pragma cache_size = -{};", config.cache_kib.max(4) / 4);
-    common(&connection, config, &pragmas).map_err(|error| fail(&error))?;
+    set_up(&connection, config, &pragmas).map_err(|error| fail(&error))?;
     Ok(connection)
 }
 
@@ -53,7 +53,7 @@ fn prepare_writer(connection: &Connection, config: &SqliteConfig) -> Result<(), 
          pragma cache_size = -{};",
         config.cache_kib
     );
-    common(connection, config, &pragmas).map_err(fail)
+    set_up(connection, config, &pragmas).map_err(fail)
 }
 
 /// Checks that the file is empty or this program's, and marks it.
@@ -76,7 +76,7 @@ fn claim(connection: &Connection, path: &Path) -> Result<(), OpenError> {
         .map_err(fail)
 }
 
-fn common(connection: &Connection, config: &SqliteConfig, pragmas: &str) -> rusqlite::Result<()> {
+fn set_up(connection: &Connection, config: &SqliteConfig, pragmas: &str) -> rusqlite::Result<()> {
     connection.busy_timeout(busy_timeout(config))?;
     connection.set_prepared_statement_cache_capacity(STATEMENTS_KEPT);
     connection.execute_batch(pragmas)
