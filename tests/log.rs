@@ -231,7 +231,7 @@ fn a_full_disk_refuses_and_heals() -> Outcome {
         match core.append_group(vec![append(number)?]).remove(0) {
             Err(AppendError::DiskFull { .. }) => was_full += 1,
             // There was room already: the write itself met the fault.
-            Err(AppendError::Unknown { .. }) => return Ok(assert!(was_full > 0)),
+            Err(AppendError::Unknown { .. }) => break,
             outcome => return Err(format!("{outcome:?}").into()),
         }
         disk.plan(0, Fault::Full);
