@@ -182,11 +182,6 @@ impl LogCore {
         !assembly.building.is_idle() || !assembly.deferred.is_empty()
     }
 
-    /// Returns whether an append waits to be checked again.
-    pub(super) fn has_deferred(&self) -> bool {
-        !self.assembly.lock().deferred.is_empty()
-    }
-
     /// Writes the batch, waits for the barrier and shows it; `None` when there is nothing.
     ///
     /// Only one thread at a time may do this.

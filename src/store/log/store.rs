@@ -33,7 +33,7 @@ pub struct LogStore {
     core: Arc<LogCore>,
     writer: Arc<Writer>,
     pool: ReadPool,
-    threads: Mutex<[Option<JoinHandle<()>>; 3]>,
+    threads: Mutex<[Option<JoinHandle<()>>; 2]>,
 }
 
 impl LogStore {
@@ -57,12 +57,11 @@ impl LogStore {
         let (bell, rung) = mpsc::sync_channel(1);
         let (pool, jobs) = ReadPool::new();
         let writer = Arc::new(Writer::new(core.clone(), SyncSender::clone(&bell)));
-        let (main, gatherer, tended) = (writer.clone(), writer.clone(), core.clone());
+        let (main, tended) = (writer.clone(), core.clone());
         let store = Self { core, writer, pool, threads: Mutex::default() };
-        let main = store.start("log-writer", move || main.run_main())?;
-        let gatherer = store.start("log-gatherer", move || gatherer.run_gatherer())?;
+        let main = store.start("log-writer", move || main.run())?;
         let tender = store.start("log-tender", move || run_tender(&tended, &rung))?;
-        *store.threads.lock() = [Some(main), Some(gatherer), Some(tender)];
+        *store.threads.lock() = [Some(main), Some(tender)];
         for _ in 0..reader_threads {
             let jobs = jobs.clone();
             // Never waited for: they end when the last read that was asked for is done.
@@ -159,8 +158,8 @@ impl LogStore {
     pub fn close(&self) -> Result<(), StoreError> {
         self.writer.close();
         self.pool.close();
-        let [main, gatherer, tender] = std::mem::take(&mut *self.threads.lock());
-        join([main, gatherer]);
+        let [main, tender] = std::mem::take(&mut *self.threads.lock());
+        join([main]);
         self.writer.hang_up();
         join([tender]);
         self.core.close()

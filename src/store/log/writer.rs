@@ -1,30 +1,30 @@
-//! The writer's threads: one commits, the other gathers the next batch meanwhile.
+//! The writer's turn: one thread at a time commits, everybody stages.
 //!
-//! When nothing is being committed, whoever has work commits it: the main thread, or the very
-//! thread that appends and waits. During a barrier the gatherer checks and stages what
-//! arrives and tells the callers of the batch before, so that the next barrier can follow at
-//! once.
+//! When nothing is being committed, whoever has work commits it: the writer's thread, or the
+//! very thread that appends and waits. During a barrier every caller checks and stages its own
+//! append into the next batch, so that the next barrier can follow at once. No thread is woken
+//! for an append that comes in time: waking one takes as long as a good part of a barrier.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender};
+use std::time::{Duration, Instant};
 
-use parking_lot::{Condvar, Mutex};
+use parking_lot::{Condvar, Mutex, MutexGuard};
 
-use super::core::{Done, LogCore};
+use super::core::LogCore;
 use super::prepared::{Prepared, Reply};
 use crate::store::AppendError;
 
-const FINISHED_MAX: usize = 4;
+/// How long the writer's thread looks for more work before it sleeps; callers that were just
+/// answered are back within it.
+const LINGER: Duration = Duration::from_micros(50);
 
 /// Appends on their way to the log.
 pub struct Writer {
     core: Arc<LogCore>,
     queue: Mutex<Queue>,
     main: Condvar,
-    gatherer: Condvar,
-    main_waits: AtomicBool,
     bell: Mutex<Option<SyncSender<()>>>,
     waiting_max: usize,
 }
@@ -32,11 +32,20 @@ pub struct Writer {
 #[derive(Default)]
 struct Queue {
     waiting: VecDeque<Prepared>,
-    finished: VecDeque<Done>,
     is_committing: bool,
     has_work: bool,
     is_full: bool,
     is_closed: bool,
+}
+
+impl Queue {
+    /// Takes the turn to commit if there is work and nobody has it.
+    fn take_turn(&mut self) -> bool {
+        let has_work = self.has_work || !self.waiting.is_empty();
+        let is_free = has_work && !self.is_committing;
+        self.is_committing |= is_free;
+        is_free
+    }
 }
 
 impl Writer {
@@ -47,8 +56,6 @@ impl Writer {
             core,
             queue: Mutex::default(),
             main: Condvar::new(),
-            gatherer: Condvar::new(),
-            main_waits: AtomicBool::new(false),
             bell: Mutex::new(Some(bell)),
             waiting_max,
         }
@@ -61,10 +68,11 @@ impl Writer {
             drop(queue);
             return reply.send(Err(error));
         }
-        match queue.is_committing {
-            true => self.gatherer.notify_one(),
-            false => self.main.notify_one(),
-        };
+        if queue.is_committing {
+            self.stage(queue);
+        } else {
+            self.main.notify_one();
+        }
     }
 
     /// Queues an append of a thread that will wait, which commits it itself if nobody does.
@@ -75,8 +83,7 @@ impl Writer {
             return reply.send(Err(error));
         }
         if queue.is_committing {
-            self.gatherer.notify_one();
-            return;
+            return self.stage(queue);
         }
         queue.is_committing = true;
         drop(queue);
@@ -93,63 +100,62 @@ impl Writer {
         self.queue.lock().waiting.len()
     }
 
-    /// Takes no more appends; both threads end when those taken are answered.
+    /// Takes no more appends; the thread ends when those taken are answered.
     pub fn close(&self) {
         self.queue.lock().is_closed = true;
         self.main.notify_all();
-        self.gatherer.notify_all();
     }
 
-    /// Rings no more, which ends the tender; to be called when both threads have ended.
+    /// Rings no more, which ends the tender; to be called when the writer's thread has ended.
     pub fn hang_up(&self) {
         self.bell.lock().take();
     }
 
-    /// Commits until closed: the work of the main thread.
-    pub fn run_main(&self) {
-        loop {
-            let mut queue = self.queue.lock();
-            while queue.is_committing || (queue.waiting.is_empty() && !queue.has_work) {
-                if queue.is_closed && !queue.is_committing {
-                    return;
-                }
-                self.main.wait(&mut queue);
-            }
-            queue.is_committing = true;
-            drop(queue);
+    /// Commits until closed: the work of the writer's thread.
+    pub fn run(&self) {
+        while self.wait_for_turn() {
             while self.commit_once() {}
+            self.linger();
         }
     }
 
-    /// Gathers during barriers and tells outcomes until closed: the work of the gatherer.
-    pub fn run_gatherer(&self) {
+    /// Sleeps until there is work and nobody commits; false when the log is closed.
+    fn wait_for_turn(&self) -> bool {
         let mut queue = self.queue.lock();
-        loop {
-            if let Some(done) = queue.finished.pop_front() {
-                drop(queue);
-                done.tell();
-                queue = self.queue.lock();
-                continue;
-            }
-            if queue.is_committing && !queue.waiting.is_empty() && !queue.is_full {
-                drop(queue);
-                let is_full = self.gather(|| !self.main_waits.load(Ordering::Relaxed));
-                queue = self.queue.lock();
-                queue.is_full = is_full;
-                // Said in any case: whoever commits may have looked before it was staged.
-                queue.has_work = true;
-                if !queue.is_committing {
-                    self.main.notify_one();
-                }
-                if self.main_waits.load(Ordering::Relaxed) {
-                    self.gatherer.wait(&mut queue);
-                }
-                continue;
-            }
+        while !queue.take_turn() {
             if queue.is_closed && !queue.is_committing {
-                return;
+                return false;
             }
-            self.gatherer.wait(&mut queue);
+            self.main.wait(&mut queue);
+        }
+        true
+    }
+
+    /// Commits what comes at once, letting other threads run meanwhile.
+    fn linger(&self) {
+        let mut end = Instant::now() + LINGER;
+        while Instant::now() < end {
+            std::thread::yield_now();
+            if self.queue.lock().take_turn() {
+                while self.commit_once() {}
+                end = Instant::now() + LINGER;
+            }
+        }
+    }
+
+    /// Stages what waits into the next batch while the one before is being committed.
+    fn stage(&self, queue: MutexGuard<'_, Queue>) {
+        if queue.is_full {
+            return;
+        }
+        drop(queue);
+        let is_full = self.gather();
+        let mut queue = self.queue.lock();
+        queue.is_full = is_full;
+        // Said in any case: whoever commits may have looked before it was staged.
+        queue.has_work = true;
+        if !queue.is_committing {
+            self.main.notify_one();
         }
     }
 
@@ -168,12 +174,8 @@ impl Writer {
 
     /// Commits one batch; returns whether there is more, which must be committed then.
     fn commit_once(&self) -> bool {
-        self.main_waits.store(true, Ordering::Relaxed);
-        if !self.core.has_work() || self.core.has_deferred() {
-            self.gather(|| true);
-        }
-        self.main_waits.store(false, Ordering::Relaxed);
-        self.open_for_gatherer();
+        self.gather();
+        self.queue.lock().is_full = false;
         let done = self.core.commit();
         if self.core.wants_tending()
             && let Some(bell) = &*self.bell.lock()
@@ -188,35 +190,17 @@ impl Writer {
         queue.is_committing = has_more;
         if queue.is_closed && !has_more {
             self.main.notify_all();
-            self.gatherer.notify_all();
         }
-        let is_handed_on = has_more && queue.finished.len() < FINISHED_MAX;
-        match done {
-            Some(done) if is_handed_on => {
-                queue.finished.push_back(done);
-                self.gatherer.notify_one();
-            }
-            Some(done) => {
-                drop(queue);
-                done.tell();
-            }
-            None => {}
+        drop(queue);
+        if let Some(done) = done {
+            done.tell();
         }
         has_more
     }
 
-    fn open_for_gatherer(&self) {
-        let mut queue = self.queue.lock();
-        queue.is_full = false;
-        if !queue.waiting.is_empty() {
-            self.gatherer.notify_one();
-        }
-    }
-
-    /// Stages what waits, as long as it may go on; returns whether the batch is full.
-    fn gather(&self, may_go_on: impl Fn() -> bool) -> bool {
-        let mut next = || may_go_on().then(|| self.queue.lock().waiting.pop_front()).flatten();
-        match self.core.gather(&mut next) {
+    /// Stages what waits; returns whether the batch is full.
+    fn gather(&self) -> bool {
+        match self.core.gather(&mut || self.queue.lock().waiting.pop_front()) {
             None => false,
             Some(prepared) => {
                 self.queue.lock().waiting.push_front(prepared);

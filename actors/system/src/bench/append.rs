@@ -1,9 +1,9 @@
 //! Durable appends against the bare file: the same bytes, the same barriers.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
-use headwater::event::{NewEvent, StreamId, Tenant};
+use headwater::event::{Event, NewEvent, StreamId, Tenant};
 use headwater::store::log::{LogStats, LogStore};
 use headwater::store::{Append, EventStore, Expected};
 
@@ -180,9 +180,14 @@ fn append_to_many(first: u64, count: u64) -> Result<Append, Failure> {
     Ok(Append { tenant: Tenant::default_tenant(), writes, condition: None })
 }
 
+/// Makes an append of events whose data is 256 bytes of JSON, encoded once.
 fn append_of(stream: u64, count: usize) -> Result<Append, Failure> {
-    let stream = StreamId::new("bench-counter", stream.to_string())?;
-    let event = CounterEvent::Added { amount: 1, filler: filler() };
-    let events: Result<Vec<_>, _> = (0..count).map(|_| NewEvent::typed(&event)).collect();
+    static DATA: OnceLock<Vec<u8>> = OnceLock::new();
+    let encode =
+        || CounterEvent::Added { amount: 1, filler: filler() }.encode().unwrap_or_default();
+    let data = DATA.get_or_init(encode).as_slice();
+    let stream = StreamId::new(CounterEvent::CATEGORY, stream.to_string())?;
+    let event = |_| NewEvent::json("Added", 1, data);
+    let events: Result<Vec<_>, _> = (0..count).map(event).collect();
     Ok(Append::to_stream(Tenant::default_tenant(), stream, Expected::Any, events?))
 }

@@ -82,9 +82,8 @@ pub fn run_http(ground: &Ground) -> Result<Vec<Outcome>, Failure> {
     };
     let mut outcome = case.run(ground.rounds, || {
         let limit = post(|_| "/v1/noop".to_owned())?.measure;
-        let Load { measure, latency } = post(|number| {
-            format!("/v1/bench-counter/{}/add", (number >> 40) * 100 + number % 100)
-        })?;
+        let Load { measure, latency } =
+            post(|number| format!("/v1/bench-counter/{}/add", (number >> 40) * 10 + number % 10))?;
         p99_ms.push(latency.value_at_quantile(0.99) as f64 / 1_000.0);
         Ok(Round { subject: measure, limit })
     })?;
