@@ -1,7 +1,8 @@
 //! A rebuild as a runner drives it: begun, cancelled, swapped in.
 
 use super::runner::lane;
-use super::{ProjectionState, Runner, Step, StepError, checkpoint, rebuild};
+use super::{Runner, StepError};
+use crate::projection::{ProjectionState, Step, checkpoint, rebuild};
 use crate::sql::{SqlError, TxEngine};
 
 impl Runner {
