@@ -57,12 +57,12 @@ impl LogStore {
         let (bell, rung) = mpsc::sync_channel(1);
         let (pool, jobs) = ReadPool::new();
         let writer = Arc::new(Writer::new(core.clone(), SyncSender::clone(&bell)));
-        let (main, helper, tended) = (writer.clone(), writer.clone(), core.clone());
+        let (main, gatherer, tended) = (writer.clone(), writer.clone(), core.clone());
         let store = Self { core, writer, pool, threads: Mutex::default() };
         let main = store.start("log-writer", move || main.run_main())?;
-        let helper = store.start("log-helper", move || helper.run_helper())?;
+        let gatherer = store.start("log-gatherer", move || gatherer.run_gatherer())?;
         let tender = store.start("log-tender", move || run_tender(&tended, &rung))?;
-        *store.threads.lock() = [Some(main), Some(helper), Some(tender)];
+        *store.threads.lock() = [Some(main), Some(gatherer), Some(tender)];
         for _ in 0..reader_threads {
             let jobs = jobs.clone();
             // Never waited for: they end when the last read that was asked for is done.
@@ -159,8 +159,8 @@ impl LogStore {
     pub fn close(&self) -> Result<(), StoreError> {
         self.writer.close();
         self.pool.close();
-        let [main, helper, tender] = std::mem::take(&mut *self.threads.lock());
-        join([main, helper]);
+        let [main, gatherer, tender] = std::mem::take(&mut *self.threads.lock());
+        join([main, gatherer]);
         self.writer.hang_up();
         join([tender]);
         self.core.close()

@@ -1,7 +1,7 @@
 //! The writer's threads: one commits, the other gathers the next batch meanwhile.
 //!
 //! When nothing is being committed, whoever has work commits it: the main thread, or the very
-//! thread that appends and waits. During a barrier the helper checks and stages what
+//! thread that appends and waits. During a barrier the gatherer checks and stages what
 //! arrives and tells the callers of the batch before, so that the next barrier can follow at
 //! once.
 
@@ -23,7 +23,7 @@ pub struct Writer {
     core: Arc<LogCore>,
     queue: Mutex<Queue>,
     main: Condvar,
-    helper: Condvar,
+    gatherer: Condvar,
     main_waits: AtomicBool,
     bell: Mutex<Option<SyncSender<()>>>,
     waiting_max: usize,
@@ -47,7 +47,7 @@ impl Writer {
             core,
             queue: Mutex::default(),
             main: Condvar::new(),
-            helper: Condvar::new(),
+            gatherer: Condvar::new(),
             main_waits: AtomicBool::new(false),
             bell: Mutex::new(Some(bell)),
             waiting_max,
@@ -62,7 +62,7 @@ impl Writer {
             return reply.send(Err(error));
         }
         match queue.is_committing {
-            true => self.helper.notify_one(),
+            true => self.gatherer.notify_one(),
             false => self.main.notify_one(),
         };
     }
@@ -75,7 +75,7 @@ impl Writer {
             return reply.send(Err(error));
         }
         if queue.is_committing {
-            self.helper.notify_one();
+            self.gatherer.notify_one();
             return;
         }
         queue.is_committing = true;
@@ -97,7 +97,7 @@ impl Writer {
     pub fn close(&self) {
         self.queue.lock().is_closed = true;
         self.main.notify_all();
-        self.helper.notify_all();
+        self.gatherer.notify_all();
     }
 
     /// Rings no more, which ends the tender; to be called when both threads have ended.
@@ -121,8 +121,8 @@ impl Writer {
         }
     }
 
-    /// Gathers during barriers and tells outcomes until closed: the work of the helper.
-    pub fn run_helper(&self) {
+    /// Gathers during barriers and tells outcomes until closed: the work of the gatherer.
+    pub fn run_gatherer(&self) {
         let mut queue = self.queue.lock();
         loop {
             if let Some(done) = queue.finished.pop_front() {
@@ -142,14 +142,14 @@ impl Writer {
                     self.main.notify_one();
                 }
                 if self.main_waits.load(Ordering::Relaxed) {
-                    self.helper.wait(&mut queue);
+                    self.gatherer.wait(&mut queue);
                 }
                 continue;
             }
             if queue.is_closed && !queue.is_committing {
                 return;
             }
-            self.helper.wait(&mut queue);
+            self.gatherer.wait(&mut queue);
         }
     }
 
@@ -173,7 +173,7 @@ impl Writer {
             self.gather(|| true);
         }
         self.main_waits.store(false, Ordering::Relaxed);
-        self.open_for_helper();
+        self.wake_gatherer();
         let done = self.core.commit();
         if self.core.wants_tending()
             && let Some(bell) = &*self.bell.lock()
@@ -188,13 +188,13 @@ impl Writer {
         queue.is_committing = has_more;
         if queue.is_closed && !has_more {
             self.main.notify_all();
-            self.helper.notify_all();
+            self.gatherer.notify_all();
         }
         let is_handed_on = has_more && queue.finished.len() < FINISHED_MAX;
         match done {
             Some(done) if is_handed_on => {
                 queue.finished.push_back(done);
-                self.helper.notify_one();
+                self.gatherer.notify_one();
             }
             Some(done) => {
                 drop(queue);
@@ -205,11 +205,11 @@ impl Writer {
         has_more
     }
 
-    fn open_for_helper(&self) {
+    fn wake_gatherer(&self) {
         let mut queue = self.queue.lock();
         queue.is_full = false;
         if !queue.waiting.is_empty() {
-            self.helper.notify_one();
+            self.gatherer.notify_one();
         }
     }
 

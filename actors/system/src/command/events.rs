@@ -6,22 +6,22 @@ use serde_json::Value;
 
 use super::output;
 use super::session::Session;
-use crate::cli::{Common, EventFilter, EventsCommand};
+use crate::cli::{EventFilter, EventsCommand, SharedArgs};
 use crate::error::Failure;
 use crate::remote::Remote;
 
 /// Shows events.
 pub async fn run(command: EventsCommand) -> Result<(), Failure> {
     match command {
-        EventsCommand::Read { after, limit, filter, common } => {
-            let session = Session::start(&common).await?;
-            let events = forward(&session, &common, &filter, (after, limit)).await;
+        EventsCommand::Read { after, limit, filter, shared } => {
+            let session = Session::start(&shared).await?;
+            let events = forward(&session, &shared, &filter, (after, limit)).await;
             session.end().await?;
-            events?.iter().try_for_each(|event| print(event, common.json))
+            events?.iter().try_for_each(|event| print(event, shared.json))
         }
-        EventsCommand::Tail { last, filter, common } => {
-            let session = Session::start(&common).await?;
-            let shown = tail(&session, &common, &filter, last).await;
+        EventsCommand::Tail { last, filter, shared } => {
+            let session = Session::start(&shared).await?;
+            let shown = tail(&session, &shared, &filter, last).await;
             session.end().await?;
             shown
         }
@@ -30,7 +30,7 @@ pub async fn run(command: EventsCommand) -> Result<(), Failure> {
 
 async fn forward(
     session: &Session,
-    common: &Common,
+    shared: &SharedArgs,
     filter: &EventFilter,
     (mut after, limit): (Position, usize),
 ) -> Result<Vec<Value>, Failure> {
@@ -44,7 +44,7 @@ async fn forward(
     let mut events = Vec::new();
     loop {
         let read = LogRead::after(after, limit - events.len());
-        let read = read.matching(query(filter)).of_tenant(common.tenant.clone());
+        let read = read.matching(query(filter)).of_tenant(shared.tenant.clone());
         let page = node.log.read_log(read).await?;
         for event in &page.events {
             events.push(serde_json::to_value(event)?);
@@ -58,7 +58,7 @@ async fn forward(
 
 async fn tail(
     session: &Session,
-    common: &Common,
+    shared: &SharedArgs,
     filter: &EventFilter,
     last: usize,
 ) -> Result<(), Failure> {
@@ -69,28 +69,28 @@ async fn tail(
         }
         Session::Local(node) => {
             let read = LogRead::before(Position::MAX, last).matching(query(filter));
-            let page = node.log.read_log(read.of_tenant(common.tenant.clone())).await?;
+            let page = node.log.read_log(read.of_tenant(shared.tenant.clone())).await?;
             page.events.iter().map(serde_json::to_value).collect::<Result<_, _>>()?
         }
     };
     events.reverse();
-    events.iter().try_for_each(|event| print(event, common.json))?;
+    events.iter().try_for_each(|event| print(event, shared.json))?;
     match session {
-        Session::Remote(remote) => follow(remote, common, filter, events.last()),
+        Session::Remote(remote) => follow(remote, shared, filter, events.last()),
         Session::Local(_) => Ok(()),
     }
 }
 
 fn follow(
     remote: &Remote,
-    common: &Common,
+    shared: &SharedArgs,
     filter: &EventFilter,
     last: Option<&Value>,
 ) -> Result<(), Failure> {
     let after = last.map_or_else(|| "0".to_owned(), |event| output::text(event, "position"));
     let path = format!("/v1/events/subscribe?after={after}{}", parameters(filter));
     remote.follow(&path, |event| match event.get("position") {
-        Some(_) => print(&event, common.json),
+        Some(_) => print(&event, shared.json),
         None => Ok(()),
     })
 }

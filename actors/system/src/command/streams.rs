@@ -10,11 +10,11 @@ use crate::error::Failure;
 
 /// Lists streams.
 pub async fn run(args: StreamsArgs) -> Result<(), Failure> {
-    let session = Session::start(&args.common).await?;
+    let session = Session::start(&args.shared).await?;
     let streams = list(&session, &args).await;
     session.end().await?;
     let streams = streams?;
-    if args.common.json {
+    if args.shared.json {
         return output::json(&streams);
     }
     let row = |stream: &Value| vec![output::text(stream, "first"), output::text(stream, "stream")];
@@ -27,7 +27,7 @@ async fn list(session: &Session, args: &StreamsArgs) -> Result<Vec<Value>, Failu
     match session {
         Session::Local(node) => {
             let list = StreamList {
-                tenant: args.common.tenant.clone(),
+                tenant: args.shared.tenant.clone(),
                 category: args.category.clone(),
                 after: args.after,
                 limit: args.limit,
