@@ -9,7 +9,7 @@ use crate::config::ConfigArgs;
 
 /// Headwater: actor-based event sourcing. One log upstream; everything else flows from it.
 #[derive(Parser)]
-#[command(name = "headwater", version, about, max_term_width = 100)]
+#[command(name = "headwater", version, max_term_width = 100)]
 pub struct Cli {
     /// What to do.
     #[command(subcommand)]

@@ -89,7 +89,8 @@ fn follow(
 ) -> Result<(), Failure> {
     let after = last.map_or_else(|| "0".to_owned(), |event| output::text(event, "position"));
     let path = format!("/v1/events/subscribe?after={after}{}", parameters(filter));
-    remote.follow(&path, |event| match event.get("position") {
+    // The message that all earlier events were sent has a position too, but no type.
+    remote.follow(&path, |event| match event.get("type") {
         Some(_) => print(&event, shared.json),
         None => Ok(()),
     })

@@ -47,7 +47,7 @@ async fn list(session: &Session, args: &StreamsArgs) -> Result<Vec<Value>, Failu
             let row = |stream: &Value| {
                 let name =
                     format!("{}/{}", output::text(stream, "category"), output::text(stream, "id"));
-                json!({ "stream": name, "first": stream.get("first_position") })
+                json!({ "stream": name, "first": stream.get("position") })
             };
             Ok(streams.unwrap_or_default().iter().map(row).collect())
         }
