@@ -163,9 +163,9 @@ impl Supervisor {
     fn on_exit(&mut self, at: usize, reason: ExitReason, context: &mut Context<Self>) {
         let Some(child) = self.children.get_mut(at) else { return };
         child.actor = None;
-        match reason.is_restarted() {
-            true => tracing::warn!(actor = child.spec.name, reason = ?reason, "actor failed"),
-            false => tracing::info!(actor = child.spec.name, reason = ?reason, "actor ended"),
+        match reason {
+            ExitReason::Finished => tracing::debug!(actor = child.spec.name, "actor ended"),
+            _ => tracing::warn!(actor = child.spec.name, reason = ?reason, "actor ended"),
         }
         child.count(&reason);
         if *child.stop.borrow() || !reason.is_restarted() {

@@ -59,6 +59,17 @@ pub(crate) enum ApplyError {
     Failed(ProjectionError),
 }
 
+impl ApplyError {
+    /// Says what it means where there is no batch to retry.
+    pub(crate) fn into_step(self, cx: &Context) -> StepError {
+        match self {
+            Self::Fenced => cx.fenced(),
+            Self::Failed(ProjectionError::Sql(error)) => error.into(),
+            Self::Failed(error) => cx.refused(error.to_string()),
+        }
+    }
+}
+
 impl From<SqlError> for ApplyError {
     fn from(error: SqlError) -> Self {
         Self::Failed(error.into())

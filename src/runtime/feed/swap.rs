@@ -1,9 +1,10 @@
 //! A rebuild as a runner drives it: begun, cancelled, swapped in.
 
+use super::lane::ApplyError;
 use super::runner::lane;
 use super::{Runner, StepError};
 use crate::projection::{ProjectionState, Step, checkpoint, rebuild};
-use crate::sql::{SqlError, TxEngine};
+use crate::sql::TxEngine;
 
 impl Runner {
     /// Begins to fill new tables beside the live ones; `false` when that goes on already.
@@ -73,15 +74,12 @@ impl Runner {
             shadow_tables: shadow.tables.clone(),
             position: shadow.position,
         };
+        // Refused, the transaction is undone: the live tables may be gone in it already.
         let work = move |tx: &mut dyn TxEngine| match swap.run(tx)? {
             true => Ok(()),
-            // What was done before the second comparison must not stay.
-            false => Err(SqlError::Closed),
+            false => Err(ApplyError::Fenced),
         };
-        self.write(work).await.map_err(|error| match error {
-            StepError::Sql(SqlError::Closed) => self.cx.fenced(),
-            error => error,
-        })?;
+        self.transact(work).await.map_err(|error| error.into_step(&self.cx))?;
         if let Some(mut lane) = self.shadow.take() {
             (lane.is_live, lane.persisted) = (true, lane.position);
             self.live = lane;

@@ -63,8 +63,12 @@ pub fn verify_on(disk: Arc<dyn Disk>, dir: &Path) -> Result<VerifyReport, StoreE
     let _lock = folder.lock()?;
     let mut bases = folder.bases()?;
     bases.sort_unstable();
-    let mut check =
-        Check { folder, report: VerifyReport::default(), revisions: FxHashMap::default() };
+    let mut check = Check {
+        folder,
+        report: VerifyReport::default(),
+        revisions: FxHashMap::default(),
+        is_after_damage: false,
+    };
     let mut next = 1;
     for (at, base) in bases.iter().enumerate() {
         if *base != next {
@@ -85,7 +89,9 @@ pub fn verify_on(disk: Arc<dyn Disk>, dir: &Path) -> Result<VerifyReport, StoreE
 struct Check {
     folder: Folder,
     report: VerifyReport,
+    // The last revision of every stream by its key.
     revisions: FxHashMap<u64, u64>,
+    is_after_damage: bool,
 }
 
 impl Check {
@@ -96,11 +102,15 @@ impl Check {
         self.report.segments += 1;
         let (mut index, mut keys) = (MemoryIndex::default(), Vec::new());
         let (mut problems, mut streams) = (Vec::new(), 0);
-        let revisions = &mut self.revisions;
+        let (revisions, is_after_damage) = (&mut self.revisions, self.is_after_damage);
         let scanned = scan_segment(&*file, &path, base, &mut |offset, record| {
             keys.clear();
             record.add_keys(&mut keys);
             index.add(offset, record, &keys);
+            if is_after_damage {
+                let before = record.revision().previous().get();
+                revisions.entry(record.stream_key()).or_insert(before);
+            }
             problems.extend(check_record(&path, offset, record, revisions));
             streams += u64::from(record.revision().get() == 1);
             Ok(())
@@ -113,6 +123,9 @@ impl Check {
             Ok(scan) => scan,
             Err(error @ StoreError::Damaged { .. }) => {
                 self.report.problems.push(error);
+                // What lies behind the damage is unknown, so streams go on anywhere after it.
+                self.revisions.clear();
+                self.is_after_damage = true;
                 return Ok(None);
             }
             Err(error) => return Err(error),

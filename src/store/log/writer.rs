@@ -173,7 +173,7 @@ impl Writer {
             self.gather(|| true);
         }
         self.main_waits.store(false, Ordering::Relaxed);
-        self.wake_gatherer();
+        self.open_for_gatherer();
         let done = self.core.commit();
         if self.core.wants_tending()
             && let Some(bell) = &*self.bell.lock()
@@ -205,7 +205,7 @@ impl Writer {
         has_more
     }
 
-    fn wake_gatherer(&self) {
+    fn open_for_gatherer(&self) {
         let mut queue = self.queue.lock();
         queue.is_full = false;
         if !queue.waiting.is_empty() {
