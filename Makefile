@@ -4,7 +4,7 @@
 SHELL := /bin/sh
 
 CARGO ?= cargo
-DATA_DIR ?= headwater-data
+DATA_DIR ?= headwater-demo
 
 .PHONY: help
 help: ## list the targets
@@ -56,8 +56,8 @@ deny: ## check licences, bans and sources; tests/tidy does the same without carg
 	fi
 
 .PHONY: torture
-torture: ## run the crash simulation and the passivation test at full length
-	HEADWATER_SEEDS=100000 HEADWATER_COMMANDS=1000000 $(CARGO) test --release --workspace --locked
+torture: ## run the simulation, the passivation and the kill tests at full length
+	HEADWATER_SEEDS=100000 HEADWATER_COMMANDS=1000000 HEADWATER_KILLS=20 $(CARGO) test --release --workspace --locked
 
 .PHONY: bench
 bench: ## measure every path against its own limit
@@ -81,6 +81,6 @@ openapi: ## write schema/openapi from the code; read the difference before commi
 	UPDATE_OPENAPI=1 $(CARGO) test --workspace --locked openapi
 
 .PHONY: clean-data
-clean-data: ## remove the data folder of the demo (DATA_DIR=headwater-data)
+clean-data: ## remove the data folder of the demo (DATA_DIR=headwater-demo)
 	@printf 'remove %s and everything in it? [y/N] ' '$(DATA_DIR)'; read answer; \
 	test "$$answer" = y && rm -rf -- '$(DATA_DIR)' || echo "kept"

@@ -4,7 +4,8 @@ use std::convert::Infallible;
 
 use super::{Problem, ProblemKind};
 use crate::event::NameError;
-use crate::projection::{QueryError, StepError};
+use crate::projection::QueryError;
+use crate::runtime::feed::StepError;
 use crate::runtime::{BodyError, ControlError, JsonSendError, SendError};
 use crate::sql::SqlError;
 use crate::store::{AppendError, StoreError};

@@ -6,9 +6,8 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use super::{PoisonPolicy, Projection, ProjectionError, RowProjection, Rows, UnknownPolicy};
-use crate::event::{EventSet, Position, Recorded, RecordedEvent};
+use crate::event::{EventQuery, EventSet, Position, Recorded, RecordedEvent};
 use crate::sql::{Dialect, Tx, panic_text, tables_of};
-use crate::store::EventQuery;
 
 /// A projection, ready to be registered; cheap to clone.
 #[derive(Clone)]

@@ -2,7 +2,6 @@
 
 use crate::event::{DecodeError, Position};
 use crate::sql::SqlError;
-use crate::store::StoreError;
 
 /// Says why a batch was not applied.
 #[derive(Debug, thiserror::Error)]
@@ -22,31 +21,6 @@ pub enum ProjectionError {
     #[error(transparent)]
     Decode(#[from] DecodeError),
     /// The read side failed. Nobody: retried with backoff, then the projection halts.
-    #[error(transparent)]
-    Sql(#[from] SqlError),
-}
-
-/// Says why a runner could not take a step.
-#[derive(Debug, thiserror::Error)]
-pub enum StepError {
-    /// Another runner has taken the projection over. Nobody: drop this one.
-    #[error("projection {name} was taken over by another runner")]
-    Fenced {
-        /// The projection.
-        name: String,
-    },
-    /// The request does not fit the projection's state. Caller.
-    #[error("projection {name}: {problem}")]
-    Refused {
-        /// The projection.
-        name: String,
-        /// Why not.
-        problem: String,
-    },
-    /// The log cannot be read. Operator.
-    #[error(transparent)]
-    Store(#[from] StoreError),
-    /// The read side failed. Nobody while it is transient, else operator.
     #[error(transparent)]
     Sql(#[from] SqlError),
 }

@@ -6,34 +6,26 @@
 //! exactly once (G7), and [`VERSION`](Projection::VERSION) makes a rebuild boring: raise it and
 //! new tables are filled beside the old and swapped in.
 
-mod catalog;
-mod checkpoint;
+pub(crate) mod checkpoint;
 mod config;
-mod definition;
+pub(crate) mod definition;
 mod error;
-mod lane;
-mod parked;
-mod poison;
+pub(crate) mod parked;
 mod policy;
-mod query;
-mod rebuild;
-mod redrive;
+pub(crate) mod query;
+pub(crate) mod rebuild;
 mod row_memory;
 mod rows;
-mod runner;
-mod status;
-mod swap;
-mod work;
+pub(crate) mod status;
+pub(crate) mod work;
 
-pub use catalog::{Catalog, Readable};
 pub use config::RunnerConfig;
 pub use definition::Definition;
-pub use error::{ProjectionError, QueryError, StepError};
+pub use error::{ProjectionError, QueryError};
 pub use parked::{ParkedStream, SkippedEvent};
 pub use policy::{PoisonPolicy, UnknownPolicy};
 pub use query::{RowEntry, RowPage, RowQuery};
 pub use rows::Rows;
-pub use runner::Runner;
 pub use status::{ProjectionState, ProjectionStatus, Step};
 
 use std::borrow::Cow;

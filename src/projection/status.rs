@@ -49,7 +49,7 @@ pub struct ProjectionStatus {
     pub last_error: Option<String>,
 }
 
-/// What a step of a [`Runner`](super::Runner) has done.
+/// What a step of a [`Runner`](crate::runtime::feed::Runner) has done.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Step {
     /// Events were applied, or passed over because none matched.
@@ -82,7 +82,7 @@ pub enum Step {
         /// The new generation.
         generation: u64,
     },
-    /// Nothing to do until [`Runner::resume`](super::Runner::resume).
+    /// Nothing to do until [`Runner::resume`](crate::runtime::feed::Runner::resume).
     Paused,
     /// Nothing to do until an operator resumes it or skips the event.
     Halted,

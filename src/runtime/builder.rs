@@ -8,6 +8,7 @@ use super::arbiters::Threads;
 use super::catalog::{Catalog, Unstarted};
 use super::config::RuntimeConfig;
 use super::contribution::Contribution;
+use super::feed::{Catalog as ProjectionCatalog, StepError};
 use super::read_models::ReadModels;
 use super::spec::AggregateSpec;
 use super::supervised_actor::ActorSpec;
@@ -17,7 +18,7 @@ use crate::aggregate::Aggregate;
 use crate::clock::{SharedClock, SystemClock};
 use crate::event::{Category, NameError};
 use crate::plugin::Plugin;
-use crate::projection::{Catalog as ProjectionCatalog, Projection, RowProjection, StepError};
+use crate::projection::{Projection, RowProjection};
 use crate::sql::{Database, MigrationError, Migrator};
 use crate::store::SharedStore;
 

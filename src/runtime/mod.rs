@@ -22,6 +22,7 @@ mod earlier;
 mod envelope;
 mod error;
 mod exit;
+pub mod feed;
 mod handle;
 mod health;
 mod heartbeat;

@@ -7,8 +7,9 @@ use std::time::Duration;
 use parking_lot::Mutex;
 use tokio::sync::{mpsc, oneshot};
 
+use super::feed::{Catalog, Runner, StepError};
 use super::supervised_actor::{ActorContext, ActorError, ActorResult, ActorSpec};
-use crate::projection::{Catalog, Runner, Step, StepError};
+use crate::projection::Step;
 
 /// The wait before a step is tried again when log or read side failed.
 const OUTAGE_WAIT: Duration = Duration::from_secs(1);

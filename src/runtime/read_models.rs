@@ -5,11 +5,12 @@ use std::time::Duration;
 
 use rustc_hash::FxHashMap;
 
+use super::feed::Catalog;
 use super::projection_actor::{ControlError, ProjectionControl, Request};
 use super::supervised_actor::ActorSpec;
 use super::system::System;
 use crate::event::Position;
-use crate::projection::{Catalog, ProjectionStatus, QueryError};
+use crate::projection::{ProjectionStatus, QueryError};
 
 /// The catalog of projections, and the way to the actors that run them.
 #[derive(Clone)]

@@ -5,9 +5,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use headwater::event::{NewEvent, Position, Recorded, StreamId, Tenant};
 use headwater::projection::{
-    Catalog, Definition, PoisonPolicy, Projection, ProjectionError, RowProjection, Runner,
-    RunnerConfig, Step,
+    Definition, PoisonPolicy, Projection, ProjectionError, RowProjection, RunnerConfig, Step,
 };
+use headwater::runtime::feed::{Catalog, Runner};
 use headwater::sql::{Database, Migrator, SqliteConfig, Tx, Value};
 use headwater::store::{Append, EventStore, Expected, MemoryStore, SharedStore};
 use serde::{Deserialize, Serialize};

@@ -3,9 +3,8 @@
 use std::sync::atomic::Ordering;
 
 use headwater::event::{NewEvent, Position, StreamId};
-use headwater::projection::{
-    Catalog, Definition, ProjectionState, QueryError, Runner, Step, StepError,
-};
+use headwater::projection::{Definition, ProjectionState, QueryError, Step};
+use headwater::runtime::feed::{Catalog, Runner, StepError};
 
 use super::fixture::{
     BAD_CENTS, Balances, Deposits, World, bank, deposited, dump, opened, run_to, step_until,

@@ -1,6 +1,7 @@
 //! Queries: pages, cursors, filters, keys.
 
-use headwater::projection::{Catalog, Definition, QueryError, RowEntry, RowQuery};
+use headwater::projection::{Definition, QueryError, RowEntry, RowQuery};
+use headwater::runtime::feed::Catalog;
 
 use super::fixture::{Balances, Deposits, World, bank, deposited, opened, run_to};
 

@@ -1,9 +1,8 @@
 //! Rebuilds: beside the live rows, swapped in, equal to them (G8).
 
 use headwater::event::Position;
-use headwater::projection::{
-    Catalog, Definition, ProjectionState, RowQuery, Runner, Step, StepError,
-};
+use headwater::projection::{Definition, ProjectionState, RowQuery, Step};
+use headwater::runtime::feed::{Catalog, Runner, StepError};
 use headwater::sql::Value;
 use proptest::prelude::*;
 

@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use futures_util::FutureExt;
 use headwater::event::{NewEvent, Position};
-use headwater::projection::{Definition, QueryError, RowQuery, Step, StepError};
+use headwater::projection::{Definition, QueryError, RowQuery, Step};
+use headwater::runtime::feed::StepError;
 use proptest::prelude::*;
 
 use super::fixture::{

@@ -59,6 +59,15 @@ fn uncompiled(pages: &[Text], sources: &[Source]) -> Vec<String> {
     loose.map(|page| format!("{}: no doc test includes its examples", page.path)).collect()
 }
 
+/// Returns every example of the repository that no page shows letter for letter.
+fn unshown(examples: &[Text], pages: &[Text]) -> Vec<String> {
+    let shown = |text: &str| pages.iter().any(|page| page.text.contains(text));
+    let drifted = examples.iter().filter(|example| !shown(&example.text));
+    drifted
+        .map(|example| format!("{}: no page shows it: copy it there again", example.path))
+        .collect()
+}
+
 /// Returns every manifest that keeps cargo from finding tests by itself.
 fn hidden_tests(manifests: &[Text]) -> Vec<String> {
     let hiding = |line: &str| {
@@ -92,6 +101,21 @@ fn a_file_of_tests_in_production_is_found() {
 #[test]
 fn every_rust_example_of_a_page_is_compiled() {
     assert_clean(&uncompiled(&tree::pages(), &tree::sources()));
+}
+
+#[test]
+fn every_example_is_shown_by_a_page_as_it_is() {
+    let files = tree::files();
+    let examples = files.iter().filter(|path| path.starts_with("examples/"));
+    let examples: Vec<Text> = examples.filter_map(|path| tree::read(path)).collect();
+    assert_clean(&unshown(&examples, &tree::pages()));
+}
+
+#[test]
+fn an_example_that_differs_from_its_page_is_found() {
+    let page = [Text::new("docs/a.md", "```rust\nfn main() {}\n```\n")];
+    assert_clean(&unshown(&[Text::new("examples/a.rs", "fn main() {}\n")], &page));
+    assert_fires(&unshown(&[Text::new("examples/a.rs", "fn main() { }\n")], &page), "copy it");
 }
 
 #[test]

@@ -9,7 +9,7 @@ use crate::config::ConfigArgs;
 
 /// Headwater: actor-based event sourcing. One log upstream; everything else flows from it.
 #[derive(Parser)]
-#[command(name = "headwater", version, about, max_term_width = 100)]
+#[command(name = "headwater", version, max_term_width = 100)]
 pub struct Cli {
     /// What to do.
     #[command(subcommand)]
@@ -47,7 +47,7 @@ pub enum Command {
 
 /// Flags of every command that opens data.
 #[derive(Args)]
-pub struct Common {
+pub struct SharedArgs {
     /// Whose data
     #[arg(long, value_name = "NAME", default_value = "default", global = true)]
     pub tenant: Tenant,
@@ -73,7 +73,7 @@ pub struct DemoArgs {
     pub exit: bool,
     /// Flags of every command.
     #[command(flatten)]
-    pub common: Common,
+    pub shared: SharedArgs,
 }
 
 /// Flags of `serve`.
@@ -81,7 +81,7 @@ pub struct DemoArgs {
 pub struct ServeArgs {
     /// Flags of every command.
     #[command(flatten)]
-    pub common: Common,
+    pub shared: SharedArgs,
 }
 
 /// What can be taken in.
@@ -93,7 +93,7 @@ pub enum ImportCommand {
         file: PathBuf,
         /// Flags of every command.
         #[command(flatten)]
-        common: Common,
+        shared: SharedArgs,
     },
 }
 
@@ -110,7 +110,7 @@ pub enum EventsCommand {
         filter: EventFilter,
         /// Flags of every command.
         #[command(flatten)]
-        common: Common,
+        shared: SharedArgs,
     },
     /// Show events from a position on
     Read {
@@ -125,7 +125,7 @@ pub enum EventsCommand {
         filter: EventFilter,
         /// Flags of every command.
         #[command(flatten)]
-        common: Common,
+        shared: SharedArgs,
     },
 }
 
@@ -157,7 +157,7 @@ pub struct StreamsArgs {
     pub limit: usize,
     /// Flags of every command.
     #[command(flatten)]
-    pub common: Common,
+    pub shared: SharedArgs,
 }
 
 /// What can be done with projections.
@@ -180,7 +180,7 @@ pub struct ProjectionArgs {
     pub name: String,
     /// Flags of every command.
     #[command(flatten)]
-    pub common: Common,
+    pub shared: SharedArgs,
 }
 
 /// Flags of `verify`.
@@ -188,7 +188,7 @@ pub struct ProjectionArgs {
 pub struct VerifyArgs {
     /// Flags of every command.
     #[command(flatten)]
-    pub common: Common,
+    pub shared: SharedArgs,
 }
 
 /// Flags of `backup`.
@@ -198,7 +198,7 @@ pub struct BackupArgs {
     pub dir: PathBuf,
     /// Flags of every command.
     #[command(flatten)]
-    pub common: Common,
+    pub shared: SharedArgs,
 }
 
 /// Flags of `bench`.
@@ -253,7 +253,7 @@ pub enum KeysCommand {
         scopes: Vec<String>,
         /// Flags of every command.
         #[command(flatten)]
-        common: Common,
+        shared: SharedArgs,
     },
     /// Show the keys of the tenant, without their secrets
     List(ServeArgs),
@@ -263,6 +263,6 @@ pub enum KeysCommand {
         id: String,
         /// Flags of every command.
         #[command(flatten)]
-        common: Common,
+        shared: SharedArgs,
     },
 }

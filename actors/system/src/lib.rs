@@ -1,7 +1,7 @@
 //! The program `headwater`: what it consists of, its settings and its command line.
 //!
-//! This crate alone knows every capability. [`node`] puts them together over one data folder;
-//! each command of [`cli`] is a file in [`command`].
+//! This crate alone knows every capability. `node` puts them together over one data folder;
+//! each command of [`cli`] is a file in `command`.
 
 mod bench;
 pub mod cli;

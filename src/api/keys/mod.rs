@@ -1,7 +1,7 @@
 //! API keys: made, listed and revoked by the program and by a tenant's admins.
 //!
 //! A key belongs to one tenant, has scopes of which none implies another, and may expire. Only
-//! its hash is stored. The server keeps what it has seen in a bounded [`KeyRing`].
+//! its hash is stored. The server keeps what it has seen in a bounded `KeyRing`.
 
 mod caller;
 mod ring;

@@ -264,9 +264,11 @@ impl Script {
 
 /// Embeds the steps of a capability; the folder is relative to the crate's `Cargo.toml`.
 ///
-/// ```ignore
-/// const STEPS: MigrationSet = headwater::migrations!("jobs" in "../../migrations/jobs" {
-///     "0001_queues",
+/// ```
+/// use headwater::sql::MigrationSet;
+///
+/// const STEPS: MigrationSet = headwater::migrations!("core" in "migrations/core" {
+///     "0001_projections",
 /// });
 /// ```
 #[macro_export]

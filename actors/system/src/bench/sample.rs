@@ -109,3 +109,15 @@ pub fn filler() -> String {
     let len = headwater::event::Event::encode(&empty).map_or(0, |data| data.len());
     "x".repeat(256_usize.saturating_sub(len))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_shape_of_a_counter_event_has_its_golden_file() {
+        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../schema/events");
+        let added = CounterEvent::Added { amount: 7, filler: "xx".into() };
+        headwater::test::golden::check::<CounterEvent>(folder, [added]);
+    }
+}

@@ -10,9 +10,9 @@ use crate::node::log_dir;
 
 /// Copies the log into a data folder of its own; read models are rebuilt from it.
 pub fn run(args: &BackupArgs) -> Result<(), Failure> {
-    let config = super::settings(&args.common)?;
+    let config = super::settings(&args.shared)?;
     let report: BackupReport = LogStore::backup_folder(log_dir(&config), args.dir.join("log"))?;
-    if args.common.json {
+    if args.shared.json {
         return output::json(&json!({
             "position": report.position, "segments": report.segments, "bytes": report.bytes,
         }));

@@ -39,11 +39,11 @@ struct Summary {
 
 /// Runs the demo.
 pub async fn run(args: DemoArgs) -> Result<(), Failure> {
-    let mut config = super::settings(&args.common)?;
+    let mut config = super::settings(&args.shared)?;
     if config.data_dir == Path::new(DEFAULT_DATA_DIR) {
         config.data_dir = DEMO_DATA_DIR.into();
     }
-    let is_quiet = args.common.json;
+    let is_quiet = args.shared.json;
     if !is_quiet {
         println!("A year of a shop: commands → aggregates → log → read models\n");
     }
@@ -53,7 +53,7 @@ pub async fn run(args: DemoArgs) -> Result<(), Failure> {
     if args.exit {
         return node.close().await;
     }
-    let key = fresh_key(&node, &args.common.tenant).await?;
+    let key = fresh_key(&node, &args.shared.tenant).await?;
     let server = serve::start(&node, &config).await?;
     say_where(server.address(), key.text.reveal(), &config);
     serve::until_stopped(node, server).await
@@ -61,13 +61,13 @@ pub async fn run(args: DemoArgs) -> Result<(), Failure> {
 
 async fn run_shop(node: &Node, args: &DemoArgs) -> Result<Summary, Failure> {
     let start = Instant::now();
-    let sender = ShopSender::new(node.system.clone(), args.common.tenant.clone());
+    let sender = ShopSender::new(node.system.clone(), args.shared.tenant.clone());
     let intake = match &args.import {
-        Some(file) => intake::take_file(sender, file, args.common.json).await?,
-        None => intake::take_made_up(sender, args.invoices, args.common.json).await?,
+        Some(file) => intake::take_file(sender, file, args.shared.json).await?,
+        None => intake::take_made_up(sender, args.invoices, args.shared.json).await?,
     };
     let head = *node.log.head().borrow();
-    catch_up(node, head, args.common.json).await?;
+    catch_up(node, head, args.shared.json).await?;
     let caught_up_seconds = start.elapsed().as_secs_f64();
     Ok(Summary { intake, head, projections: node.system.projections(), caught_up_seconds })
 }

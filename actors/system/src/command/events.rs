@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::output;
 use super::session::Session;
-use crate::cli::{Common, EventFilter, EventsCommand};
+use crate::cli::{EventFilter, EventsCommand, SharedArgs};
 use crate::error::Failure;
 use crate::node::Node;
 use crate::remote::Remote;
@@ -17,7 +17,7 @@ const PAGE: usize = 100;
 /// Which events are wanted of whom.
 struct Wanted<'a> {
     session: &'a Session,
-    common: &'a Common,
+    shared: &'a SharedArgs,
     filter: &'a EventFilter,
     limit: usize,
 }
@@ -38,16 +38,16 @@ struct Page {
 /// Shows events.
 pub async fn run(command: EventsCommand) -> Result<(), Failure> {
     match command {
-        EventsCommand::Read { after, limit, filter, common } => {
-            let session = Session::start(&common).await?;
-            let wanted = Wanted { session: &session, common: &common, filter: &filter, limit };
+        EventsCommand::Read { after, limit, filter, shared } => {
+            let session = Session::start(&shared).await?;
+            let wanted = Wanted { session: &session, shared: &shared, filter: &filter, limit };
             let events = wanted.collect(Start::After(after)).await;
             session.end().await?;
-            events?.iter().try_for_each(|event| print(event, common.json))
+            events?.iter().try_for_each(|event| print(event, shared.json))
         }
-        EventsCommand::Tail { last, filter, common } => {
-            let session = Session::start(&common).await?;
-            let shown = tail(&session, &common, &filter, last).await;
+        EventsCommand::Tail { last, filter, shared } => {
+            let session = Session::start(&shared).await?;
+            let shown = tail(&session, &shared, &filter, last).await;
             session.end().await?;
             shown
         }
@@ -83,7 +83,7 @@ impl Wanted<'_> {
             Start::After(position) => LogRead::after(position, limit),
             Start::Before(position) => LogRead::before(position, limit),
         };
-        let read = read.matching(query(self.filter)).of_tenant(self.common.tenant.clone());
+        let read = read.matching(query(self.filter)).of_tenant(self.shared.tenant.clone());
         let page = node.log.read_log(read).await?;
         let events = page.events.iter().map(serde_json::to_value).collect::<Result<_, _>>()?;
         Ok(Page { events, next: page.next, is_end: page.is_end })
@@ -118,23 +118,23 @@ impl Start {
 
 async fn tail(
     session: &Session,
-    common: &Common,
+    shared: &SharedArgs,
     filter: &EventFilter,
     last: usize,
 ) -> Result<(), Failure> {
-    let wanted = Wanted { session, common, filter, limit: last };
+    let wanted = Wanted { session, shared, filter, limit: last };
     let mut events = wanted.collect(Start::Before(Position::MAX)).await?;
     events.reverse();
-    events.iter().try_for_each(|event| print(event, common.json))?;
+    events.iter().try_for_each(|event| print(event, shared.json))?;
     match session {
-        Session::Remote(remote) => follow(remote, common, filter, events.last()),
+        Session::Remote(remote) => follow(remote, shared, filter, events.last()),
         Session::Local(_) => Ok(()),
     }
 }
 
 fn follow(
     remote: &Remote,
-    common: &Common,
+    shared: &SharedArgs,
     filter: &EventFilter,
     last: Option<&Value>,
 ) -> Result<(), Failure> {
@@ -142,7 +142,7 @@ fn follow(
     let path = format!("/v1/events/subscribe?after={after}{}", parameters(filter));
     // What is no event tells how far the server has looked.
     remote.follow(&path, |message| match message.get("type") {
-        Some(_) => print(&message, common.json),
+        Some(_) => print(&message, shared.json),
         None => Ok(()),
     })
 }

@@ -10,13 +10,13 @@ use crate::node::Node;
 
 /// Imports what is asked for and says what became of every line.
 pub async fn run(command: ImportCommand) -> Result<(), Failure> {
-    let ImportCommand::Retail { file, common } = command;
-    let node = Node::open(super::settings(&common)?).await?;
-    let sender = ShopSender::new(node.system.clone(), common.tenant.clone());
-    let report = intake::take_file(sender, &file, common.json).await;
+    let ImportCommand::Retail { file, shared } = command;
+    let node = Node::open(super::settings(&shared)?).await?;
+    let sender = ShopSender::new(node.system.clone(), shared.tenant.clone());
+    let report = intake::take_file(sender, &file, shared.json).await;
     node.close().await?;
     let report = report?;
-    if common.json {
+    if shared.json {
         return output::json(&report);
     }
     print(&report);

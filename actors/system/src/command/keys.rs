@@ -6,31 +6,31 @@ use jiff::Timestamp;
 use serde_json::json;
 
 use super::output;
-use crate::cli::{Common, KeysCommand};
+use crate::cli::{KeysCommand, SharedArgs};
 use crate::error::Failure;
 use crate::node::open_database;
 
 /// Does what is asked with keys.
 pub async fn run(command: KeysCommand) -> Result<(), Failure> {
     match command {
-        KeysCommand::Create { name, scopes, common } => create(name, &scopes, &common).await,
-        KeysCommand::List(args) => list(&args.common).await,
-        KeysCommand::Revoke { id, common } => revoke(&id, &common).await,
+        KeysCommand::Create { name, scopes, shared } => create(name, &scopes, &shared).await,
+        KeysCommand::List(args) => list(&args.shared).await,
+        KeysCommand::Revoke { id, shared } => revoke(&id, &shared).await,
     }
 }
 
-async fn create(name: String, scopes: &[String], common: &Common) -> Result<(), Failure> {
-    let database = open_database(&super::settings(common)?)?;
+async fn create(name: String, scopes: &[String], shared: &SharedArgs) -> Result<(), Failure> {
+    let database = open_database(&super::settings(shared)?)?;
     Migrator::new(database.clone(), []).up().await?;
     let scopes: Result<Vec<Scope>, _> = scopes.iter().map(|scope| scope.parse()).collect();
     let request = KeyRequest {
-        tenant: common.tenant.clone(),
+        tenant: shared.tenant.clone(),
         name,
         scopes: scopes.map_err(|error| Failure::new(format!("--scope: {error}")))?,
         expires_at: None,
     };
     let key = keys::create(&database, request, Timestamp::now()).await?;
-    if common.json {
+    if shared.json {
         return output::json(&json!({ "key": key.text.reveal(), "info": key.info }));
     }
     println!("{}", key.text.reveal());
@@ -38,10 +38,10 @@ async fn create(name: String, scopes: &[String], common: &Common) -> Result<(), 
     Ok(())
 }
 
-async fn list(common: &Common) -> Result<(), Failure> {
-    let database = open_database(&super::settings(common)?)?;
-    let keys = keys::list(&database, &common.tenant).await?;
-    if common.json {
+async fn list(shared: &SharedArgs) -> Result<(), Failure> {
+    let database = open_database(&super::settings(shared)?)?;
+    let keys = keys::list(&database, &shared.tenant).await?;
+    if shared.json {
         return output::json(&keys);
     }
     let rows: Vec<Vec<String>> = keys.iter().map(row).collect();
@@ -63,12 +63,12 @@ fn row(key: &KeyInfo) -> Vec<String> {
     ]
 }
 
-async fn revoke(id: &str, common: &Common) -> Result<(), Failure> {
-    let database = open_database(&super::settings(common)?)?;
-    match keys::revoke(&database, &common.tenant, id, Timestamp::now()).await? {
+async fn revoke(id: &str, shared: &SharedArgs) -> Result<(), Failure> {
+    let database = open_database(&super::settings(shared)?)?;
+    match keys::revoke(&database, &shared.tenant, id, Timestamp::now()).await? {
         true => println!("key {id} is revoked; a running server refuses it within half a minute"),
         false => {
-            let tenant = &common.tenant;
+            let tenant = &shared.tenant;
             return Err(Failure::new(format!("tenant {tenant} has no key {id} that works")));
         }
     }

@@ -15,7 +15,7 @@ mod verify;
 use std::future::Future;
 
 use crate::bench;
-use crate::cli::{Cli, Command, Common};
+use crate::cli::{Cli, Command, SharedArgs};
 use crate::config::Config;
 use crate::error::Failure;
 
@@ -39,8 +39,8 @@ pub fn run(cli: Cli) -> Result<(), Failure> {
 }
 
 /// Reads the settings and sets up the program's own records.
-fn settings(common: &Common) -> Result<Config, Failure> {
-    let config = Config::load(&common.config, std::env::vars_os())?;
+fn settings(shared: &SharedArgs) -> Result<Config, Failure> {
+    let config = Config::load(&shared.config, std::env::vars_os())?;
     headwater::telemetry::init(config.telemetry.format, &config.telemetry.filter)?;
     Ok(config)
 }

@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use super::output;
 use super::session::Session;
-use crate::cli::{Common, ProjectionArgs, ProjectionsCommand};
+use crate::cli::{ProjectionArgs, ProjectionsCommand, SharedArgs};
 use crate::error::Failure;
 use crate::node::Node;
 use crate::remote::Remote;
@@ -21,7 +21,7 @@ const LOOK_EVERY: Duration = Duration::from_millis(10);
 /// Does what is asked with projections.
 pub async fn run(command: ProjectionsCommand) -> Result<(), Failure> {
     match command {
-        ProjectionsCommand::List(args) => list(&args.common).await,
+        ProjectionsCommand::List(args) => list(&args.shared).await,
         ProjectionsCommand::Pause(args) => steer(&args, Verb::Pause).await,
         ProjectionsCommand::Resume(args) => steer(&args, Verb::Resume).await,
         ProjectionsCommand::Rebuild(args) => steer(&args, Verb::Rebuild).await,
@@ -35,15 +35,15 @@ enum Verb {
     Rebuild,
 }
 
-async fn list(common: &Common) -> Result<(), Failure> {
-    let session = Session::start(common).await?;
+async fn list(shared: &SharedArgs) -> Result<(), Failure> {
+    let session = Session::start(shared).await?;
     let statuses = match &session {
         Session::Local(node) => local(node),
         Session::Remote(remote) => of_server(remote),
     };
     session.end().await?;
     let statuses = statuses?;
-    if common.json {
+    if shared.json {
         return output::json(&statuses);
     }
     print(statuses.as_array().map(Vec::as_slice).unwrap_or_default());
@@ -80,7 +80,7 @@ pub fn print(statuses: &[Value]) {
 }
 
 async fn steer(args: &ProjectionArgs, verb: Verb) -> Result<(), Failure> {
-    let session = Session::start(&args.common).await?;
+    let session = Session::start(&args.shared).await?;
     let done = match &session {
         Session::Local(node) => steer_local(node, &args.name, verb).await,
         Session::Remote(remote) => {

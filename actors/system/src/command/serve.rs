@@ -15,9 +15,9 @@ use crate::node::Node;
 
 /// Serves the data folder.
 pub async fn run(args: ServeArgs) -> Result<(), Failure> {
-    let config = super::settings(&args.common)?;
+    let config = super::settings(&args.shared)?;
     let node = Node::open(config.clone()).await?;
-    let first = first_key(&node, &args.common.tenant).await?;
+    let first = first_key(&node, &args.shared.tenant).await?;
     let server = start(&node, &config).await?;
     println!("headwater serves {} on http://{}", config.data_dir.display(), server.address());
     if let Some(key) = &first {

@@ -2,7 +2,7 @@
 
 use headwater::store::StoreError;
 
-use crate::cli::Common;
+use crate::cli::SharedArgs;
 use crate::config::Config;
 use crate::error::Failure;
 use crate::node::Node;
@@ -21,8 +21,8 @@ impl Session {
     ///
     /// # Errors
     /// A [`Failure`] when the folder cannot be opened, or a server has it and no key is given.
-    pub async fn start(common: &Common) -> Result<Self, Failure> {
-        let config = super::settings(common)?;
+    pub async fn start(shared: &SharedArgs) -> Result<Self, Failure> {
+        let config = super::settings(shared)?;
         if !crate::node::log_dir(&config).exists() {
             let dir = config.data_dir.display();
             return Err(Failure::new(format!("{dir} holds no data: name another --data-dir")));

@@ -16,11 +16,11 @@ const PAGE: usize = 100;
 
 /// Lists streams.
 pub async fn run(args: StreamsArgs) -> Result<(), Failure> {
-    let session = Session::start(&args.common).await?;
+    let session = Session::start(&args.shared).await?;
     let streams = list(&session, &args).await;
     session.end().await?;
     let streams = streams?;
-    if args.common.json {
+    if args.shared.json {
         return output::json(&streams);
     }
     let row = |stream: &Value| vec![output::text(stream, "first"), output::text(stream, "stream")];
@@ -52,7 +52,7 @@ async fn page_of_folder(
     args: &StreamsArgs,
     (after, limit): (Position, usize),
 ) -> Result<(Vec<Value>, Option<Position>), Failure> {
-    let (tenant, category) = (args.common.tenant.clone(), args.category.clone());
+    let (tenant, category) = (args.shared.tenant.clone(), args.category.clone());
     let page = node.log.list_streams(StreamList { tenant, category, after, limit }).await?;
     let row = |(stream, first): &(_, _)| json!({ "stream": format!("{stream}"), "first": first });
     Ok((page.streams.iter().map(row).collect(), page.next))

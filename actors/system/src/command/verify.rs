@@ -10,9 +10,9 @@ use crate::node::log_dir;
 
 /// Checks every record, index and place; fails when something does not hold.
 pub fn run(args: &VerifyArgs) -> Result<(), Failure> {
-    let config = super::settings(&args.common)?;
+    let config = super::settings(&args.shared)?;
     let report = LogStore::verify(log_dir(&config))?;
-    if args.common.json {
+    if args.shared.json {
         output::json(&document(&report))?;
     } else {
         print(&report);

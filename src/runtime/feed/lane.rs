@@ -6,14 +6,15 @@ use rustc_hash::FxHashSet;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
-use super::checkpoint::{Checkpoint, Ticket, suffix};
-use super::definition::{Decoded, Definition, Facts};
-use super::parked::{self, Counts};
-use super::status::Progress;
-use super::work::Work;
-use super::{ProjectionError, ProjectionState, RunnerConfig, Step, StepError};
+use super::StepError;
 use crate::clock::SharedClock;
 use crate::event::{Position, RecordedEvent};
+use crate::projection::checkpoint::{Checkpoint, Ticket, suffix};
+use crate::projection::definition::{Decoded, Definition, Facts};
+use crate::projection::parked::{self, Counts};
+use crate::projection::status::Progress;
+use crate::projection::work::Work;
+use crate::projection::{ProjectionError, ProjectionState, RunnerConfig, Step};
 use crate::sql::{Database, Memory, SqlError, Tx};
 use crate::store::{LogRead, SharedStore, StoreError};
 

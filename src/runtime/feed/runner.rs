@@ -4,11 +4,12 @@ use futures_util::future::OptionFuture;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until};
 
-use super::checkpoint::Checkpoint;
+use super::StepError;
 use super::lane::{Context, Lane};
-use super::status::Progress;
-use super::{ProjectionState, ProjectionStatus, Step, StepError, parked, rebuild};
 use crate::event::Position;
+use crate::projection::checkpoint::Checkpoint;
+use crate::projection::status::Progress;
+use crate::projection::{ProjectionState, ProjectionStatus, Step, parked, rebuild};
 use crate::sql::{SqlError, TxEngine};
 use crate::store::StoreError;
 
@@ -121,7 +122,7 @@ impl Runner {
         let (name, owner) = (self.name(), self.live.ticket(&self.cx).owner);
         // A write, for those wait for the one in doubt.
         let work = move |tx: &mut dyn TxEngine| {
-            let rows = super::checkpoint::load(tx, name)?;
+            let rows = crate::projection::checkpoint::load(tx, name)?;
             if rows.iter().any(|row| row.owner != owner) {
                 return Ok(None);
             }

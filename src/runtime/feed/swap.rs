@@ -2,7 +2,8 @@
 
 use super::lane::ApplyError;
 use super::runner::lane;
-use super::{ProjectionState, Runner, Step, StepError, checkpoint, rebuild};
+use super::{Runner, StepError};
+use crate::projection::{ProjectionState, Step, checkpoint, rebuild};
 use crate::sql::TxEngine;
 
 impl Runner {

@@ -2,10 +2,11 @@
 
 use tokio::time::Instant;
 
+use super::StepError;
 use super::lane::{Context, Lane, stream_key};
-use super::parked;
-use super::{PoisonPolicy, ProjectionError, ProjectionState, Step, StepError};
 use crate::event::{Position, RecordedEvent};
+use crate::projection::parked;
+use crate::projection::{PoisonPolicy, ProjectionError, ProjectionState, Step};
 use crate::sql::{SqlError, TxEngine};
 
 impl Lane {
@@ -40,7 +41,8 @@ impl Lane {
         named: Option<Position>,
         reason: String,
     ) -> Result<Step, StepError> {
-        let is_isolating = self.work.as_ref().is_some_and(super::work::Work::is_isolating);
+        let is_isolating =
+            self.work.as_ref().is_some_and(crate::projection::work::Work::is_isolating);
         if !is_isolating && let Some(step) = self.retry(cx, cx.config.retries_max, &reason) {
             return Ok(step);
         }

@@ -3,8 +3,9 @@
 use std::sync::Arc;
 
 use super::lane::{ApplyError, Lane};
-use super::{ProjectionState, Runner, StepError, parked};
+use super::{Runner, StepError};
 use crate::event::{Position, RecordedEvent, StreamId, Tenant};
+use crate::projection::{ProjectionState, parked};
 use crate::sql::{Memory, Tx, TxEngine};
 use crate::store::LogRead;
 

@@ -7,15 +7,16 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::time::timeout;
 
-use super::definition::Form;
 use super::lane::Context;
-use super::status::Progress;
-use super::{
-    Definition, ParkedStream, ProjectionState, ProjectionStatus, QueryError, RowEntry, RowPage,
-    RowQuery, Runner, RunnerConfig, SkippedEvent, StepError, parked, query,
-};
+use super::{Runner, StepError};
 use crate::clock::SystemClock;
 use crate::event::{Position, Tenant};
+use crate::projection::definition::Form;
+use crate::projection::status::Progress;
+use crate::projection::{
+    Definition, ParkedStream, ProjectionState, ProjectionStatus, QueryError, RowEntry, RowPage,
+    RowQuery, RunnerConfig, SkippedEvent, parked, query,
+};
 use crate::sql::{Database, SqlError, is_identifier};
 use crate::store::SharedStore;
 
