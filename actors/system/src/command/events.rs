@@ -8,14 +8,40 @@ use super::output;
 use super::session::Session;
 use crate::cli::{EventFilter, EventsCommand, SharedArgs};
 use crate::error::Failure;
+use crate::node::Node;
 use crate::remote::Remote;
+
+/// The most events that are asked of a server at once: what it gives without being asked.
+const PAGE: usize = 100;
+
+/// Which events are wanted of whom.
+struct Wanted<'a> {
+    session: &'a Session,
+    shared: &'a SharedArgs,
+    filter: &'a EventFilter,
+    limit: usize,
+}
+
+/// Where a page begins, and in which direction it goes.
+#[derive(Clone, Copy)]
+enum Start {
+    After(Position),
+    Before(Position),
+}
+
+struct Page {
+    events: Vec<Value>,
+    next: Position,
+    is_end: bool,
+}
 
 /// Shows events.
 pub async fn run(command: EventsCommand) -> Result<(), Failure> {
     match command {
         EventsCommand::Read { after, limit, filter, shared } => {
             let session = Session::start(&shared).await?;
-            let events = forward(&session, &shared, &filter, (after, limit)).await;
+            let wanted = Wanted { session: &session, shared: &shared, filter: &filter, limit };
+            let events = wanted.collect(Start::After(after)).await;
             session.end().await?;
             events?.iter().try_for_each(|event| print(event, shared.json))
         }
@@ -28,30 +54,64 @@ pub async fn run(command: EventsCommand) -> Result<(), Failure> {
     }
 }
 
-async fn forward(
-    session: &Session,
-    shared: &SharedArgs,
-    filter: &EventFilter,
-    (mut after, limit): (Position, usize),
-) -> Result<Vec<Value>, Failure> {
-    let node = match session {
-        Session::Remote(remote) => {
-            let path = format!("/v1/events?after={after}&limit={limit}{}", parameters(filter));
-            return events_of(remote.get(&path)?);
+impl Wanted<'_> {
+    /// Reads page by page: neither folder nor server gives any number of events at once.
+    async fn collect(&self, mut start: Start) -> Result<Vec<Value>, Failure> {
+        let mut events = Vec::new();
+        while events.len() < self.limit {
+            let limit = self.limit - events.len();
+            let page = match self.session {
+                Session::Local(node) => self.page_of_folder(node, start, limit).await?,
+                Session::Remote(remote) => self.page_of_server(remote, start, limit)?,
+            };
+            events.extend(page.events);
+            if page.is_end {
+                break;
+            }
+            start = start.moved_to(page.next);
         }
-        Session::Local(node) => node,
-    };
-    let mut events = Vec::new();
-    loop {
-        let read = LogRead::after(after, limit - events.len());
-        let read = read.matching(query(filter)).of_tenant(shared.tenant.clone());
+        Ok(events)
+    }
+
+    async fn page_of_folder(
+        &self,
+        node: &Node,
+        start: Start,
+        limit: usize,
+    ) -> Result<Page, Failure> {
+        let read = match start {
+            Start::After(position) => LogRead::after(position, limit),
+            Start::Before(position) => LogRead::before(position, limit),
+        };
+        let read = read.matching(query(self.filter)).of_tenant(self.shared.tenant.clone());
         let page = node.log.read_log(read).await?;
-        for event in &page.events {
-            events.push(serde_json::to_value(event)?);
+        let events = page.events.iter().map(serde_json::to_value).collect::<Result<_, _>>()?;
+        Ok(Page { events, next: page.next, is_end: page.is_end })
+    }
+
+    fn page_of_server(&self, remote: &Remote, start: Start, limit: usize) -> Result<Page, Failure> {
+        let place = match start {
+            Start::After(position) => format!("after={position}"),
+            Start::Before(position) => format!("before={position}"),
+        };
+        let (limit, filter) = (limit.min(PAGE), parameters(self.filter));
+        let page = remote.get(&format!("/v1/events?{place}&limit={limit}{filter}"))?;
+        let next = page.get("next").and_then(Value::as_u64).map(Position::new);
+        let is_end = page.get("is_end").and_then(Value::as_bool);
+        match (page.get("events").and_then(Value::as_array), next, is_end) {
+            (Some(events), Some(next), Some(is_end)) => {
+                Ok(Page { events: events.clone(), next, is_end })
+            }
+            _ => Err(Failure::new("the server's reply is no page of events")),
         }
-        after = page.next;
-        if page.is_end || events.len() >= limit {
-            return Ok(events);
+    }
+}
+
+impl Start {
+    const fn moved_to(self, position: Position) -> Self {
+        match self {
+            Self::After(_) => Self::After(position),
+            Self::Before(_) => Self::Before(position),
         }
     }
 }
@@ -62,17 +122,8 @@ async fn tail(
     filter: &EventFilter,
     last: usize,
 ) -> Result<(), Failure> {
-    let mut events = match session {
-        Session::Remote(remote) => {
-            let path = format!("/v1/events?before={}&limit={last}", u64::MAX);
-            events_of(remote.get(&(path + &parameters(filter)))?)?
-        }
-        Session::Local(node) => {
-            let read = LogRead::before(Position::MAX, last).matching(query(filter));
-            let page = node.log.read_log(read.of_tenant(shared.tenant.clone())).await?;
-            page.events.iter().map(serde_json::to_value).collect::<Result<_, _>>()?
-        }
-    };
+    let wanted = Wanted { session, shared, filter, limit: last };
+    let mut events = wanted.collect(Start::Before(Position::MAX)).await?;
     events.reverse();
     events.iter().try_for_each(|event| print(event, shared.json))?;
     match session {
@@ -89,9 +140,9 @@ fn follow(
 ) -> Result<(), Failure> {
     let after = last.map_or_else(|| "0".to_owned(), |event| output::text(event, "position"));
     let path = format!("/v1/events/subscribe?after={after}{}", parameters(filter));
-    // The message that all earlier events were sent has a position too, but no type.
-    remote.follow(&path, |event| match event.get("type") {
-        Some(_) => print(&event, shared.json),
+    // What is no event tells how far the server has looked.
+    remote.follow(&path, |message| match message.get("type") {
+        Some(_) => print(&message, shared.json),
         None => Ok(()),
     })
 }
@@ -123,13 +174,6 @@ fn encode(value: &str) -> String {
         _ => format!("%{byte:02X}"),
     };
     value.bytes().map(byte).collect()
-}
-
-fn events_of(page: Value) -> Result<Vec<Value>, Failure> {
-    match page.get("events").and_then(Value::as_array) {
-        Some(events) => Ok(events.clone()),
-        None => Err(Failure::new("the server's reply holds no events")),
-    }
 }
 
 /// Prints an event as one line: its place, its time, what happened, the data.

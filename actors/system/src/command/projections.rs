@@ -1,5 +1,9 @@
 //! `headwater projections`: shows and steers the projections.
 
+use std::time::{Duration, Instant};
+
+use headwater::projection::ProjectionState;
+use headwater::runtime::ControlError;
 use serde_json::Value;
 
 use super::output;
@@ -7,6 +11,12 @@ use super::session::Session;
 use crate::cli::{ProjectionArgs, ProjectionsCommand, SharedArgs};
 use crate::error::Failure;
 use crate::node::Node;
+use crate::remote::Remote;
+
+/// How long the actor of a projection may take to start.
+const ACTOR_START: Duration = Duration::from_secs(10);
+/// How often a projection that is waited for is looked at.
+const LOOK_EVERY: Duration = Duration::from_millis(10);
 
 /// Does what is asked with projections.
 pub async fn run(command: ProjectionsCommand) -> Result<(), Failure> {
@@ -29,16 +39,26 @@ async fn list(shared: &SharedArgs) -> Result<(), Failure> {
     let session = Session::start(shared).await?;
     let statuses = match &session {
         Session::Local(node) => local(node),
-        Session::Remote(remote) => remote.get("/v1/projections"),
+        Session::Remote(remote) => of_server(remote),
     };
     session.end().await?;
     let statuses = statuses?;
     if shared.json {
         return output::json(&statuses);
     }
-    let statuses = statuses.get("projections").unwrap_or(&statuses);
     print(statuses.as_array().map(Vec::as_slice).unwrap_or_default());
     Ok(())
+}
+
+/// Asks a server, and leaves out what it tells only those who read rows over HTTP.
+fn of_server(remote: &Remote) -> Result<Value, Failure> {
+    let mut reply = remote.get("/v1/projections")?;
+    let mut statuses = reply.get_mut("projections").map(Value::take).unwrap_or_default();
+    for status in statuses.as_array_mut().into_iter().flatten().filter_map(Value::as_object_mut) {
+        status.remove("is_served");
+        status.remove("indexes");
+    }
+    Ok(statuses)
 }
 
 fn local(node: &Node) -> Result<Value, Failure> {
@@ -72,9 +92,11 @@ async fn steer(args: &ProjectionArgs, verb: Verb) -> Result<(), Failure> {
             remote.post(&format!("/v1/projections/{}/{word}", args.name)).map(|_| ())
         }
     };
+    let is_local = matches!(session, Session::Local(_));
     session.end().await?;
     done?;
     match verb {
+        Verb::Rebuild if is_local => println!("{} is filled anew", args.name),
         Verb::Pause => println!("{} pauses before its next batch", args.name),
         Verb::Resume => println!("{} goes on", args.name),
         Verb::Rebuild => println!("{} is being filled anew; its old rows stay readable", args.name),
@@ -82,11 +104,45 @@ async fn steer(args: &ProjectionArgs, verb: Verb) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Steers in this process; a rebuild is waited for, since the process ends with the command.
+/// Steers in this process. The projection's actor starts beside the command, so it is asked
+/// until it is there; a rebuild is waited for, since the process ends with the command.
 async fn steer_local(node: &Node, name: &str, verb: Verb) -> Result<(), Failure> {
-    match verb {
-        Verb::Pause => Ok(node.system.pause(name).await?),
-        Verb::Resume => Ok(node.system.resume(name).await?),
-        Verb::Rebuild => Ok(node.system.rebuild(name).await?),
+    let generation = generation(node, name);
+    let start = Instant::now();
+    loop {
+        let asked = match verb {
+            Verb::Pause => node.system.pause(name).await,
+            Verb::Resume => node.system.resume(name).await,
+            Verb::Rebuild => node.system.rebuild(name).await,
+        };
+        match asked {
+            Err(ControlError::NotRunning { .. }) if start.elapsed() < ACTOR_START => {
+                tokio::time::sleep(LOOK_EVERY).await;
+            }
+            Err(error) => return Err(error.into()),
+            Ok(()) => break,
+        }
     }
+    match verb {
+        Verb::Pause | Verb::Resume => Ok(()),
+        Verb::Rebuild => wait_for_rebuild(node, name, generation).await,
+    }
+}
+
+async fn wait_for_rebuild(node: &Node, name: &str, before: Option<u64>) -> Result<(), Failure> {
+    loop {
+        let status = node.system.catalog().status(name);
+        let Some(status) = status.filter(|_| generation(node, name) == before) else {
+            return Ok(());
+        };
+        if status.state != ProjectionState::Rebuilding {
+            let error = status.last_error.unwrap_or_else(|| format!("it is {}", status.state));
+            return Err(Failure::new(format!("{name} was not filled anew: {error}")));
+        }
+        tokio::time::sleep(LOOK_EVERY).await;
+    }
+}
+
+fn generation(node: &Node, name: &str) -> Option<u64> {
+    node.system.catalog().status(name).map(|status| status.generation)
 }

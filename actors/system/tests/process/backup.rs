@@ -1,0 +1,81 @@
+//! A backup that is made while a server runs under load: it holds, opens and can be served.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{Sender, channel};
+use std::thread;
+
+use serde_json::{Value, json};
+
+use super::harness::{Client, Folder, Server};
+
+/// Adds products until it is told to stop, and tells the position of each.
+fn add_products(client: &Client, lane: usize, is_over: &AtomicBool, tell: &Sender<u64>) {
+    for number in 0.. {
+        if is_over.load(Ordering::Relaxed) {
+            return;
+        }
+        let (path, key) = (format!("/v1/product/L{lane}N{number}/add"), format!("{lane}-{number}"));
+        let added = client.command(&path, &key, &json!({ "description": "UNDER LOAD" })).unwrap();
+        tell.send(added.body_of(201)["position"].as_u64().unwrap()).unwrap();
+    }
+}
+
+/// Makes a backup while commands come in; returns a position acknowledged before it began, and
+/// what the backup says.
+fn back_up_under_load(folder: &Folder, server: &Server) -> (u64, Value) {
+    let (is_over, (tell, told)) = (AtomicBool::new(false), channel());
+    thread::scope(|scope| {
+        for lane in 0..4 {
+            let (tell, is_over) = (tell.clone(), &is_over);
+            scope.spawn(move || add_products(&server.client, lane, is_over, &tell));
+        }
+        let before = told.iter().take(300).max().unwrap();
+        let report = folder.run(&["backup", "copy", "--json"]);
+        is_over.store(true, Ordering::Relaxed);
+        (before, report.json())
+    })
+}
+
+#[test]
+fn a_copy_made_under_load_is_sound_and_holds_what_was_acknowledged_before() {
+    let folder = Folder::new();
+    let args = ["--log-segment-bytes", "64KiB", "--limits-rate-per-second", "0"];
+    let server = Server::start(&folder, &args);
+    let (before, report) = back_up_under_load(&folder, &server);
+    let last = report["position"].as_u64().unwrap();
+    assert!(last >= before, "{report} lacks position {before}");
+    let copy = ["--data-dir", "copy", "--json"];
+    let verified = folder.json(&[&["verify"][..], &copy].concat());
+    assert_eq!((&verified["sound"], &verified["events"]), (&json!(true), &json!(last)));
+    let read = |args: &[&str]| {
+        let args = [&["events", "read", "--limit", "100000", "--json"], args].concat();
+        folder.run(&args).json_lines()
+    };
+    let copied = read(&["--data-dir", "copy"]);
+    server.stop();
+    let all = read(&[]);
+    assert_eq!(copied.len() as u64, last);
+    assert!(copied == all[..copied.len()], "the copy differs from the log");
+}
+
+#[test]
+fn a_copy_can_be_served() {
+    let folder = Folder::new();
+    let demo = ["demo", "--invoices", "60", "--exit", "--json", "--data-dir", "headwater-data"];
+    let head = folder.json(&demo)["head"].as_u64().unwrap();
+    folder.json(&["backup", "copy", "--json"]);
+    let server = Server::start(&folder, &["--data-dir", "copy"]);
+    let rows = server.client.get(&format!("/v1/read/orders?at_least={head}"));
+    assert_eq!(rows["rows"].as_array().unwrap().len(), 60);
+    server.stop();
+}
+
+#[test]
+fn a_backup_writes_over_nothing() {
+    let folder = Folder::new();
+    Server::start(&folder, &[]).stop();
+    folder.write("copy/log/mine", "mine");
+    folder.run(&["backup", "copy"]).assert_refused(&["is not empty", "name a new folder"]);
+    assert_eq!(std::fs::read_to_string(folder.path("copy/log/mine")).unwrap(), "mine");
+    folder.run(&["backup", "x", "--data-dir", "nowhere"]).assert_refused(&["nowhere"]);
+}

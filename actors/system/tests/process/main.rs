@@ -1,0 +1,16 @@
+//! The program from outside: the real binary, its output, its address, its data folder.
+
+#[cfg(test)]
+mod backup;
+#[cfg(test)]
+mod demo;
+#[cfg(test)]
+mod faults;
+#[cfg(test)]
+mod harness;
+#[cfg(test)]
+mod keys;
+#[cfg(test)]
+mod kill;
+#[cfg(test)]
+mod reading;
