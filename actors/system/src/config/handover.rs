@@ -26,9 +26,11 @@ impl RuntimeSettings {
     /// Returns the bounds of the runtime.
     #[must_use]
     pub fn runtime_config(&self) -> RuntimeConfig {
+        let own = RuntimeConfig::default();
+        let arbiters = if self.arbiters == 0 { own.arbiters } else { self.arbiters };
         RuntimeConfig {
-            arbiters: threads(self.arbiters),
-            shards: threads(self.arbiters),
+            arbiters,
+            shards: arbiters,
             worker_threads: threads(self.worker_threads),
             live_aggregates_max: self.live_aggregates_max,
             idle_timeout: self.idle_timeout,
@@ -37,7 +39,7 @@ impl RuntimeSettings {
             waiting_per_aggregate_max: self.waiting_per_aggregate_max,
             command_timeout: self.command_timeout,
             attempts_max: self.attempts_max,
-            ..RuntimeConfig::default()
+            ..own
         }
     }
 }

@@ -105,7 +105,7 @@ pub struct LimitSettings {
 /// The actors and their threads.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RuntimeSettings {
-    /// Threads that run aggregates; 0 means one for each core.
+    /// Threads that run aggregates; 0 means one for every two cores.
     pub arbiters: usize,
     /// Threads that run projections; 0 means one for each core.
     pub worker_threads: usize,

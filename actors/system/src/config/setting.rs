@@ -133,7 +133,7 @@ pub const SETTINGS: [Setting; 33] = [
     Setting::new("limits.request_timeout", "30s", span(100, 3_600), "How long a request may take until its reply begins"),
     Setting::new("limits.body_timeout", "15s", span(100, 3_600), "How long a client may take to send a whole body"),
     Setting::new("limits.at_least_timeout", "5s", span(0, 600), "How long `at_least` waits for a projection"),
-    Setting::new("runtime.arbiters", "0", Kind::Count(0, 1_024), "Threads that run aggregates; 0 means one for each core"),
+    Setting::new("runtime.arbiters", "0", Kind::Count(0, 1_024), "Threads that run aggregates; 0 means one for every two cores"),
     Setting::new("runtime.worker_threads", "0", Kind::Count(0, 1_024), "Threads that run projections; 0 means one for each core"),
     Setting::new("runtime.http_threads", "0", Kind::Count(0, 1_024), "Threads that serve requests; 0 means one for each core"),
     Setting::new("runtime.live_aggregates_max", "10000", Kind::Count(1, 10 * MILLION), "The most aggregates kept in memory"),
