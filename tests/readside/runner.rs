@@ -5,7 +5,8 @@ use std::time::Duration;
 use futures_util::FutureExt;
 use headwater::event::{NewEvent, Position};
 use headwater::projection::{Definition, QueryError, RowQuery, Step};
-use headwater::runtime::feed::StepError;
+use headwater::runtime::feed::{Catalog, StepError};
+use headwater::store::MemoryStore;
 use proptest::prelude::*;
 
 use super::fixture::{
@@ -28,6 +29,20 @@ async fn rows_follow_the_log_and_batches_touch_each_row_once() {
     assert_eq!(ada.row.get(), wanted);
     assert_eq!(ada.position, Some(Position::new(22)));
     assert!(catalog.get("balances", bank(), "cyd".into()).await.unwrap().is_none());
+}
+
+#[tokio::test]
+async fn rows_that_are_newer_than_the_log_are_refused_with_the_fix() {
+    let mut world = World::new();
+    let end = world.fill().await;
+    let catalog = world.catalog(both()).await;
+    run_to(&mut catalog.runner("balances").await.unwrap(), end).await;
+    // An older log in place of the one that the rows were made of.
+    world.store = MemoryStore::shared();
+    let database = world.database().await;
+    let opened = Catalog::open(database, world.store.clone(), both(), world.config.clone()).await;
+    let error = opened.err().unwrap().to_string();
+    assert!(error.contains("the log ends at 0") && error.contains("remove"), "{error}");
 }
 
 #[tokio::test]

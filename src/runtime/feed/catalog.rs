@@ -50,8 +50,9 @@ impl Catalog {
     /// The database's schema must be up.
     ///
     /// # Errors
-    /// [`StepError::Refused`] when a name occurs twice or does not make a table name, or a
-    /// projection has no table; [`StepError::Sql`] when its schema is wrong.
+    /// [`StepError::Refused`] when a name occurs twice or does not make a table name, a
+    /// projection has no table, or its rows are newer than the log; [`StepError::Sql`] when its
+    /// schema is wrong.
     pub async fn open(
         database: Database,
         store: SharedStore,
@@ -62,7 +63,8 @@ impl Catalog {
         for definition in definitions {
             let cx = context(definition, &database, &store, &config);
             check(&cx)?;
-            Runner::open(cx.clone()).await?;
+            let runner = Runner::open(cx.clone()).await?;
+            check_end(&cx, runner.live.position)?;
             if entries.insert(cx.facts.name, cx.clone()).is_some() {
                 return Err(cx.refused("another projection has the same name"));
             }
@@ -233,6 +235,19 @@ fn context(
         clock: SystemClock::shared(),
         progress: Arc::new(watch::Sender::new(progress)),
     }
+}
+
+/// Checks that the log is not older than the rows made of it: what is appended to it next would
+/// be missing from them.
+fn check_end(cx: &Context, position: Position) -> Result<(), StepError> {
+    let end = *cx.store.head().borrow();
+    if position <= end {
+        return Ok(());
+    }
+    Err(cx.refused(format!(
+        "its rows are of position {position}, the log ends at {end}: bring the newer log back, or \
+         remove the read side's file, then rows are made anew"
+    )))
 }
 
 /// Checks what a projection's definition would break later.
