@@ -1,17 +1,18 @@
 //! Prints outcomes as a person reads them, or as JSON.
 
 use super::case::{Outcome, Target};
+use crate::command::output::say;
 use crate::error::Failure;
 
 /// Prints the outcomes: a table, or one JSON document.
 pub fn print(outcomes: &[Outcome], as_json: bool) -> Result<(), Failure> {
     if as_json {
-        println!("{}", serde_json::to_string_pretty(outcomes)?);
+        say!("{}", serde_json::to_string_pretty(outcomes)?);
         return Ok(());
     }
-    println!("{:<44} {:>14} {:>14} {:>7}  target", "case", "measured", "limit", "ratio");
+    say!("{:<44} {:>14} {:>14} {:>7}  target", "case", "measured", "limit", "ratio");
     for outcome in outcomes {
-        println!(
+        say!(
             "{:<44} {:>14} {:>14} {:>7.2}  {} {}",
             outcome.name,
             format!("{} {}/s", short(outcome.rate), outcome.unit),
@@ -20,9 +21,9 @@ pub fn print(outcomes: &[Outcome], as_json: bool) -> Result<(), Failure> {
             if outcome.reached { "✓" } else { "✗" },
             target(outcome.target),
         );
-        println!("{:<44} {:>29}", "", outcome.limit_name);
+        say!("{:<44} {:>29}", "", outcome.limit_name);
         for note in &outcome.notes {
-            println!("    {note}");
+            say!("    {note}");
         }
     }
     Ok(())

@@ -5,6 +5,7 @@ use serde_json::json;
 
 use super::output::{self, thousands};
 use crate::cli::BackupArgs;
+use crate::command::output::say;
 use crate::error::Failure;
 use crate::node::log_dir;
 
@@ -17,13 +18,13 @@ pub fn run(args: &BackupArgs) -> Result<(), Failure> {
             "position": report.position, "segments": report.segments, "bytes": report.bytes,
         }));
     }
-    println!(
+    say!(
         "copied {} segments, {} bytes, up to position {} into {}",
         report.segments,
         thousands(report.bytes),
         report.position,
         args.dir.display(),
     );
-    println!("it opens with: headwater serve --data-dir {}", args.dir.display());
+    say!("it opens with: headwater serve --data-dir {}", args.dir.display());
     Ok(())
 }

@@ -15,6 +15,7 @@ use serde_json::json;
 use super::output::{self, thousands};
 use super::{import, projections, serve};
 use crate::cli::DemoArgs;
+use crate::command::output::say;
 use crate::config::{Config, DEFAULT_DATA_DIR};
 use crate::error::Failure;
 use crate::intake::{self, IntakeReport, Unit, bar};
@@ -45,7 +46,7 @@ pub async fn run(args: DemoArgs) -> Result<(), Failure> {
     }
     let is_quiet = args.shared.json;
     if !is_quiet {
-        println!("A year of a shop: commands → aggregates → log → read models\n");
+        say!("A year of a shop: commands → aggregates → log → read models\n");
     }
     let node = Node::open(config.clone()).await?;
     let summary = run_shop(&node, &args).await?;
@@ -97,10 +98,10 @@ fn show(summary: &Summary, config: &Config, as_json: bool) -> Result<(), Failure
             "projections": statuses,
         }));
     }
-    println!();
+    say!("");
     import::print(&summary.intake);
-    println!("  events       {:>14}", thousands(summary.head.get()));
-    println!("  all projections at the end of the log after {:.1} s\n", summary.caught_up_seconds);
+    say!("  events       {:>14}", thousands(summary.head.get()));
+    say!("  all projections at the end of the log after {:.1} s\n", summary.caught_up_seconds);
     projections::print(statuses.as_array().map(Vec::as_slice).unwrap_or_default());
     Ok(())
 }
@@ -118,11 +119,11 @@ async fn fresh_key(node: &Node, tenant: &Tenant) -> Result<NewKey, Failure> {
 }
 
 fn say_where(address: SocketAddr, key: &str, config: &Config) {
-    println!("\nServing {} on http://{address}", config.data_dir.display());
-    println!("Documentation: http://{address}/v1/docs");
-    println!("API key (an admin's, for this run): {key}\n\nTry:");
+    say!("\nServing {} on http://{address}", config.data_dir.display());
+    say!("Documentation: http://{address}/v1/docs");
+    say!("API key (an admin's, for this run): {key}\n\nTry:");
     for line in serve::curl_lines(address, key) {
-        println!("  {line}");
+        say!("  {line}");
     }
-    println!("\nStop with Ctrl-C.");
+    say!("\nStop with Ctrl-C.");
 }

@@ -7,6 +7,7 @@ use serde_json::Value;
 use super::output;
 use super::session::Session;
 use crate::cli::{EventFilter, EventsCommand, SharedArgs};
+use crate::command::output::say;
 use crate::error::Failure;
 use crate::node::Node;
 use crate::remote::Remote;
@@ -179,11 +180,11 @@ fn encode(value: &str) -> String {
 /// Prints an event as one line: its place, its time, what happened, the data.
 fn print(event: &Value, as_json: bool) -> Result<(), Failure> {
     if as_json {
-        println!("{event}");
+        say!("{event}");
         return Ok(());
     }
     let field = |name| output::text(event, name);
-    println!(
+    say!(
         "{:>9}  {}  {}/{}@{}  {}  {}",
         field("position"),
         field("occurred_at"),

@@ -4,6 +4,7 @@ use headwater_shop::sender::ShopSender;
 
 use super::output::{self, thousands};
 use crate::cli::ImportCommand;
+use crate::command::output::say;
 use crate::error::Failure;
 use crate::intake::{self, IntakeReport};
 use crate::node::Node;
@@ -26,10 +27,10 @@ pub async fn run(command: ImportCommand) -> Result<(), Failure> {
 /// Prints what an intake did.
 pub fn print(report: &IntakeReport) {
     let read = &report.read;
-    println!("  lines        {:>14}", thousands(read.lines));
-    println!("  invoices     {:>14}", thousands(read.invoices));
+    say!("  lines        {:>14}", thousands(read.lines));
+    say!("  invoices     {:>14}", thousands(read.invoices));
     for (kind, of_kind) in &read.kinds {
-        println!(
+        say!(
             "    {:<18} {:>6}  {:>9} lines  {:>14}",
             kind.to_string(),
             thousands(of_kind.invoices),
@@ -37,24 +38,24 @@ pub fn print(report: &IntakeReport) {
             of_kind.total.to_string(),
         );
     }
-    println!("  total        {:>14}", read.total.to_string());
-    println!("  commands     {:>14}", thousands(report.commands));
+    say!("  total        {:>14}", read.total.to_string());
+    say!("  commands     {:>14}", thousands(report.commands));
     if report.replayed > 0 {
-        println!("    of which {} were known from an earlier run", thousands(report.replayed));
+        say!("    of which {} were known from an earlier run", thousands(report.replayed));
     }
-    println!("  took         {:>12.1} s", report.seconds);
+    say!("  took         {:>12.1} s", report.seconds);
     print_refused(report);
 }
 
 fn print_refused(report: &IntakeReport) {
     if report.rejected > 0 {
-        println!("  refused by the rules: {}", thousands(report.rejected));
-        report.rejections.iter().take(10).for_each(|words| println!("    {words}"));
+        say!("  refused by the rules: {}", thousands(report.rejected));
+        report.rejections.iter().take(10).for_each(|words| say!("    {words}"));
     }
     if report.read.malformed > 0 {
-        println!("  malformed lines, not imported: {}", thousands(report.read.malformed));
+        say!("  malformed lines, not imported: {}", thousands(report.read.malformed));
         for line in report.read.malformed_lines.iter().take(10) {
-            println!("    line {}: {}", line.line_number, line.reason);
+            say!("    line {}: {}", line.line_number, line.reason);
         }
     }
 }

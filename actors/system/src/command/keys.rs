@@ -7,6 +7,7 @@ use serde_json::json;
 
 use super::output;
 use crate::cli::{KeysCommand, SharedArgs};
+use crate::command::output::say;
 use crate::error::Failure;
 use crate::node::open_database;
 
@@ -33,8 +34,8 @@ async fn create(name: String, scopes: &[String], shared: &SharedArgs) -> Result<
     if shared.json {
         return output::json(&json!({ "key": key.text.reveal(), "info": key.info }));
     }
-    println!("{}", key.text.reveal());
-    println!("It is shown this once; keep it where secrets are kept. Its id is {}.", key.info.id);
+    say!("{}", key.text.reveal());
+    say!("It is shown this once; keep it where secrets are kept. Its id is {}.", key.info.id);
     Ok(())
 }
 
@@ -66,7 +67,7 @@ fn row(key: &KeyInfo) -> Vec<String> {
 async fn revoke(id: &str, shared: &SharedArgs) -> Result<(), Failure> {
     let database = open_database(&super::settings(shared)?)?;
     match keys::revoke(&database, &shared.tenant, id, Timestamp::now()).await? {
-        true => println!("key {id} is revoked; a running server refuses it within half a minute"),
+        true => say!("key {id} is revoked; a running server refuses it within half a minute"),
         false => {
             let tenant = &shared.tenant;
             return Err(Failure::new(format!("tenant {tenant} has no key {id} that works")));

@@ -5,7 +5,7 @@ mod demo;
 mod events;
 mod import;
 mod keys;
-mod output;
+pub(crate) mod output;
 mod projections;
 mod serve;
 mod session;

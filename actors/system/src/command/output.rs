@@ -1,15 +1,34 @@
 //! How lists are printed: aligned columns for people, JSON for machines.
 
+use std::io::Write;
+
 use serde_json::Value;
 
 use crate::error::Failure;
+
+/// Prints a line like `println!`, but ends the program quietly when nobody reads any more, as
+/// in `headwater events read | head`.
+macro_rules! say {
+    ($($words:tt)*) => { $crate::command::output::line(format_args!($($words)*)) };
+}
+
+/// Prints a line; ends the program when the output is closed.
+///
+/// Ending here is safe at any time: what was acknowledged is durable, the rest is made anew.
+pub fn line(words: std::fmt::Arguments<'_>) {
+    if writeln!(std::io::stdout(), "{words}").is_err() {
+        std::process::exit(0);
+    }
+}
+
+pub(crate) use say;
 
 /// Prints a JSON document.
 ///
 /// # Errors
 /// A [`Failure`] when it does not serialize.
 pub fn json(document: &impl serde::Serialize) -> Result<(), Failure> {
-    println!("{}", serde_json::to_string_pretty(document)?);
+    say!("{}", serde_json::to_string_pretty(document)?);
     Ok(())
 }
 
@@ -23,15 +42,15 @@ pub fn columns(headings: &[&str], rows: &[Vec<String>]) {
             cells.chain([heading.chars().count()]).max().unwrap_or_default()
         })
         .collect();
-    line(headings.iter().copied(), &widths);
+    row_line(headings.iter().copied(), &widths);
     for row in rows {
-        line(row.iter().map(String::as_str), &widths);
+        row_line(row.iter().map(String::as_str), &widths);
     }
 }
 
-fn line<'a>(cells: impl Iterator<Item = &'a str>, widths: &[usize]) {
+fn row_line<'a>(cells: impl Iterator<Item = &'a str>, widths: &[usize]) {
     let padded = cells.zip(widths).map(|(cell, width)| format!("{cell:<width$}"));
-    println!("{}", padded.collect::<Vec<_>>().join("  ").trim_end());
+    say!("{}", padded.collect::<Vec<_>>().join("  ").trim_end());
 }
 
 /// Writes a number with commas between the thousands.

@@ -9,6 +9,7 @@ use serde_json::Value;
 use super::output;
 use super::session::Session;
 use crate::cli::{ProjectionArgs, ProjectionsCommand, SharedArgs};
+use crate::command::output::say;
 use crate::error::Failure;
 use crate::node::Node;
 use crate::remote::Remote;
@@ -74,7 +75,7 @@ pub fn print(statuses: &[Value]) {
     for status in statuses {
         let error = output::text(status, "last_error");
         if !error.is_empty() {
-            println!("{}: {error}", output::text(status, "name"));
+            say!("{}: {error}", output::text(status, "name"));
         }
     }
 }
@@ -96,10 +97,10 @@ async fn steer(args: &ProjectionArgs, verb: Verb) -> Result<(), Failure> {
     session.end().await?;
     done?;
     match verb {
-        Verb::Rebuild if is_local => println!("{} is filled anew", args.name),
-        Verb::Pause => println!("{} pauses before its next batch", args.name),
-        Verb::Resume => println!("{} goes on", args.name),
-        Verb::Rebuild => println!("{} is being filled anew; its old rows stay readable", args.name),
+        Verb::Rebuild if is_local => say!("{} is filled anew", args.name),
+        Verb::Pause => say!("{} pauses before its next batch", args.name),
+        Verb::Resume => say!("{} goes on", args.name),
+        Verb::Rebuild => say!("{} is being filled anew; its old rows stay readable", args.name),
     }
     Ok(())
 }

@@ -9,6 +9,7 @@ use jiff::Timestamp;
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::cli::ServeArgs;
+use crate::command::output::say;
 use crate::config::Config;
 use crate::error::Failure;
 use crate::node::Node;
@@ -19,11 +20,11 @@ pub async fn run(args: ServeArgs) -> Result<(), Failure> {
     let node = Node::open(config.clone()).await?;
     let first = first_key(&node, &args.shared.tenant).await?;
     let server = start(&node, &config).await?;
-    println!("headwater serves {} on http://{}", config.data_dir.display(), server.address());
+    say!("headwater serves {} on http://{}", config.data_dir.display(), server.address());
     if let Some(key) = &first {
-        println!("first key, of an admin, shown this once: {}", key.text.reveal());
+        say!("first key, of an admin, shown this once: {}", key.text.reveal());
     }
-    println!("documentation on http://{}/v1/docs; stop with Ctrl-C", server.address());
+    say!("documentation on http://{}/v1/docs; stop with Ctrl-C", server.address());
     until_stopped(node, server).await
 }
 

@@ -5,6 +5,7 @@ use serde_json::json;
 
 use super::output::{self, thousands};
 use crate::cli::VerifyArgs;
+use crate::command::output::say;
 use crate::error::Failure;
 use crate::node::log_dir;
 
@@ -28,22 +29,20 @@ pub fn run(args: &VerifyArgs) -> Result<(), Failure> {
 
 fn print(report: &VerifyReport) {
     let word = if report.is_sound() { "sound" } else { "NOT SOUND" };
-    println!("log is {word}: {} events, last position {}", thousands(report.events), report.last);
-    println!("  segments  {}", thousands(report.segments));
-    println!("  batches   {}", thousands(report.batches));
-    println!("  streams   {}", thousands(report.streams));
-    println!("  bytes     {}", thousands(report.bytes));
-    println!("  indexes   {} compared with their segments", thousands(report.indexes));
+    say!("log is {word}: {} events, last position {}", thousands(report.events), report.last);
+    say!("  segments  {}", thousands(report.segments));
+    say!("  batches   {}", thousands(report.batches));
+    say!("  streams   {}", thousands(report.streams));
+    say!("  bytes     {}", thousands(report.bytes));
+    say!("  indexes   {} compared with their segments", thousands(report.indexes));
     for path in &report.missing_indexes {
-        println!("  missing index {path}: made anew at the next start");
+        say!("  missing index {path}: made anew at the next start");
     }
     if let Some((path, offset)) = &report.torn_tail {
-        println!(
-            "  torn tail in {path} at offset {offset}: never acknowledged, cut at the next start"
-        );
+        say!("  torn tail in {path} at offset {offset}: never acknowledged, cut at the next start");
     }
     for problem in &report.problems {
-        println!("  fault: {problem}");
+        say!("  fault: {problem}");
     }
 }
 

@@ -114,7 +114,7 @@ pub const SETTINGS: [Setting; 33] = [
     Setting::new("listen", "127.0.0.1:4600", Kind::Address, "Address of the HTTP server; port 0 lets the system choose"),
     Setting::new("shutdown_timeout", "30s", span(0, 600), "How long a stop waits for work under way"),
     Setting::new("telemetry.format", "pretty", Kind::LogFormat, "How log records are written: for people or for machines"),
-    Setting::new("telemetry.filter", "info", Kind::LogFilter, "Which log records: a level, or modules with levels"),
+    Setting::new("telemetry.filter", "info,actix_server=warn", Kind::LogFilter, "Which log records: a level, or modules with levels"),
     Setting::new("log.segment_bytes", "64MiB", Kind::Size(64 * KIB, GIB), "Size after which a segment file is closed"),
     Setting::new("log.ahead_bytes", "8MiB", Kind::Size(64 * KIB, GIB), "The most by which a file is filled ahead of the tail"),
     Setting::new("log.batch_bytes_max", "4MiB", Kind::Size(64 * KIB, 64 * MIB), "The most bytes of one group commit"),
