@@ -20,7 +20,8 @@ pub struct LogConfig {
     pub ahead_bytes: u64,
     /// The most bytes of one group commit; a larger append goes alone. 4 MiB by default.
     pub batch_bytes_max: usize,
-    /// How many streams' last revisions the writer remembers; 65,536 by default.
+    /// How many streams' last revisions the writer remembers, some 150 bytes each; 262,144 by
+    /// default. A stream that is not among them costs a look into the indexes.
     pub heads_max: usize,
     /// Threads for reads that must wait for the device; 2 by default.
     pub reader_threads: usize,
@@ -38,7 +39,7 @@ impl LogConfig {
             segment_bytes: 64 << 20,
             ahead_bytes: 8 << 20,
             batch_bytes_max: 4 << 20,
-            heads_max: 65_536,
+            heads_max: 262_144,
             reader_threads: 2,
             clock: SystemClock::shared(),
         }
