@@ -144,6 +144,9 @@ impl Writer {
     }
 
     /// Stages what waits into the next batch while the one before is being committed.
+    ///
+    /// It runs on the caller's thread and may read an index block of a stream that was not
+    /// written lately; on a slow device that thread waits for it.
     fn stage(&self, queue: MutexGuard<'_, Queue>) {
         if queue.is_full {
             return;
