@@ -5,6 +5,8 @@ SHELL := /bin/sh
 
 CARGO ?= cargo
 DATA_DIR ?= headwater-demo
+# Runs a command with a PostgreSQL server: one that is there, or a private one.
+WITH_POSTGRES := tests/with-postgres
 
 .PHONY: help
 help: ## list the targets
@@ -19,7 +21,7 @@ tools: ## say what is missing to build
 	@missing=0; \
 	need() { command -v "$$1" >/dev/null 2>&1 || { echo "missing: $$1 ($$2)"; missing=1; }; }; \
 	need $(CARGO) "the Rust toolchain, https://rustup.rs"; \
-	need cc "a C compiler for SQLite, on Debian: apt install gcc libc6-dev"; \
+	need cc "a C compiler for SQLite and ring, on Debian: apt install gcc libc6-dev"; \
 	if command -v $(CARGO) >/dev/null 2>&1; then \
 		for part in fmt clippy; do \
 			$(CARGO) $$part --version >/dev/null 2>&1 || { echo "missing: cargo $$part (rustup component add rustfmt clippy)"; missing=1; }; \
@@ -45,7 +47,7 @@ doc: ## build the docs, warnings are errors
 
 .PHONY: test
 test: ## run every test, those of the pages included
-	$(CARGO) test --workspace --locked
+	$(WITH_POSTGRES) $(CARGO) test --workspace --locked
 
 .PHONY: deny
 deny: ## check licences, bans and sources; tests/tidy does the same without cargo-deny
@@ -57,7 +59,7 @@ deny: ## check licences, bans and sources; tests/tidy does the same without carg
 
 .PHONY: torture
 torture: ## run the simulation, the passivation and the kill tests at full length
-	HEADWATER_SEEDS=100000 HEADWATER_COMMANDS=1000000 HEADWATER_KILLS=20 $(CARGO) test --release --workspace --locked
+	HEADWATER_SEEDS=100000 HEADWATER_COMMANDS=1000000 HEADWATER_KILLS=20 $(WITH_POSTGRES) $(CARGO) test --release --workspace --locked
 
 .PHONY: bench
 bench: ## measure every path against its own limit

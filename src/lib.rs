@@ -12,6 +12,7 @@ pub mod event;
 #[cfg(doctest)]
 mod handbook;
 pub mod plugin;
+pub mod postgres;
 pub mod projection;
 pub mod runtime;
 pub mod sql;

@@ -6,10 +6,12 @@ mod faulty_store;
 mod given;
 mod given_rows;
 pub mod golden;
+mod postgres;
 
 pub use faulty_store::{AppendFault, FaultyStore};
 pub use given::{Given, When, given, given_nothing};
 pub use given_rows::{GivenRows, given_rows};
+pub use postgres::{ScratchError, ScratchSchema};
 
 /// Compiles and runs the guide's examples.
 #[cfg(doctest)]
