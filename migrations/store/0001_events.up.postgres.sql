@@ -262,15 +262,18 @@ begin
                 verdict := 1;
                 place[a] := match;
                 for w in first_write .. a_last[a] loop
-                    select k.revision into w_revision[w]
-                    from unnest(known_events, known_revisions) as k(n, revision)
-                    where k.n = w_first[w];
+                    w_revision[w] := (
+                        select k.revision
+                        from unnest(known_events, known_revisions) as k(n, revision)
+                        where k.n = w_first[w]);
                 end loop;
             else
-                select k.n, k.place into cause[a], place[a]
+                select k.n, k.place into match_count, match
                 from unnest(known_events, known_places) as k(n, place)
                 where k.n between w_first[first_write] and w_last[a_last[a]]
                 order by k.n limit 1;
+                cause[a] := match_count;
+                place[a] := match;
             end if;
         end if;
         if verdict = 0 then

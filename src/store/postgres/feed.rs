@@ -50,10 +50,6 @@ impl Head {
         self.position.subscribe()
     }
 
-    fn position(&self) -> Position {
-        *self.position.borrow()
-    }
-
     fn set_source(&self, source: HeadSource) -> bool {
         let is_polling = source == HeadSource::Polling;
         self.is_polling.swap(is_polling, Ordering::Relaxed) != is_polling
