@@ -219,6 +219,9 @@ pub struct BenchArgs {
     /// A folder on the disk to measure
     #[arg(long, value_name = "FOLDER", default_value = ".")]
     pub dir: PathBuf,
+    /// Measure the log in this PostgreSQL database instead, in a schema that is removed after
+    #[arg(long, value_name = "ADDRESS")]
+    pub store: Option<headwater::postgres::Address>,
     /// Print JSON, for machines
     #[arg(long)]
     pub json: bool,

@@ -9,8 +9,7 @@ use crate::postgres::{Address, Fault};
 use crate::store::StoreError;
 
 /// The statements that make the tables and functions of the log, for migrations and tests.
-pub const SCHEMA_UP: &str =
-    include_str!("../../../migrations/store/0001_events.up.postgres.sql");
+pub const SCHEMA_UP: &str = include_str!("../../../migrations/store/0001_events.up.postgres.sql");
 
 /// The statements that remove them, with every event.
 pub const SCHEMA_DOWN: &str =
@@ -61,7 +60,9 @@ pub(super) async fn check(client: &Client, address: &Address) -> Result<Found, S
         (row.try_get(3).map_err(fault)?, row.try_get(4).map_err(fault)?);
     let schema = address.schema();
     let problem = match (columns, tables) {
-        _ if version < SERVER_MIN => "the server is older than PostgreSQL 13: use a newer one".into(),
+        _ if version < SERVER_MIN => {
+            "the server is older than PostgreSQL 13: use a newer one".into()
+        }
         _ if encoding != "UTF8" => {
             format!("the database is encoded in {encoding}: make one with encoding UTF8")
         }

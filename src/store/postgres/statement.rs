@@ -75,9 +75,13 @@ impl Plan {
             Self::All => {
                 format!("select {columns} from events e where e.position {beyond} $1 {order}")
             }
-            Self::Kinds => format!("select {columns} from events e where {window} and {KINDS} {order}"),
+            Self::Kinds => {
+                format!("select {columns} from events e where {window} and {KINDS} {order}")
+            }
             Self::Mixed => {
-                format!("{ITEMS} select {columns} from events e where {window} and {KINDS} and {MIXED} {order}")
+                format!(
+                    "{ITEMS} select {columns} from events e where {window} and {KINDS} and {MIXED} {order}"
+                )
             }
             Self::Tags => format!(
                 "{ITEMS} select {columns} from (
@@ -110,7 +114,8 @@ const ITEMS: &str = "with items as materialized (
     from jsonb_array_elements($5::text::jsonb) as i)";
 
 /// Whether an event is of a kind that any item asks for.
-const KINDS: &str = "e.kind = any ((select array_agg(k) from jsonb_array_elements($5::text::jsonb) as j,
+const KINDS: &str =
+    "e.kind = any ((select array_agg(k) from jsonb_array_elements($5::text::jsonb) as j,
     unnest(query_kinds($4::text, j)) as k)::integer[])";
 
 /// Whether an event is what an item asks for, tags included.
@@ -130,13 +135,17 @@ pub(super) fn stream(direction: Direction) -> String {
         "select position, revision, recorded_at, record from events
          where stream = {id} and revision {beyond} $1 order by revision {way} limit $2"
     );
-    let last = format!("(select revision from events where stream = {id} order by revision desc limit 1)");
-    page(&found, &format!("revision {way}")).replacen("(select max(position) from events)", &last, 1)
+    let last =
+        format!("(select revision from events where stream = {id} order by revision desc limit 1)");
+    page(&found, &format!("revision {way}")).replacen(
+        "(select max(position) from events)",
+        &last,
+        1,
+    )
 }
 
 /// Finds an event: `$1` its id.
-pub(super) const EVENT: &str =
-    "select position, array[position], array[revision], array[recorded_at], record \
+pub(super) const EVENT: &str = "select position, array[position], array[revision], array[recorded_at], record \
      from events where id = $1";
 
 /// Lists the streams of a family: `$1` tenant/category, `$2` after, `$3` limit.
