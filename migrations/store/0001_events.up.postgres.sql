@@ -50,29 +50,36 @@ create table event_tags (
     primary key (tag, kind, position)
 );
 
--- Lets through what append_batch does in this transaction, and nothing else.
+-- Refuses what append_batch does not do: while it runs it names its transaction in a setting.
 create function refuse_foreign_write() returns trigger
 language plpgsql as $$
 begin
-    if current_setting('headwater.appending', true) is distinct from pg_current_xact_id()::text then
-        raise exception 'table % is written by append_batch alone: % refused',
-            tg_table_name, lower(tg_op)
-            using errcode = 'HW001', hint = 'append through the program, or call append_batch';
-    end if;
-    return null;
+    raise exception 'table % is written by append_batch alone: % refused',
+        tg_table_name, lower(tg_op)
+        using errcode = 'HW001', hint = 'append through the program, or call append_batch';
 end
 $$;
 
 create trigger foreign_write before insert or update or delete or truncate on event_order
-    for each statement execute function refuse_foreign_write();
+    for each statement
+    when (current_setting('headwater.appending', true) is distinct from pg_current_xact_id()::text)
+    execute function refuse_foreign_write();
 create trigger foreign_write before insert or update or delete or truncate on event_kinds
-    for each statement execute function refuse_foreign_write();
+    for each statement
+    when (current_setting('headwater.appending', true) is distinct from pg_current_xact_id()::text)
+    execute function refuse_foreign_write();
 create trigger foreign_write before insert or update or delete or truncate on streams
-    for each statement execute function refuse_foreign_write();
+    for each statement
+    when (current_setting('headwater.appending', true) is distinct from pg_current_xact_id()::text)
+    execute function refuse_foreign_write();
 create trigger foreign_write before insert or update or delete or truncate on events
-    for each statement execute function refuse_foreign_write();
+    for each statement
+    when (current_setting('headwater.appending', true) is distinct from pg_current_xact_id()::text)
+    execute function refuse_foreign_write();
 create trigger foreign_write before insert or update or delete or truncate on event_tags
-    for each statement execute function refuse_foreign_write();
+    for each statement
+    when (current_setting('headwater.appending', true) is distinct from pg_current_xact_id()::text)
+    execute function refuse_foreign_write();
 
 -- Returns the kinds that an item of a query asks for; tenant null means every tenant.
 --
@@ -200,17 +207,18 @@ declare
     verdict integer;
     match_count integer;
     is_same boolean;
+    setting text;
 begin
     if current_setting('transaction_isolation') <> 'read committed' then
         raise exception 'append_batch needs isolation level read committed, not %',
             current_setting('transaction_isolation') using errcode = 'HW002';
     end if;
     if current_setting('synchronous_commit') = 'off' then
-        perform set_config('synchronous_commit', 'on', true);
+        setting := set_config('synchronous_commit', 'on', true);
     end if;
     -- Held until the commit is visible: whoever has it next sees everything before.
     lock table event_order in share row exclusive mode;
-    perform set_config('headwater.appending', pg_current_xact_id()::text, true);
+    setting := set_config('headwater.appending', pg_current_xact_id()::text, true);
 
     select e.position, greatest(e.recorded_at, clock_timestamp()) into old_head, recorded
     from events e order by e.position desc limit 1;
@@ -360,6 +368,6 @@ begin
         end if;
         perform pg_notify('headwater_' || 'event_order'::regclass::oid, head::text);
     end if;
-    perform set_config('headwater.appending', '', true);
+    setting := set_config('headwater.appending', '', true);
 end
 $$;

@@ -32,7 +32,7 @@ impl Random {
 }
 
 fn wanted_events() -> u64 {
-    std::env::var("HEADWATER_EVENTS").ok().and_then(|text| text.parse().ok()).unwrap_or(5_000)
+    std::env::var("HEADWATER_EVENTS").ok().and_then(|text| text.parse().ok()).unwrap_or(1_500)
 }
 
 fn random_append(random: &mut Random, head: Position) -> Append {

@@ -100,12 +100,14 @@ impl<'a> Feed<'a> {
         let (client, mut wire) = dial(&self.config.address).await?;
         let listen = format!("listen {}", self.found.channel);
         self.ask(&mut wire, async { client.batch_execute(&listen).await }).await?;
-        // What was announced while nobody listened is found by asking once, at once.
-        let mut next = Instant::now();
+        self.missed = None;
+        // What was announced while nobody listened is found by asking once, and was not missed.
+        self.look(&client, &mut wire).await?;
+        self.heard = self.heard.max(self.missed.take().unwrap_or_default());
         loop {
+            let next = Instant::now() + self.interval();
             self.hear_until(&mut wire, next).await?;
             self.look(&client, &mut wire).await?;
-            next = Instant::now() + self.interval();
         }
     }
 
@@ -118,14 +120,13 @@ impl<'a> Feed<'a> {
 
     /// Asks for the last position; if notifications should have told it long ago, says so.
     async fn look(&mut self, client: &Client, wire: &mut Wire) -> Result<(), Fault> {
-        if self.missed.is_some_and(|missed| missed > self.heard) {
-            if self.head.set_source(HeadSource::Polling) {
-                tracing::warn!(
-                    poll_ms = self.config.poll_alone.as_millis() as u64,
-                    "notifications of the database do not arrive, the log is polled; connect \
-                     without a pooler, or set it to pool sessions"
-                );
-            }
+        let is_silent = self.missed.is_some_and(|missed| missed > self.heard);
+        if is_silent && self.head.set_source(HeadSource::Polling) {
+            tracing::warn!(
+                poll_ms = self.config.poll_alone.as_millis() as u64,
+                "notifications of the database do not arrive, the log is polled; connect \
+                 without a pooler, or set it to pool sessions"
+            );
         }
         let ask = "select coalesce(max(position), 0) from events";
         let row = self.ask(wire, async { client.query_typed(ask, &[]).await }).await?;

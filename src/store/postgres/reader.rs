@@ -19,7 +19,7 @@ use crate::store::{
 
 /// Plans that hold whatever the statistics say, which lag behind a log that grows.
 const SETUP: &str = "set enable_seqscan = off; set enable_hashjoin = off; \
-    set enable_mergejoin = off; set jit = off";
+    set enable_mergejoin = off; set jit = off; set work_mem = '64MB'";
 
 /// Reads what is visible of the log.
 pub(super) struct Reader {

@@ -218,7 +218,7 @@ async fn write(
     };
     let times = try_join_all((0..writers).map(lane)).await?;
     let elapsed = start.elapsed();
-    let mut histogram = Histogram::<u64>::new(3).map_err(told)?;
+    let mut histogram = Histogram::<u64>::new_with_max(600_000_000, 3).map_err(told)?;
     times.iter().flatten().for_each(|time| histogram.saturating_record(*time));
     let count = histogram.len() * events as u64;
     Ok((Measure { count, elapsed }, histogram.value_at_quantile(0.99)))
