@@ -101,6 +101,15 @@ async fn what_was_written_can_be_read_once_its_position_was_waited_for() {
 }
 
 #[tokio::test]
+async fn a_system_that_has_started_takes_orders_for_its_projections_at_once() {
+    for _ in 0..10 {
+        let system = system().await;
+        system.pause("totals").await.unwrap();
+        system.rebuild("journal").await.unwrap();
+    }
+}
+
+#[tokio::test]
 async fn a_paused_projection_stands_still_until_it_is_resumed() {
     let system = system().await;
     let counter = system.at::<Counter>(&tenant(), "a").unwrap();
