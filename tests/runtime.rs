@@ -6,6 +6,9 @@ mod runtime {
     mod fault;
     mod passivation;
     mod projection;
+    mod records;
     mod sample;
+    mod spans;
     mod supervision;
+    mod trace;
 }

@@ -16,10 +16,10 @@ use super::sample::{Counter, CounterEvent, Running, add, start_with, tenant};
 const LONG: Duration = Duration::from_secs(10);
 
 /// One row per counter: its total.
-struct Totals;
+pub struct Totals;
 
 #[derive(Serialize, Deserialize)]
-struct Total {
+pub struct Total {
     total: u64,
 }
 
