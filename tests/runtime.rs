@@ -8,6 +8,7 @@ mod runtime {
     mod projection;
     mod records;
     mod sample;
+    mod snapshot;
     mod spans;
     mod supervision;
     mod trace;
