@@ -23,7 +23,7 @@ tools: ## say what is missing to build
 	@missing=0; \
 	need() { command -v "$$1" >/dev/null 2>&1 || { echo "missing: $$1 ($$2)"; missing=1; }; }; \
 	need $(CARGO) "the Rust toolchain, https://rustup.rs"; \
-	need cc "a C compiler for SQLite, on Debian: apt install gcc libc6-dev"; \
+	need cc "a C compiler for SQLite and jemalloc, on Debian: apt install gcc libc6-dev"; \
 	if command -v $(CARGO) >/dev/null 2>&1; then \
 		for part in fmt clippy; do \
 			$(CARGO) $$part --version >/dev/null 2>&1 || { echo "missing: cargo $$part (rustup component add rustfmt clippy)"; missing=1; }; \
