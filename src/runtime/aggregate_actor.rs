@@ -5,6 +5,7 @@ use std::sync::atomic::Ordering;
 use std::time::Instant;
 
 use actix::{Actor, ActorContext, ActorFutureExt, AsyncContext, Context, Handler, WrapFuture};
+use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use tokio::sync::mpsc::UnboundedSender;
 
@@ -14,6 +15,7 @@ use super::kind::Kind;
 use super::pipeline::{Pipeline, Work};
 use super::recovery::{recover, snapshot_key};
 use super::tally::count;
+use super::trace::Traces;
 use crate::aggregate::Aggregate;
 use crate::event::{NewEvent, Position, Revision};
 use crate::sql::StoredSnapshot;
@@ -122,8 +124,41 @@ impl<A: Aggregate> AggregateActor<A> {
         events: Vec<NewEvent>,
     ) -> BoxFuture<'static, Result<Appended, AppendError>> {
         let (tenant, stream) = (self.key.tenant.clone(), self.key.stream.clone());
+        let traces = self.traces(base, &events);
         let append = Append::to_stream(tenant, stream, Expected::At(base), events);
-        self.kind.world.store.append(append)
+        let appended = self.kind.world.store.append(append);
+        if traces.is_empty() {
+            return appended;
+        }
+        async move {
+            let appended = appended.await;
+            drop(traces);
+            appended
+        }
+        .boxed()
+    }
+
+    /// Begins the spans of an append; none when nobody wants them.
+    fn traces(&self, base: Revision, events: &[NewEvent]) -> Traces {
+        let mut traces = Traces::default();
+        if !Traces::are_wanted() {
+            return traces;
+        }
+        for event in events {
+            traces.add(&event.metadata, |trace_id, parent_span_id| {
+                tracing::debug_span!(
+                    parent: None,
+                    "append",
+                    tenant = %self.key.tenant,
+                    stream = %self.key.stream,
+                    revision = %base.next(),
+                    correlation_id = event.metadata.correlation_id,
+                    trace_id,
+                    parent_span_id,
+                )
+            });
+        }
+        traces
     }
 
     /// Keeps a snapshot beside the work; nobody waits for it, and losing it costs only time.

@@ -7,6 +7,7 @@ use super::error::SendError;
 use super::kind::Kind;
 use super::recovery::Loaded;
 use super::tally::count;
+use super::trace::{parent_span_id, trace_id};
 use crate::aggregate::{Aggregate, Context};
 use crate::event::{NewEvent, NewEventError, Revision};
 
@@ -43,6 +44,8 @@ pub(super) fn decide<A: Aggregate>(
         stream = %context.stream,
         command = message.decision.name(),
         correlation_id = context.metadata.correlation_id,
+        trace_id = trace_id(&context.metadata),
+        parent_span_id = parent_span_id(&context.metadata),
     );
     let run = || span.in_scope(|| run(loaded, message, &context));
     catch_unwind(AssertUnwindSafe(run)).unwrap_or_else(|_| {

@@ -41,6 +41,7 @@ mod supervised_actor;
 mod supervisor;
 mod system;
 mod tally;
+mod trace;
 mod world;
 
 pub use builder::{StartError, SystemBuilder};
