@@ -83,8 +83,7 @@ fn write<A: Aggregate>(
     ordinal: u32,
     event: &A::Event,
 ) -> Result<NewEvent, NewEventError> {
-    let new = NewEvent::typed(event)?;
-    let new = new.with_id(message.event_id(ordinal)).with_metadata(message.metadata.clone());
-    new.check()?;
-    Ok(new)
+    // The metadata's bounds were checked when the command was sent, the tags' are here.
+    let new = NewEvent::typed_as(message.event_id(ordinal), event)?;
+    Ok(new.with_metadata(message.metadata.clone()))
 }

@@ -29,6 +29,7 @@ mod heartbeat;
 mod intake;
 mod kind;
 mod known_ids;
+mod patience;
 mod pipeline;
 mod projection_actor;
 mod read_models;
