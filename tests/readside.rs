@@ -4,6 +4,7 @@
 mod readside {
     mod database;
     mod fixture;
+    mod memory;
     mod migration;
     mod poison;
     mod query;

@@ -39,7 +39,7 @@ pub enum Command {
     /// Copy a consistent log, while it runs or not; the copy opens as it is
     Backup(BackupArgs),
     /// Measure this machine: the subject and its limit in the same run
-    Bench(BenchArgs),
+    Bench(Box<BenchArgs>),
     /// Create, list or revoke API keys
     #[command(subcommand)]
     Keys(KeysCommand),

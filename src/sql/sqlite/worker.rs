@@ -1,7 +1,8 @@
 //! The loop of a thread that owns a connection: one transaction after the other.
 
 use std::sync::Arc;
-use std::sync::mpsc::Receiver;
+use std::sync::mpsc::{Receiver, RecvTimeoutError};
+use std::time::Duration;
 
 use parking_lot::Mutex;
 use rusqlite::Connection;
@@ -9,6 +10,9 @@ use rusqlite::Connection;
 use super::fault::sql_error;
 use super::transaction::SqliteTx;
 use crate::sql::{Durability, SqlError, TxJob};
+
+/// How long a connection without work keeps its page cache.
+const IDLE: Duration = Duration::from_secs(10);
 
 /// A job on its way to a connection.
 pub(super) struct Request {
@@ -19,11 +23,30 @@ pub(super) struct Request {
 
 /// Works until every sender has gone.
 pub(super) fn work(connection: &Connection, path: &str, requests: &Arc<Mutex<Receiver<Request>>>) {
+    let mut is_warm = false;
     loop {
-        let request = requests.lock().recv();
-        let Ok(mut request) = request else { return };
-        let outcome = transact(connection, path, &mut request);
-        request.job.finish(outcome);
+        match next(requests, is_warm) {
+            Ok(mut request) => {
+                let outcome = transact(connection, path, &mut request);
+                request.job.finish(outcome);
+                is_warm = true;
+            }
+            Err(RecvTimeoutError::Timeout) => {
+                // What stays in the cache costs only memory.
+                let _ = connection.execute_batch("pragma shrink_memory");
+                is_warm = false;
+            }
+            Err(RecvTimeoutError::Disconnected) => return,
+        }
+    }
+}
+
+/// Waits for a request; a warm connection only until it counts as idle.
+fn next(requests: &Mutex<Receiver<Request>>, is_warm: bool) -> Result<Request, RecvTimeoutError> {
+    let requests = requests.lock();
+    match is_warm {
+        true => requests.recv_timeout(IDLE),
+        false => requests.recv().map_err(|_| RecvTimeoutError::Disconnected),
     }
 }
 
