@@ -147,7 +147,11 @@ fn begin(dialect: Dialect, facts: &Facts, query: &RowQuery) -> Result<Select, Qu
 
 fn run(tx: &mut dyn TxEngine, facts: &Facts, select: &Select) -> Result<Vec<RowEntry>, QueryError> {
     let values: Vec<_> = select.values.iter().map(Value::borrow).collect();
-    let SqlRows { columns, rows } = tx.select(&select.sql, &values)?;
+    let SqlRows { columns, rows } = match tx.select(&select.sql, &values) {
+        // What is no number equals none, so there is no such row.
+        Err(SqlError::Misfit { .. }) => SqlRows::default(),
+        found => found?,
+    };
     let entries = rows.into_iter().map(|row| match facts.form {
         Form::Rows => stored_entry(row),
         Form::Columns(key) => column_entry(key, &columns, &row),

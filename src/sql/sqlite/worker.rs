@@ -1,27 +1,15 @@
 //! The loop of a thread that owns a connection: one transaction after the other.
 
-use std::sync::Arc;
-use std::sync::mpsc::Receiver;
-
-use parking_lot::Mutex;
 use rusqlite::Connection;
 
 use super::fault::sql_error;
 use super::transaction::SqliteTx;
-use crate::sql::{Durability, SqlError, TxJob};
+use crate::sql::line::{Request, Requests};
+use crate::sql::{Durability, SqlError};
 
-/// A job on its way to a connection.
-pub(super) struct Request {
-    pub(super) job: Box<dyn TxJob>,
-    pub(super) is_write: bool,
-    pub(super) durability: Durability,
-}
-
-/// Works until every sender has gone.
-pub(super) fn work(connection: &Connection, path: &str, requests: &Arc<Mutex<Receiver<Request>>>) {
-    loop {
-        let request = requests.lock().recv();
-        let Ok(mut request) = request else { return };
+/// Works until the line is closed.
+pub(super) fn work(connection: &Connection, path: &str, requests: &Requests) {
+    while let Some(mut request) = requests.next() {
         let outcome = transact(connection, path, &mut request);
         request.job.finish(outcome);
     }
