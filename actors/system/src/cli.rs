@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 use headwater::event::{Category, EventType, Position, Tag, Tenant};
+use headwater::postgres::Address;
 
 use crate::config::ConfigArgs;
 
@@ -219,6 +220,9 @@ pub struct BenchArgs {
     /// A folder on the disk to measure
     #[arg(long, value_name = "FOLDER", default_value = ".")]
     pub dir: PathBuf,
+    /// Measure with rows on PostgreSQL, in schemas of their own that are dropped at the end
+    #[arg(long, value_name = "ADDRESS")]
+    pub read: Option<Address>,
     /// Print JSON, for machines
     #[arg(long)]
     pub json: bool,

@@ -78,9 +78,11 @@ pub(super) async fn run(
     flight.land().await
 }
 
+type Execution<'f> = Pin<Box<dyn Future<Output = Result<u64, Error>> + 'f>>;
+
 /// Statements that were sent and not answered yet.
 struct Flight<'f> {
-    under_way: Vec<Pin<Box<dyn Future<Output = Result<u64, Error>> + 'f>>>,
+    under_way: Vec<Execution<'f>>,
     changed: u64,
 }
 
@@ -91,7 +93,7 @@ impl<'f> Flight<'f> {
         &mut self,
         execution: impl Future<Output = Result<u64, Error>> + 'f,
     ) -> Result<(), Error> {
-        let mut execution = Box::pin(execution);
+        let mut execution: Execution<'f> = Box::pin(execution);
         match poll!(&mut execution) {
             Poll::Ready(done) => self.changed += done?,
             Poll::Pending => self.under_way.push(execution),

@@ -15,6 +15,9 @@ use crate::postgres::{Address, Fault, FaultKind, connect, make_schema};
 const RETRY_FIRST: Duration = Duration::from_millis(50);
 const RETRY_LONGEST: Duration = Duration::from_secs(5);
 
+/// How often a task gets its turn to end a connection.
+const GOODBYE_TURNS: usize = 8;
+
 /// A connection with the runtime that moves its bytes while a statement is waited for.
 pub(super) struct Session {
     runtime: Runtime,
@@ -94,6 +97,13 @@ impl Session {
     /// Gives up the connection; the next transaction opens another.
     pub(super) fn hang_up(&mut self) {
         self.open = None;
+        // The task that moves the bytes says goodbye only when it runs; until then the server
+        // would keep the transaction and its locks.
+        self.runtime.block_on(async {
+            for _ in 0..GOODBYE_TURNS {
+                tokio::task::yield_now().await;
+            }
+        });
     }
 
     /// Returns what a transaction works with, if there is a connection.

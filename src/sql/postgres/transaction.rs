@@ -54,7 +54,7 @@ impl<'s> PostgresTx<'s> {
     fn failed(&mut self, error: &Error, sql: &str) -> SqlError {
         let fault = Fault::of(error, self.line.address);
         if fault.code().is_none() && fault.kind() == FaultKind::Statement {
-            // The driver could not write a value: the server has not heard of it.
+            // The driver could not write a value: the server has not heard of the statement.
             return SqlError::Misfit { problem: fault.to_string(), statement: sql.to_owned() };
         }
         let is_stale = fault.code() == Some("0A000") && fault.to_string().contains("cached plan");
@@ -68,6 +68,12 @@ impl<'s> PostgresTx<'s> {
         let ends_connection = fault.ends_connection();
         self.failure = Some(Failure { error: error.clone(), ends_connection });
         error
+    }
+
+    /// Ends the transaction after some of many runs were sent: how they ended is not known.
+    fn give_up(&mut self, error: &SqlError) {
+        let failure = Failure { error: error.clone(), ends_connection: false };
+        self.failure.get_or_insert(failure);
     }
 
     /// Prepares a statement, and its form for many rows where it has one.
@@ -104,12 +110,13 @@ impl TxEngine for PostgresTx<'_> {
         let forms = self.forms(sql, width, chunk.len() > width)?;
         let mut changed = 0;
         while !chunk.is_empty() {
-            if chunk.len() % width != 0 {
+            if !chunk.len().is_multiple_of(width) {
                 let problem = format!("values are missing: {width} a run are needed");
                 return Err(wrong(sql, problem));
             }
-            changed +=
-                self.run(sql, async |line| bulk::run(line.client, &forms, width, &chunk).await)?;
+            let done =
+                self.run(sql, async |line| bulk::run(line.client, &forms, width, &chunk).await);
+            changed += done.inspect_err(|error| self.give_up(error))?;
             chunk = self::chunk(values, width);
         }
         Ok(changed)

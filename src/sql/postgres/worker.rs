@@ -27,7 +27,8 @@ fn transact(session: &mut Session, request: &mut Request) -> Result<(), SqlError
             session.hang_up();
         }
         roll_back(session);
-        return Err(error);
+        // There is nothing to commit of a read: what it made of the failure stands.
+        return if request.is_write { Err(error) } else { Ok(()) };
     }
     if !is_good {
         roll_back(session);

@@ -32,7 +32,7 @@ pub fn run_command(ground: &Ground) -> Result<Vec<Outcome>, Failure> {
         let subject = ground.block_on(call(&bed, ground))?;
         Ok(Round { subject, limit })
     })?;
-    bed.stop(ground);
+    bed.stop(ground)?;
     Ok(vec![outcome])
 }
 
@@ -93,7 +93,7 @@ pub fn run_http(ground: &Ground) -> Result<Vec<Outcome>, Failure> {
         1_000.0 / barrier.rate()
     ));
     ground.block_on(server.stop());
-    bed.stop(ground);
+    bed.stop(ground)?;
     Ok(vec![outcome])
 }
 

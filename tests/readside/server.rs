@@ -182,8 +182,13 @@ async fn values_of_many_types_are_bound_and_read_by_the_type_of_their_column() {
     let database = place.open();
     let make = "create table t (a int, b smallint, c boolean, d numeric(12, 2), e timestamptz,
         f jsonb, g date, h uuid, i real, j timestamp)";
-    let texts = ["12.50", "2024-02-29T12:00:00.5Z", r#"{"a": [1]}"#, "2024-02-29",
-        "0190a1b2-0000-7000-8000-000000000001"];
+    let texts = [
+        "12.50",
+        "2024-02-29T12:00:00.5Z",
+        r#"{"a": [1]}"#,
+        "2024-02-29",
+        "0190a1b2-0000-7000-8000-000000000001",
+    ];
     let mut values = vec![Value::Int(7), Value::Text("8".into()), Value::Bool(true)];
     values.extend(texts.iter().map(|text| Value::Text((*text).into())));
     values.extend([Value::Real(1.5), Value::Text("1999-12-31T23:59:59".into())]);
