@@ -9,6 +9,7 @@ mod readside {
 
     mod database;
     mod fixture;
+    mod memory;
     mod migration;
     mod poison;
     mod query;

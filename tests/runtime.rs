@@ -6,6 +6,10 @@ mod runtime {
     mod fault;
     mod passivation;
     mod projection;
+    mod records;
     mod sample;
+    mod snapshot;
+    mod spans;
     mod supervision;
+    mod trace;
 }

@@ -73,11 +73,36 @@ impl Metadata {
             let problem = match text {
                 "" => "is empty: leave it out instead",
                 _ if text.len() > Self::TEXT_LEN_MAX => "has more than 255 bytes",
-                _ if text.chars().any(char::is_control) => "holds a control character",
+                _ if has_control(text) => "holds a control character",
                 _ => continue,
             };
             return Err(MetadataError { field, problem });
         }
         Ok(())
+    }
+}
+
+/// Looks at bytes where that is enough: it is done for each field of each command and event.
+fn has_control(text: &str) -> bool {
+    match text.is_ascii() {
+        true => text.bytes().any(|byte| byte.is_ascii_control()),
+        false => text.chars().any(char::is_control),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_control_character_is_refused_whatever_stands_beside_it() {
+        for bad in ["a\nb", "\u{7f}", "é\n", "\u{85}"] {
+            let metadata = Metadata { who: Some(bad.into()), ..Metadata::default() };
+            assert_eq!(metadata.check().unwrap_err().field, "who", "{bad:?}");
+        }
+        for good in ["ada", "Zoë", " "] {
+            let metadata = Metadata { who: Some(good.into()), ..Metadata::default() };
+            assert_eq!(metadata.check(), Ok(()));
+        }
     }
 }

@@ -62,7 +62,7 @@ impl NewEvent {
     ) -> Result<Self, NewEventError> {
         let data = data.into();
         serde_json::from_slice::<&RawValue>(&data).map_err(NewEventError::Json)?;
-        Ok(Self::of_parts(EventType::new(event_type)?, version, data))
+        Ok(Self::of_parts(EventId::fresh(), EventType::new(event_type)?, version, data))
     }
 
     /// Makes an event of a typed one, with its tags and its time.
@@ -70,9 +70,14 @@ impl NewEvent {
     /// # Errors
     /// [`NewEventError`] when a tag is not a name, there are too many, or it does not serialize.
     pub fn typed<E: Event>(event: &E) -> Result<Self, NewEventError> {
+        Self::typed_as(EventId::fresh(), event)
+    }
+
+    /// Makes an event of a typed one whose id is known, as [`typed`](Self::typed).
+    pub(crate) fn typed_as<E: Event>(id: EventId, event: &E) -> Result<Self, NewEventError> {
         let shape = event.shape();
         let event_type = EventType::new(shape.event_type)?;
-        let mut new = Self::of_parts(event_type, shape.version, event.encode()?.into());
+        let mut new = Self::of_parts(id, event_type, shape.version, event.encode()?.into());
         new.tags = event.tags()?;
         new.occurred_at = event.occurred_at();
         match new.tags.len() {
@@ -81,9 +86,9 @@ impl NewEvent {
         }
     }
 
-    fn of_parts(event_type: EventType, version: u16, data: Bytes) -> Self {
+    fn of_parts(id: EventId, event_type: EventType, version: u16, data: Bytes) -> Self {
         Self {
-            id: EventId::fresh(),
+            id,
             event_type,
             version,
             occurred_at: None,

@@ -63,6 +63,9 @@ pub fn encode_record(out: &mut Vec<u8>, tenant: &Tenant, stream: &StreamId, even
     let fields = event.metadata.fields();
     let metadata_len: usize = fields.iter().map(|(_, text)| text.map_or(0, str::len) + 1).sum();
     let occurred_at = event.occurred_at.map_or(TIME_UNKNOWN, Timestamp::as_microsecond);
+    let names_len = [tenant.as_str(), stream.category().as_str(), stream.id()].map(str::len);
+    let names_len = names_len.iter().sum::<usize>() + event.event_type.as_str().len();
+    out.reserve(RECORD_HEADER_LEN + names_len + tags_len + metadata_len + event.data().len());
     out.extend_from_slice(&[0; 24]);
     out.extend_from_slice(&occurred_at.to_le_bytes());
     out.extend_from_slice(&[0; 8]);

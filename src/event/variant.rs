@@ -11,6 +11,9 @@ use serde::de::{
 };
 use serde::forward_to_deserialize_any;
 
+/// Most events are written without growing their buffer.
+const USUAL_LEN_MAX: usize = 512;
+
 type Json<'de> = serde_json::Deserializer<serde_json::de::SliceRead<'de>>;
 
 /// Decodes the variant `name` of `E` from its fields.
@@ -29,7 +32,8 @@ pub fn decode_variant<E: DeserializeOwned>(
 /// # Errors
 /// What serde says of the fields.
 pub fn encode_variant<E: Serialize>(name: &str, event: &E) -> Result<Vec<u8>, serde_json::Error> {
-    let wrapped = serde_json::to_vec(event)?;
+    let mut wrapped = Vec::with_capacity(USUAL_LEN_MAX);
+    serde_json::to_writer(&mut wrapped, event)?;
     // `{"Name":` + fields + `}`; a variant without fields is the bare `"Name"`.
     let fields = wrapped.get(name.len() + 4..wrapped.len().saturating_sub(1));
     match fields {

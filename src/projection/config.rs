@@ -25,6 +25,8 @@ pub struct RunnerConfig {
     pub parked_max: u64,
     /// Batches with more bytes than this are decoded on a thread that may block.
     pub decode_inline_bytes_max: usize,
+    /// How long rows written lately are kept in memory when no event comes.
+    pub forget_rows_after: Duration,
 }
 
 impl Default for RunnerConfig {
@@ -40,6 +42,7 @@ impl Default for RunnerConfig {
             skipped_max: 10_000,
             parked_max: 10_000,
             decode_inline_bytes_max: 64 << 10,
+            forget_rows_after: Duration::from_secs(30),
         }
     }
 }

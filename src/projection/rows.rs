@@ -42,7 +42,8 @@ impl<P: RowProjection> Projection for Rows<P> {
         // PostgreSQL keys have the order of their bytes, as on SQLite, whatever the database has.
         let (text, json, end) = match dialect {
             Dialect::Sqlite => ("text", "text", " without rowid"),
-            Dialect::Postgres => ("text collate \"C\"", "json", ""),
+            // Room in each page lets an update stay there, and the indexes as they are.
+            Dialect::Postgres => ("text collate \"C\"", "json", " with (fillfactor = 50)"),
         };
         let mut schema = format!(
             "create table {{{name}}} (tenant {text} not null, key {text} not null, position bigint \

@@ -5,6 +5,7 @@ use std::sync::atomic::Ordering;
 use std::time::Instant;
 
 use actix::{Actor, ActorContext, ActorFutureExt, AsyncContext, Context, Handler, WrapFuture};
+use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use tokio::sync::mpsc::UnboundedSender;
 
@@ -14,6 +15,7 @@ use super::kind::Kind;
 use super::pipeline::{Pipeline, Work};
 use super::recovery::{recover, snapshot_key};
 use super::tally::count;
+use super::trace::Traces;
 use crate::aggregate::Aggregate;
 use crate::event::{NewEvent, Position, Revision};
 use crate::sql::StoredSnapshot;
@@ -27,6 +29,7 @@ pub(super) struct AggregateActor<A: Aggregate> {
     pipeline: Box<Pipeline<A>>,
     is_leaving: bool,
     is_timer_set: bool,
+    is_watched: bool,
     farewell: Farewell,
     _alive: Alive<A>,
 }
@@ -67,14 +70,18 @@ impl<A: Aggregate> AggregateActor<A> {
             pipeline: Box::new(Pipeline::new(Arc::clone(kind))),
             is_leaving: false,
             is_timer_set: false,
+            is_watched: false,
             farewell,
             _alive: Alive::new(kind),
         })
     }
 
     fn advance(&mut self, context: &mut Context<Self>) {
-        while let Some(work) = self.pipeline.next_work() {
+        while let Some(work) = self.pipeline.next_work(Instant::now()) {
             self.begin(work, context);
+        }
+        if self.pipeline.is_lingering() && !self.is_watched {
+            self.watch(context);
         }
         if self.pipeline.is_idle() {
             if self.is_leaving {
@@ -104,7 +111,7 @@ impl<A: Aggregate> AggregateActor<A> {
             Work::Append { base, events } => {
                 let append = self.append(base, events).into_actor(self);
                 context.spawn(append.map(|result, actor, context| {
-                    if actor.pipeline.on_appended(result) {
+                    if actor.pipeline.on_appended(result, Instant::now()) {
                         count(&actor.kind.tally.conflicts);
                     }
                     actor.advance(context);
@@ -122,8 +129,41 @@ impl<A: Aggregate> AggregateActor<A> {
         events: Vec<NewEvent>,
     ) -> BoxFuture<'static, Result<Appended, AppendError>> {
         let (tenant, stream) = (self.key.tenant.clone(), self.key.stream.clone());
+        let traces = self.traces(base, &events);
         let append = Append::to_stream(tenant, stream, Expected::At(base), events);
-        self.kind.world.store.append(append)
+        let appended = self.kind.world.store.append(append);
+        if traces.is_empty() {
+            return appended;
+        }
+        async move {
+            let appended = appended.await;
+            drop(traces);
+            appended
+        }
+        .boxed()
+    }
+
+    /// Begins the spans of an append; none when nobody wants them.
+    fn traces(&self, base: Revision, events: &[NewEvent]) -> Traces {
+        let mut traces = Traces::default();
+        if !Traces::are_wanted() {
+            return traces;
+        }
+        for event in events {
+            traces.add(&event.metadata, |trace_id, parent_span_id| {
+                tracing::debug_span!(
+                    parent: None,
+                    "append",
+                    tenant = %self.key.tenant,
+                    stream = %self.key.stream,
+                    revision = %base.next(),
+                    correlation_id = event.metadata.correlation_id,
+                    trace_id,
+                    parent_span_id,
+                )
+            });
+        }
+        traces
     }
 
     /// Keeps a snapshot beside the work; nobody waits for it, and losing it costs only time.
@@ -139,6 +179,24 @@ impl<A: Aggregate> AggregateActor<A> {
                 tracing::warn!(%error, "snapshot was not kept");
             }
         });
+    }
+
+    /// Sees to it that an append that lingers goes in time.
+    ///
+    /// It waits for microseconds, and timers of this runtime count milliseconds. So the clock
+    /// is looked at again and again; in between everything else on this thread runs, and
+    /// other threads do, since the senders that are waited for may need this very core.
+    fn watch(&mut self, context: &mut Context<Self>) {
+        self.is_watched = true;
+        let pause = async {
+            std::thread::yield_now();
+            tokio::task::yield_now().await;
+        };
+        context.spawn(pause.into_actor(self).map(|(), actor, context| {
+            actor.is_watched = false;
+            actor.pipeline.look(Instant::now());
+            actor.advance(context);
+        }));
     }
 
     /// Sees to it that no sender waits for ever, whatever the store does.

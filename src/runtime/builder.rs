@@ -133,7 +133,8 @@ impl SystemBuilder {
         self
     }
 
-    /// Brings the schema of the read side up and starts every actor.
+    /// Brings the schema of the read side up and starts every actor; when it returns, commands
+    /// and orders for projections are taken.
     ///
     /// # Errors
     /// [`StartError`] when two things share a name or the threads cannot be started; nothing
@@ -163,6 +164,7 @@ impl SystemBuilder {
         let system = System::new((world, threads), catalog, read_models, outside);
         let supervised = system.supervise(actors).await;
         supervised.ok_or_else(|| io::Error::other("the supervisor ended at its start"))?;
+        system.projections_ready().await;
         Ok(system)
     }
 }

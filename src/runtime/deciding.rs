@@ -7,6 +7,7 @@ use super::error::SendError;
 use super::kind::Kind;
 use super::recovery::Loaded;
 use super::tally::count;
+use super::trace::{parent_span_id, trace_id};
 use crate::aggregate::{Aggregate, Context};
 use crate::event::{NewEvent, NewEventError, Revision};
 
@@ -43,6 +44,8 @@ pub(super) fn decide<A: Aggregate>(
         stream = %context.stream,
         command = message.decision.name(),
         correlation_id = context.metadata.correlation_id,
+        trace_id = trace_id(&context.metadata),
+        parent_span_id = parent_span_id(&context.metadata),
     );
     let run = || span.in_scope(|| run(loaded, message, &context));
     catch_unwind(AssertUnwindSafe(run)).unwrap_or_else(|_| {
@@ -80,8 +83,7 @@ fn write<A: Aggregate>(
     ordinal: u32,
     event: &A::Event,
 ) -> Result<NewEvent, NewEventError> {
-    let new = NewEvent::typed(event)?;
-    let new = new.with_id(message.event_id(ordinal)).with_metadata(message.metadata.clone());
-    new.check()?;
-    Ok(new)
+    // The metadata's bounds were checked when the command was sent, the tags' are here.
+    let new = NewEvent::typed_as(message.event_id(ordinal), event)?;
+    Ok(new.with_metadata(message.metadata.clone()))
 }

@@ -1,9 +1,9 @@
 //! The gate that every command passes: bounds what waits, and closes for shutdown.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
-use tokio::sync::watch;
+use tokio::sync::Notify;
 
 /// Counts the commands that have been sent and not answered yet.
 #[derive(Clone)]
@@ -12,9 +12,11 @@ pub(super) struct Intake {
 }
 
 struct Gate {
-    waiting: watch::Sender<usize>,
+    waiting: AtomicUsize,
     waiting_max: usize,
     is_closed: AtomicBool,
+    /// Told each time nothing waits any more.
+    emptied: Notify,
 }
 
 /// Why a command was not let in.
@@ -32,22 +34,20 @@ pub(super) struct Slot {
 impl Intake {
     pub fn new(waiting_max: usize) -> Self {
         let gate = Gate {
-            waiting: watch::Sender::new(0),
+            waiting: AtomicUsize::new(0),
             waiting_max: waiting_max.max(1),
             is_closed: AtomicBool::new(false),
+            emptied: Notify::new(),
         };
         Self { gate: Arc::new(gate) }
     }
 
     pub fn enter(&self) -> Result<Slot, Refusal> {
-        let mut is_let_in = false;
-        self.gate.waiting.send_if_modified(|waiting| {
-            is_let_in = *waiting < self.gate.waiting_max;
-            *waiting += usize::from(is_let_in);
-            false
-        });
+        let max = self.gate.waiting_max;
+        let one_more = |waiting: usize| (waiting < max).then(|| waiting.saturating_add(1));
+        let counted = self.gate.waiting.fetch_update(Ordering::SeqCst, Ordering::SeqCst, one_more);
         // Looked at after counting, so that a command is either refused or waited for.
-        let slot = is_let_in.then(|| Slot { gate: Arc::clone(&self.gate) });
+        let slot = counted.is_ok().then(|| Slot { gate: Arc::clone(&self.gate) });
         match slot {
             _ if self.gate.is_closed.load(Ordering::SeqCst) => Err(Refusal::Closed),
             Some(slot) => Ok(slot),
@@ -60,21 +60,26 @@ impl Intake {
     }
 
     pub fn waiting(&self) -> usize {
-        *self.gate.waiting.borrow()
+        self.gate.waiting.load(Ordering::SeqCst)
     }
 
     /// Waits until every command that was let in has been answered.
     pub async fn drained(&self) {
-        let mut waiting = self.gate.waiting.subscribe();
-        let _ = waiting.wait_for(|waiting| *waiting == 0).await;
+        loop {
+            // Asked for before looking, so that what happens in between is not missed.
+            let emptied = self.gate.emptied.notified();
+            if self.waiting() == 0 {
+                return;
+            }
+            emptied.await;
+        }
     }
 }
 
 impl Drop for Slot {
     fn drop(&mut self) {
-        self.gate.waiting.send_if_modified(|waiting| {
-            *waiting = waiting.saturating_sub(1);
-            *waiting == 0
-        });
+        if self.gate.waiting.fetch_sub(1, Ordering::SeqCst) == 1 {
+            self.gate.emptied.notify_waiters();
+        }
     }
 }

@@ -29,6 +29,7 @@ mod heartbeat;
 mod intake;
 mod kind;
 mod known_ids;
+mod patience;
 mod pipeline;
 mod projection_actor;
 mod read_models;
@@ -41,6 +42,7 @@ mod supervised_actor;
 mod supervisor;
 mod system;
 mod tally;
+mod trace;
 mod world;
 
 pub use builder::{StartError, SystemBuilder};

@@ -3,7 +3,8 @@
 //! Commands are decided one after the other on the *speculative* state: the one that holds
 //! once everything decided so far is recorded. While one append is on its way, the commands
 //! that come are decided already and gathered for the next, which is sent as soon as the first
-//! is durable; so a hot aggregate costs one append per barrier, not one per command.
+//! is durable and those it answered had a moment to come back; so a hot aggregate costs one
+//! append per barrier, not one per command.
 //!
 //! Only one append is on its way at a time. With two, a foreign event of the right length
 //! between them would let the second succeed on a state that never was: the expected revision
@@ -25,6 +26,7 @@ use super::earlier::LookedUp;
 use super::envelope::{Envelope, Message};
 use super::error::SendError;
 use super::kind::Kind;
+use super::patience::Patience;
 use super::recovery::{Loaded, RecoveryError};
 use crate::aggregate::{Aggregate, Receipt};
 use crate::event::{EventId, NewEvent, Position, Revision};
@@ -54,6 +56,8 @@ pub(super) struct Pipeline<A: Aggregate> {
     /// First event ids of commands that are decided and not durable; kept for keyed ones only.
     in_flight: FxHashSet<EventId>,
     keep: Option<Work<A>>,
+    patience: Patience,
+    is_lingering: bool,
     is_loading: bool,
     is_looking: bool,
     /// So many of the next commands get an append of their own, to find the one that the
@@ -72,6 +76,8 @@ impl<A: Aggregate> Pipeline<A> {
             appending: None,
             in_flight: FxHashSet::default(),
             keep: None,
+            patience: Patience::new(Instant::now()),
+            is_lingering: false,
             is_loading: false,
             is_looking: false,
             alone: 0,
@@ -97,20 +103,31 @@ impl<A: Aggregate> Pipeline<A> {
             && !self.is_looking
     }
 
+    /// Returns whether an append waits for commands that are about to come; then
+    /// [`look`](Self::look) is to be called again and again.
+    pub const fn is_lingering(&self) -> bool {
+        self.is_lingering
+    }
+
+    /// Looks whether an append has waited long enough.
+    pub fn look(&mut self, now: Instant) {
+        self.patience.look(now);
+    }
+
     /// Does what can be done at once and returns what needs I/O; `None` when there is nothing
     /// to do until a result or a command comes.
-    pub fn next_work(&mut self) -> Option<Work<A>> {
+    pub fn next_work(&mut self, now: Instant) -> Option<Work<A>> {
         if self.keep.is_some() {
             return self.keep.take();
         }
         if self.loaded.is_none() {
-            return self.ask_append().or_else(|| self.ask_load());
+            return self.ask_append(now).or_else(|| self.ask_load());
         }
         if let Some(work) = self.ask_look_up() {
             return Some(work);
         }
         self.decide_waiting();
-        self.ask_append()
+        self.ask_append(now)
     }
 
     pub fn on_loaded(&mut self, loaded: Result<Loaded<A>, RecoveryError>) {
@@ -143,13 +160,16 @@ impl<A: Aggregate> Pipeline<A> {
     /// Answers or tries again what shared the append.
     ///
     /// Returns whether other writers were faster.
-    pub fn on_appended(&mut self, result: Result<Appended, AppendError>) -> bool {
+    pub fn on_appended(&mut self, result: Result<Appended, AppendError>, now: Instant) -> bool {
         let Some(batch) = self.appending.take() else { return false };
         self.forget_in_flight(&batch);
         match result {
             // A duplicate was recorded by somebody else: its receipt is found by looking.
             Ok(appended) if appended.duplicate => self.decide_again(batch, &Again::Looking),
-            Ok(appended) => self.settle(batch, appended.position),
+            Ok(appended) => {
+                self.patience.settle(batch.entries.len(), self.gathered(), now);
+                self.settle(batch, appended.position);
+            }
             Err(AppendError::Conflict { .. } | AppendError::ConditionFailed { .. }) => {
                 self.decide_again(batch, &Again::Conflict);
                 return true;
@@ -213,19 +233,39 @@ impl<A: Aggregate> Pipeline<A> {
         self.is_looking.then_some(Work::LookUp(messages))
     }
 
-    fn ask_append(&mut self) -> Option<Work<A>> {
+    fn ask_append(&mut self, now: Instant) -> Option<Work<A>> {
+        self.is_lingering = false;
         while self.appending.is_none() {
             let mut batch = self.gathering.pop_front()?;
             if batch.count == 0 {
                 batch.settle(self.durable, self.durable);
                 continue;
             }
+            if self.gathering.is_empty() && self.lingers_for(&batch, now) {
+                self.is_lingering = true;
+                self.gathering.push_front(batch);
+                return None;
+            }
             batch.snapshot = self.snapshot_at(batch.end());
             let (base, events) = (batch.base, std::mem::take(&mut batch.events));
             self.appending = Some(batch);
+            self.patience.begin(now);
             return Some(Work::Append { base, events });
         }
         None
+    }
+
+    /// Returns whether the newest batch waits for more commands before it goes.
+    fn lingers_for(&mut self, batch: &Batch<A>, now: Instant) -> bool {
+        let gathered = batch.entries.len() + self.waiting.len();
+        let is_full = self.alone > 0 || gathered >= self.kind.bounds.commands_max;
+        !is_full && self.patience.waits(gathered, now)
+    }
+
+    /// Returns how many commands have come and are in no append yet.
+    fn gathered(&self) -> usize {
+        let decided: usize = self.gathering.iter().map(|batch| batch.entries.len()).sum();
+        decided + self.waiting.len()
     }
 
     fn decide_waiting(&mut self) {

@@ -4,8 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use parking_lot::Mutex;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot, watch};
 
 use super::feed::{Catalog, Runner, StepError};
 use super::supervised_actor::{ActorContext, ActorError, ActorResult, ActorSpec};
@@ -51,7 +50,7 @@ pub(super) enum Request {
 #[derive(Clone, Default)]
 pub(super) struct ProjectionControl {
     /// Put in by each actor at its start, in place of that of the one before.
-    actor: Arc<Mutex<Option<mpsc::Sender<Asked>>>>,
+    actor: Arc<watch::Sender<Option<mpsc::Sender<Asked>>>>,
 }
 
 type Asked = (Request, oneshot::Sender<Result<(), StepError>>);
@@ -74,11 +73,17 @@ impl ProjectionControl {
         })
     }
 
+    /// Waits until an actor takes requests.
+    pub async fn ready(&self) {
+        // The sender lives as long as this borrow, so the wait cannot fail.
+        let _ = self.actor.subscribe().wait_for(Option::is_some).await;
+    }
+
     /// Asks the projection and waits for its answer.
     pub async fn ask(&self, name: &str, request: Request) -> Result<(), ControlError> {
         let gone = || ControlError::NotRunning { name: name.to_owned() };
         let (tell, told) = oneshot::channel();
-        let actor = self.actor.lock().clone().ok_or_else(gone)?;
+        let actor = self.actor.borrow().clone().ok_or_else(gone)?;
         actor.try_send((request, tell)).map_err(|_| gone())?;
         Ok(told.await.map_err(|_| gone())??)
     }
@@ -101,7 +106,7 @@ enum Next {
 impl ProjectionActor {
     fn new(runner: Runner, actor: ActorContext, control: &ProjectionControl) -> Self {
         let (ask, asked) = mpsc::channel(REQUESTS_MAX);
-        *control.actor.lock() = Some(ask);
+        control.actor.send_replace(Some(ask));
         Self { runner, actor, asked }
     }
 

@@ -8,6 +8,7 @@ use rustc_hash::FxHashMap;
 use super::feed::Catalog;
 use super::projection_actor::{ControlError, ProjectionControl, Request};
 use super::supervised_actor::ActorSpec;
+use super::supervisor::{ActorState, ActorStatus};
 use super::system::System;
 use crate::event::Position;
 use crate::projection::{ProjectionStatus, QueryError};
@@ -45,6 +46,22 @@ impl ReadModels {
 }
 
 impl System {
+    /// Waits until every projection takes requests; one whose actor ends first is not waited
+    /// for, but left to the supervisor.
+    pub(super) async fn projections_ready(&self) {
+        for (name, control) in self.read_models().controls.iter() {
+            let status = self.watch_actor(&ProjectionControl::actor_name(name));
+            let Some(mut status) = status else { continue };
+            let has_ended = |status: &ActorStatus| {
+                status.last_exit.is_some() || status.state == ActorState::Ended
+            };
+            tokio::select! {
+                () = control.ready() => {}
+                _ = status.wait_for(has_ended) => {}
+            }
+        }
+    }
+
     /// Returns the catalog, through which rows are read.
     #[must_use]
     pub fn catalog(&self) -> &Catalog {

@@ -51,20 +51,37 @@ pub(super) async fn recover<A: Aggregate>(
     let world = &kind.world;
     // The semaphore is never closed, so without a permit there is still no reason to fail.
     let _permit = world.recoveries.acquire().await;
-    let mut loaded = match from_snapshot(&kind, &key).await {
-        Some(loaded) => loaded,
-        None => fresh(world)?,
-    };
+    if let Some(loaded) = from_snapshot(&kind, &key).await {
+        if let Some(loaded) = catch_up(world, &key, loaded).await? {
+            return Ok(loaded);
+        }
+        discard(&kind, &key, "it is not of this log: the stream ends before it").await;
+    }
+    let loaded = catch_up(world, &key, fresh(world)?).await?;
+    loaded.ok_or_else(|| unreadable(&key, Revision::FIRST, "its positions run backwards".into()))
+}
+
+/// Folds the rest of a stream; `None` when the state does not belong to the stream's history,
+/// such as after an older log was put under a newer read side.
+async fn catch_up<A: Aggregate>(
+    world: &World,
+    key: &Key,
+    mut loaded: Loaded<A>,
+) -> Result<Option<Loaded<A>>, RecoveryError> {
     let page_events = world.store.limits().page_events_max.min(1_000);
     loop {
         let (tenant, stream) = (key.tenant.clone(), key.stream.clone());
         let read = StreamRead::after(tenant, stream, loaded.revision, page_events);
         let page = world.store.read_stream(read).await.map_err(RecoveryError::Store)?;
+        let is_older = |event: &RecordedEvent| event.position() <= loaded.position;
+        if page.revision < loaded.revision || page.events.first().is_some_and(is_older) {
+            return Ok(None);
+        }
         for event in &page.events {
-            fold(&mut loaded, &key, event)?;
+            fold(&mut loaded, key, event)?;
         }
         if page.next.is_none() {
-            return Ok(loaded);
+            return Ok(Some(loaded));
         }
     }
 }
@@ -93,10 +110,21 @@ fn fresh<A: Aggregate>(world: &World) -> Result<Loaded<A>, RecoveryError> {
 
 async fn from_snapshot<A: Aggregate>(kind: &Kind<A>, key: &Key) -> Option<Loaded<A>> {
     let policy = kind.policy.as_ref()?;
-    let record = kind.world.snapshots.load(snapshot_key(key, policy)).await.ok()??;
-    let (position, bytes) = record.state.split_first_chunk()?;
+    let record = match kind.world.snapshots.load(snapshot_key(key, policy)).await {
+        Ok(found) => found?,
+        Err(error) => {
+            tracing::warn!(tenant = %key.tenant, stream = %key.stream, %error, "snapshot was not read");
+            return None;
+        }
+    };
     // A codec that panics on old bytes is no worse than one that refuses them.
-    let state = catch_unwind(AssertUnwindSafe(|| (policy.codec.load)(bytes))).ok()??;
+    let read = |bytes: &[u8]| catch_unwind(AssertUnwindSafe(|| (policy.codec.load)(bytes)));
+    let parts = record.state.split_first_chunk();
+    let parts = parts.and_then(|(position, bytes)| Some((position, read(bytes).ok()??)));
+    let Some((position, state)) = parts else {
+        discard(kind, key, "its codec does not read it").await;
+        return None;
+    };
     Some(Loaded {
         state,
         revision: record.revision,
@@ -106,16 +134,25 @@ async fn from_snapshot<A: Aggregate>(kind: &Kind<A>, key: &Key) -> Option<Loaded
     })
 }
 
+/// Forgets a snapshot that cannot be used, so that it is not taken for a good one later on.
+async fn discard<A: Aggregate>(kind: &Kind<A>, key: &Key, reason: &str) {
+    tracing::warn!(tenant = %key.tenant, stream = %key.stream, reason, "snapshot discarded");
+    let Some(policy) = &kind.policy else { return };
+    if let Err(error) = kind.world.snapshots.forget(snapshot_key(key, policy)).await {
+        tracing::warn!(tenant = %key.tenant, stream = %key.stream, %error, "snapshot was not forgotten");
+    }
+}
+
+fn unreadable(key: &Key, revision: Revision, problem: String) -> RecoveryError {
+    RecoveryError::Unreadable { stream: key.stream.clone(), revision, problem }
+}
+
 fn fold<A: Aggregate>(
     loaded: &mut Loaded<A>,
     key: &Key,
     recorded: &RecordedEvent,
 ) -> Result<(), RecoveryError> {
-    let unreadable = |problem: String| RecoveryError::Unreadable {
-        stream: key.stream.clone(),
-        revision: recorded.revision(),
-        problem,
-    };
+    let unreadable = |problem| unreadable(key, recorded.revision(), problem);
     if recorded.revision() != loaded.revision.next() {
         return Err(unreadable(format!("expected revision {} here", loaded.revision.next())));
     }

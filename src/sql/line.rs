@@ -1,8 +1,9 @@
 //! A bounded queue of transactions and the threads at its end.
 
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
 use std::thread::{Builder, JoinHandle, current};
+use std::time::Duration;
 
 use parking_lot::Mutex;
 
@@ -13,6 +14,15 @@ pub(super) struct Request {
     pub(super) job: Box<dyn TxJob>,
     pub(super) is_write: bool,
     pub(super) durability: Durability,
+}
+
+/// What a thread does next.
+pub(super) enum Next {
+    Work(Request),
+    /// There was nothing to do for so long.
+    Idle,
+    /// The line was closed and nothing is left.
+    Closed,
 }
 
 /// Where a thread takes its work from.
@@ -27,9 +37,18 @@ pub(super) struct Line {
 }
 
 impl Requests {
-    /// Waits for the next request; `None` when the line was closed and nothing is left.
-    pub(super) fn next(&self) -> Option<Request> {
-        self.0.lock().recv().ok()
+    /// Waits for the next request, for ever or as long as said.
+    pub(super) fn next(&self, patience: Option<Duration>) -> Next {
+        let requests = self.0.lock();
+        let next = match patience {
+            Some(patience) => requests.recv_timeout(patience),
+            None => requests.recv().map_err(|_| RecvTimeoutError::Disconnected),
+        };
+        match next {
+            Ok(request) => Next::Work(request),
+            Err(RecvTimeoutError::Timeout) => Next::Idle,
+            Err(RecvTimeoutError::Disconnected) => Next::Closed,
+        }
     }
 }
 

@@ -65,7 +65,7 @@ impl SnapshotStore {
     }
 
     /// Loads the snapshot that fits the key; `None` when there is none, when it is of another
-    /// shape, logic or type, or when its bytes are damaged.
+    /// shape, logic or type, or when its bytes are damaged, which is logged.
     ///
     /// # Errors
     /// [`SqlError`]; the caller replays the stream instead.
@@ -73,7 +73,12 @@ impl SnapshotStore {
         let sql = "select aggregate, schema_hash, logic_version, revision, crc, state
             from snapshots where tenant = $1 and category = $2 and stream = $3";
         let found = self.database.read(sql, place(&key).to_vec()).await?;
-        Ok(found.rows.into_iter().next().and_then(|row| fitting(&key, row)))
+        let Some(row) = found.rows.into_iter().next() else { return Ok(None) };
+        let snapshot = fitting(&key, row);
+        if let Err(reason) = snapshot {
+            tracing::warn!(tenant = %key.tenant, stream = %key.stream, reason, "snapshot discarded");
+        }
+        Ok(snapshot.ok())
     }
 
     /// Forgets the snapshot of a stream.
@@ -119,13 +124,23 @@ fn place(key: &SnapshotKey) -> [Value; 3] {
     [text(key.tenant.as_str()), text(key.stream.category().as_str()), text(key.stream.id())]
 }
 
-fn fitting(key: &SnapshotKey, row: SqlRow) -> Option<StoredSnapshot> {
-    let [aggregate, schema_hash, logic_version, revision, crc, state] = row.try_into().ok()?;
-    let is_same = aggregate.as_text() == Some(&key.aggregate)
-        && schema_hash.as_int() == Some(key.schema_hash.cast_signed())
-        && logic_version.as_int() == Some(i64::from(key.logic_version));
-    let Value::Bytes(state) = state else { return None };
+/// Returns the snapshot of a row, or why it is as if there were none.
+fn fitting(key: &SnapshotKey, row: SqlRow) -> Result<StoredSnapshot, &'static str> {
+    let damaged = "it is damaged";
+    let [aggregate, schema_hash, logic_version, revision, crc, state] =
+        row.try_into().map_err(|_| damaged)?;
+    if aggregate.as_text() != Some(&key.aggregate) {
+        return Err("it is of another aggregate");
+    }
+    if schema_hash.as_int() != Some(key.schema_hash.cast_signed()) {
+        return Err("its state has another shape");
+    }
+    if logic_version.as_int() != Some(i64::from(key.logic_version)) {
+        return Err("its logic has another version");
+    }
+    let Value::Bytes(state) = state else { return Err(damaged) };
+    let revision = revision.as_int().and_then(|revision| u64::try_from(revision).ok());
     let is_whole = crc.as_int() == Some(i64::from(crc32c::crc32c(&state)));
-    let revision = Revision::new(u64::try_from(revision.as_int()?).ok()?);
-    (is_same && is_whole).then_some(StoredSnapshot { revision, state })
+    let revision = revision.filter(|_| is_whole).map(Revision::new);
+    revision.map(|revision| StoredSnapshot { revision, state }).ok_or(damaged)
 }

@@ -53,6 +53,7 @@ struct State {
     steps: u64,
     fault: Option<(u64, Fault)>,
     is_off: bool,
+    is_slow: bool,
     boots: u64,
     random: u64,
 }
@@ -84,6 +85,7 @@ impl FaultyDisk {
             steps: 0,
             fault: None,
             is_off: false,
+            is_slow: false,
             boots: 0,
             random: seed,
         };
@@ -105,6 +107,11 @@ impl FaultyDisk {
     #[must_use]
     pub fn is_off(&self) -> bool {
         self.state.lock().is_off
+    }
+
+    /// From now on every read must wait for the device, or none.
+    pub fn set_slow(&self, is_slow: bool) {
+        self.state.lock().is_slow = is_slow;
     }
 
     /// Turns the power off and on: what was not durable survives in part or not at all.
@@ -371,7 +378,11 @@ impl DiskFile for FaultyFile {
     }
 
     fn read_at_hand(&self, buffer: &mut [u8], offset: u64) -> Result<usize> {
-        self.read_at(buffer, offset)
+        let is_slow = self.disk.state.lock().is_slow;
+        match is_slow {
+            true => Err(std::io::ErrorKind::WouldBlock.into()),
+            false => self.read_at(buffer, offset),
+        }
     }
 
     fn write_at(&self, bytes: &[u8], offset: u64) -> Result<()> {

@@ -2,9 +2,10 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
-use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
+use futures_util::{FutureExt, TryFutureExt};
 use parking_lot::Mutex;
 use tokio::sync::watch;
 
@@ -24,12 +25,14 @@ pub enum AppendFault {
     Overtake(Append),
 }
 
-/// Wraps a store; appends can be held back, refused, overtaken, or their answers lost.
+/// Wraps a store; appends can be held back, refused, overtaken, or their answers lost, and what
+/// is read of streams is counted.
 pub struct FaultyStore {
     inner: SharedStore,
     faults: Mutex<VecDeque<AppendFault>>,
     is_held: watch::Sender<bool>,
     held: watch::Sender<usize>,
+    stream_events: Arc<AtomicU64>,
 }
 
 impl FaultyStore {
@@ -41,6 +44,7 @@ impl FaultyStore {
             faults: Mutex::default(),
             is_held: watch::Sender::new(false),
             held: watch::Sender::new(0),
+            stream_events: Arc::default(),
         })
     }
 
@@ -63,6 +67,11 @@ impl FaultyStore {
     pub async fn wait_held(&self, appends: usize) {
         // The sender lives as long as this borrow, so the wait cannot fail.
         let _ = self.held.subscribe().wait_for(|held| *held >= appends).await;
+    }
+
+    /// Returns how many events were read of streams since it was last asked.
+    pub fn take_stream_events(&self) -> u64 {
+        self.stream_events.swap(0, Ordering::SeqCst)
     }
 }
 
@@ -94,7 +103,11 @@ impl EventStore for FaultyStore {
     }
 
     fn read_stream(&self, read: StreamRead) -> BoxFuture<'static, Result<StreamPage, StoreError>> {
-        self.inner.read_stream(read)
+        let (page, counted) = (self.inner.read_stream(read), Arc::clone(&self.stream_events));
+        page.inspect_ok(move |page| {
+            counted.fetch_add(page.events.len() as u64, Ordering::SeqCst);
+        })
+        .boxed()
     }
 
     fn read_log(&self, read: LogRead) -> BoxFuture<'static, Result<LogPage, StoreError>> {

@@ -16,10 +16,10 @@ use super::sample::{Counter, CounterEvent, Running, add, start_with, tenant};
 const LONG: Duration = Duration::from_secs(10);
 
 /// One row per counter: its total.
-struct Totals;
+pub struct Totals;
 
 #[derive(Serialize, Deserialize)]
-struct Total {
+pub struct Total {
     total: u64,
 }
 
@@ -98,6 +98,15 @@ async fn what_was_written_can_be_read_once_its_position_was_waited_for() {
     }
     let leftover = system.shutdown(LONG).await;
     assert_eq!(leftover, headwater::runtime::Leftover::default());
+}
+
+#[tokio::test]
+async fn a_system_that_has_started_takes_orders_for_its_projections_at_once() {
+    for _ in 0..10 {
+        let system = system().await;
+        system.pause("totals").await.unwrap();
+        system.rebuild("journal").await.unwrap();
+    }
 }
 
 #[tokio::test]

@@ -6,6 +6,9 @@ use std::process::ExitCode;
 use clap::Parser;
 use headwater_system::cli::Cli;
 
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+
 fn main() -> ExitCode {
     match headwater_system::run(Cli::parse()) {
         Ok(()) => ExitCode::SUCCESS,

@@ -19,7 +19,7 @@ use std::sync::Arc;
 
 use actix_web::middleware::from_fn;
 use actix_web::web::{self, ServiceConfig};
-use actix_web::{HttpMessage, HttpRequest, HttpResponse, Resource, Route};
+use actix_web::{HttpMessage, HttpRequest, HttpResponse, Resource, Route, Scope};
 
 use super::guard::guard;
 use super::origin::Origin;
@@ -35,8 +35,11 @@ pub(super) fn configure(services: &mut ServiceConfig, state: &Arc<ApiState>) {
         .service(at("/v1/health/live", "GET", vec![web::get().to(health::live)]))
         .service(at("/v1/health/ready", "GET", vec![web::get().to(health::ready)]))
         .service(at("/v1/openapi.json", "GET", vec![web::get().to(docs::openapi)]))
-        .service(at("/v1/docs", "GET", vec![web::get().to(docs::docs_folder)]))
-        .service(at("/v1/docs/{file:.*}", "GET", vec![web::get().to(docs::docs)]));
+        .service(
+            group("/v1/docs")
+                .service(at("", "GET", vec![web::get().to(docs::docs_folder)]))
+                .service(at("/{file:.*}", "GET", vec![web::get().to(docs::docs)])),
+        );
     let own = Arc::clone(state);
     services.service(
         web::scope("/v1")
@@ -52,33 +55,14 @@ fn closed(services: &mut ServiceConfig, state: &ApiState) {
         .service(at("/health", "GET", vec![web::get().to(health::detail)]))
         .service(at("/events", "GET", vec![web::get().to(event::read)]))
         .service(at("/events/subscribe", "GET", vec![web::get().to(subscribe::subscribe)]))
-        .service(at(
-            "/keys",
-            "GET, POST",
-            vec![web::get().to(key::list), web::post().to(key::create)],
-        ))
-        .service(at("/keys/{key}", "DELETE", vec![web::delete().to(key::revoke)]))
-        .service(at("/projections", "GET", vec![web::get().to(projection::list)]))
-        .service(operation("pause", web::post().to(projection::pause)))
-        .service(operation("resume", web::post().to(projection::resume)))
-        .service(operation("rebuild", web::post().to(projection::rebuild)))
-        .service(at("/read/{projection}", "GET", vec![web::get().to(read_model::page)]))
-        .service(at("/read/{projection}/{key}", "GET", vec![web::get().to(read_model::one)]))
-        .service(at(
-            "/streams",
-            "GET, POST",
-            vec![web::get().to(stream::list), web::post().to(append::append_all)],
-        ))
-        .service(at(
-            "/streams/{category}/{id}",
-            "GET, POST",
-            vec![web::get().to(stream::read), web::post().to(append::append)],
-        ))
-        .service(at(
-            "/streams/{category}/{id}/metadata",
-            "GET",
-            vec![web::get().to(stream::metadata)],
-        ));
+        .service(keys())
+        .service(projections())
+        .service(
+            group("/read")
+                .service(at("/{projection}", "GET", vec![web::get().to(read_model::page)]))
+                .service(at("/{projection}/{key}", "GET", vec![web::get().to(read_model::one)])),
+        )
+        .service(streams());
     if state.config.bench_routes {
         services.service(at("/noop", "POST", vec![web::post().to(noop::noop)]));
     }
@@ -89,8 +73,36 @@ fn closed(services: &mut ServiceConfig, state: &ApiState) {
     services.service(at("/{category}/{id}/{command}", "POST", vec![web::post().to(command::send)]));
 }
 
-fn operation(name: &str, route: Route) -> Resource {
-    at(&format!("/projections/{{name}}/{name}"), "POST", vec![route])
+fn keys() -> Scope {
+    group("/keys")
+        .service(at("", "GET, POST", vec![web::get().to(key::list), web::post().to(key::create)]))
+        .service(at("/{key}", "DELETE", vec![web::delete().to(key::revoke)]))
+}
+
+fn projections() -> Scope {
+    let operation = |name: &str, route| at(&format!("/{{name}}/{name}"), "POST", vec![route]);
+    group("/projections")
+        .service(at("", "GET", vec![web::get().to(projection::list)]))
+        .service(operation("pause", web::post().to(projection::pause)))
+        .service(operation("resume", web::post().to(projection::resume)))
+        .service(operation("rebuild", web::post().to(projection::rebuild)))
+}
+
+fn streams() -> Scope {
+    let (list, append_all) = (web::get().to(stream::list), web::post().to(append::append_all));
+    let (read, append) = (web::get().to(stream::read), web::post().to(append::append));
+    group("/streams")
+        .service(at("", "GET, POST", vec![list, append_all]))
+        .service(at("/{category}/{id}", "GET, POST", vec![read, append]))
+        .service(at("/{category}/{id}/metadata", "GET", vec![web::get().to(stream::metadata)]))
+}
+
+/// Makes a group of addresses with the same beginning.
+///
+/// A beginning without variables is compared; an address with variables costs a regular
+/// expression each time it is tried, and commands come behind all of them.
+fn group(beginning: &str) -> Scope {
+    web::scope(beginning).default_service(web::to(nothing_here))
 }
 
 /// Makes a resource that says which methods it takes when it is asked for another.

@@ -15,6 +15,7 @@ use crate::projection::parked::{self, Counts};
 use crate::projection::status::Progress;
 use crate::projection::work::Work;
 use crate::projection::{ProjectionError, ProjectionState, RunnerConfig, Step};
+use crate::runtime::trace::Traces;
 use crate::sql::{Database, Memory, SqlError, Tx};
 use crate::store::{LogRead, SharedStore, StoreError};
 
@@ -208,6 +209,7 @@ impl Lane {
     /// Applies the range that is next and moves the checkpoint, in one transaction.
     async fn commit(&mut self, cx: &Context) -> Result<(), ApplyError> {
         let Some(work) = &self.work else { return Ok(()) };
+        let traces = traces(cx.facts.name, work);
         let (ticket, suffix, memory) = (self.ticket(cx), self.suffix(), self.memory.take());
         let (batch, range, to) = (Arc::clone(&work.batch), work.range(), work.target());
         let unknown = work.unknown_in(ticket.position, to);
@@ -225,6 +227,7 @@ impl Lane {
             Ok(tx.into_memory())
         };
         self.memory = cx.database.transact(work).await?;
+        drop(traces);
         self.unknown += unknown;
         self.counts.parked += behind_count;
         self.moved_to(to);
@@ -244,6 +247,31 @@ impl Lane {
     const fn applied(&self, events: u64) -> Step {
         Step::Applied { events, position: self.position, is_live: self.is_live }
     }
+}
+
+/// Begins the spans of a range of events; none when nobody wants them.
+fn traces(projection: &str, work: &Work) -> Traces {
+    let mut traces = Traces::default();
+    if !Traces::are_wanted() {
+        return traces;
+    }
+    for event in work.range().filter_map(|at| work.batch.event(at)) {
+        let metadata = event.metadata();
+        traces.add(&metadata, |trace_id, parent_span_id| {
+            tracing::debug_span!(
+                parent: None,
+                "project",
+                projection,
+                tenant = event.tenant(),
+                position = %event.position(),
+                event_type = event.event_type(),
+                correlation_id = metadata.correlation_id,
+                trace_id,
+                parent_span_id,
+            )
+        });
+    }
+    traces
 }
 
 /// Identifies the stream of an event over all tenants.

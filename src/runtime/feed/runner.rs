@@ -2,7 +2,7 @@
 
 use futures_util::future::OptionFuture;
 use tokio::sync::watch;
-use tokio::time::{Instant, sleep_until};
+use tokio::time::{Instant, sleep, sleep_until};
 
 use super::StepError;
 use super::lane::{Context, Lane};
@@ -81,13 +81,17 @@ impl Runner {
         self.settle().await?;
         loop {
             if self.live.state == ProjectionState::Paused {
+                self.forget_rows();
                 return Ok(Step::Paused);
             }
             if self.is_ready_to_swap() {
                 return self.swap().await;
             }
             match self.next_turn() {
-                Turn::Stand => return Ok(Step::Halted),
+                Turn::Stand => {
+                    self.forget_rows();
+                    return Ok(Step::Halted);
+                }
                 Turn::Wait(beyond, until) => self.wait(beyond, until).await?,
                 turn => return self.advance(matches!(turn, Turn::Shadow)).await,
             }
@@ -184,14 +188,33 @@ impl Runner {
         beyond: Option<Position>,
         until: Option<Instant>,
     ) -> Result<(), StepError> {
+        let remembers = self.lanes().any(|lane| lane.memory.is_some());
+        let after = self.cx.config.forget_rows_after;
         let head = &mut self.head;
         let grown = OptionFuture::from(beyond.map(|at| head.wait_for(move |head| *head > at)));
         let awake = OptionFuture::from(until.map(sleep_until));
-        tokio::select! {
-            Some(grown) = grown => grown.map(drop).map_err(|_| StoreError::Closed.into()),
-            Some(()) = awake => Ok(()),
-            else => Ok(()),
+        let quiet = OptionFuture::from(remembers.then(|| sleep(after)));
+        let is_quiet = tokio::select! {
+            Some(grown) = grown => grown.map(|_| false).map_err(|_| StoreError::Closed)?,
+            Some(()) = awake => false,
+            Some(()) = quiet => true,
+            else => false,
+        };
+        if is_quiet {
+            self.forget_rows();
         }
+        Ok(())
+    }
+
+    /// Gives back the memory of rows written lately; they are read from the table again.
+    fn forget_rows(&mut self) {
+        for lane in self.shadow.iter_mut().chain([&mut self.live]) {
+            lane.memory = None;
+        }
+    }
+
+    fn lanes(&self) -> impl Iterator<Item = &Lane> {
+        std::iter::once(&self.live).chain(&self.shadow)
     }
 
     fn next_turn(&self) -> Turn {
@@ -246,8 +269,7 @@ impl Runner {
 
     fn progress(&self) -> Progress {
         let shadow = self.shadow.as_ref();
-        let lanes = || std::iter::once(&self.live).chain(shadow);
-        let is = |state| lanes().any(|lane| lane.state == state);
+        let is = |state| self.lanes().any(|lane| lane.state == state);
         let state = if is(ProjectionState::Paused) {
             ProjectionState::Paused
         } else if is(ProjectionState::Halted) {
@@ -266,7 +288,7 @@ impl Runner {
             skipped: self.live.counts.skipped,
             parked: self.live.counts.parked,
             unknown: self.live.unknown,
-            last_error: lanes().find_map(|lane| lane.last_error.clone()),
+            last_error: self.lanes().find_map(|lane| lane.last_error.clone()),
         }
     }
 }

@@ -3,12 +3,12 @@
 use super::fault::sql_error;
 use super::session::Session;
 use super::transaction::{Failure, PostgresTx};
-use crate::sql::line::{Request, Requests};
+use crate::sql::line::{Next, Request, Requests};
 use crate::sql::{Durability, SqlError};
 
 /// Works until the line is closed.
 pub(super) fn work(mut session: Session, requests: &Requests) {
-    while let Some(mut request) = requests.next() {
+    while let Next::Work(mut request) = requests.next(None) {
         let outcome = transact(&mut session, &mut request);
         request.job.finish(outcome);
     }

@@ -1,17 +1,34 @@
 //! The loop of a thread that owns a connection: one transaction after the other.
 
+use std::time::Duration;
+
 use rusqlite::Connection;
 
 use super::fault::sql_error;
 use super::transaction::SqliteTx;
-use crate::sql::line::{Request, Requests};
+use crate::sql::line::{Next, Request, Requests};
 use crate::sql::{Durability, SqlError};
+
+/// How long a connection without work keeps its page cache.
+const IDLE: Duration = Duration::from_secs(10);
 
 /// Works until the line is closed.
 pub(super) fn work(connection: &Connection, path: &str, requests: &Requests) {
-    while let Some(mut request) = requests.next() {
-        let outcome = transact(connection, path, &mut request);
-        request.job.finish(outcome);
+    let mut is_warm = false;
+    loop {
+        match requests.next(is_warm.then_some(IDLE)) {
+            Next::Work(mut request) => {
+                let outcome = transact(connection, path, &mut request);
+                request.job.finish(outcome);
+                is_warm = true;
+            }
+            Next::Idle => {
+                // What stays in the cache costs only memory.
+                let _ = connection.execute_batch("pragma shrink_memory");
+                is_warm = false;
+            }
+            Next::Closed => return,
+        }
     }
 }
 

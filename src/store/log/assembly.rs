@@ -7,15 +7,17 @@
 use std::sync::Arc;
 
 use super::batch::Batch;
-use super::fault::ReadFault;
+use super::fault::{ReadFault, Wait};
 use super::folder::Folder;
+use super::frame::FRAME_HEADER_LEN;
 use super::heads::Heads;
-use super::prepared::{Prepared, Reply};
+use super::memory_index::IdRange;
+use super::prepared::{Prepared, PreparedWrite, Reply};
 use super::reader::Reader;
 use super::room::Room;
 use super::segment::Segment;
 use crate::clock::SharedClock;
-use crate::event::{Position, Revision, seal_record};
+use crate::event::{Position, Revision, Tenant, seal_record};
 use crate::store::{AppendError, Appended, StoreError, WrittenStream};
 
 /// The writer's state: the tail of the log, staged appends included.
@@ -31,6 +33,8 @@ pub struct Assembly {
     pub(super) room: Arc<Room>,
     /// The active segment.
     pub(super) tail: Arc<Segment>,
+    /// The range of the ids in all segments before it.
+    pub(super) earlier_ids: IdRange,
     /// Where the batch that is gathered will lie in it.
     pub(super) end: u64,
     pub(super) next: Position,
@@ -55,7 +59,7 @@ pub struct Bounds {
 pub enum Verdict {
     /// It is in the batch, or its refusal is.
     Taken,
-    /// It does not fit: commit the batch, then give it again.
+    /// It does not fit, or the device must be waited for: commit the batch, then give it again.
     Later(Prepared),
 }
 
@@ -67,6 +71,8 @@ pub(super) enum Refusal {
     NotYet,
     /// It is in the log already.
     Duplicate(Appended),
+    /// The device must be waited for, which this caller may not.
+    WouldWait,
 }
 
 impl From<AppendError> for Refusal {
@@ -77,7 +83,10 @@ impl From<AppendError> for Refusal {
 
 impl From<ReadFault> for Refusal {
     fn from(fault: ReadFault) -> Self {
-        Self::from(fault.into_store())
+        match fault {
+            ReadFault::WouldWait => Self::WouldWait,
+            ReadFault::Store(error) => Self::from(error),
+        }
     }
 }
 
@@ -89,17 +98,21 @@ impl From<StoreError> for Refusal {
 
 impl Assembly {
     /// Checks an append and puts it, or its refusal, into the batch.
-    pub fn add(&mut self, prepared: Prepared) -> Verdict {
+    ///
+    /// With [`Wait::Never`] an append that needs the device, or a condition checked by reading,
+    /// comes back.
+    pub fn add(&mut self, mut prepared: Prepared, wait: Wait) -> Verdict {
         if let Some(cause) = self.broken.clone() {
             return self.refuse(prepared.reply, AppendError::Unavailable { cause });
         }
-        let len = self.building.len_with(prepared.bytes.len());
+        let len = self.building.len_with(prepared.records_len());
         let is_first = self.building.count == 0;
         if !is_first && (len > self.bounds.batch_bytes_max || !self.fits(len)) {
             return Verdict::Later(prepared);
         }
-        match self.check(&prepared) {
+        match self.check(&mut prepared, wait) {
             Ok(()) => {}
+            Err(Refusal::WouldWait) => return Verdict::Later(prepared),
             Err(Refusal::Final(error)) => return self.refuse(prepared.reply, error),
             Err(Refusal::Duplicate(appended)) => {
                 self.building.replies.push((prepared.reply, Ok(appended)));
@@ -109,6 +122,10 @@ impl Assembly {
                 self.deferred.push(prepared);
                 return Verdict::Taken;
             }
+        }
+        let has_room = self.fits(len) && self.has_room(len as u64);
+        if wait == Wait::Never && !has_room {
+            return Verdict::Later(prepared);
         }
         if !self.fits(len) {
             if !self.in_flight.is_empty() {
@@ -153,51 +170,55 @@ impl Assembly {
         Verdict::Taken
     }
 
+    /// Gives every record its place, and the batch the records.
     fn stage(&mut self, mut prepared: Prepared) {
         let at = self.clock.now();
-        let mut bytes = prepared.bytes.as_mut_slice();
-        let mut records = prepared.records.iter();
-        let mut keys = prepared.keys.as_slice();
+        let mut offset = self.end as u32 + self.building.len_with(0) as u32;
+        let mut bytes = prepared.bytes.get_mut(FRAME_HEADER_LEN..).unwrap_or_default();
+        let (mut records, mut keys) = (prepared.records.iter(), prepared.keys.as_slice());
+        let mut index = self.tail.index_mut();
         let mut streams = Vec::with_capacity(prepared.writes.len());
         for write in prepared.writes {
-            let before = self.heads.get(write.key, &prepared.tenant, &write.stream);
-            let before = before.unwrap_or_default();
-            let mut revision = before;
+            let mut revision = write.before;
             for known in records.by_ref().take(write.count) {
                 let (record, later) = std::mem::take(&mut bytes).split_at_mut(known.len);
                 let (own, later_keys) = keys.split_at(known.key_count);
                 (bytes, keys, revision) = (later, later_keys, revision.next());
                 self.next = self.next.next();
                 seal_record(record, self.next, revision, at);
-                let offset = self.end as u32 + self.building.len_with(0) as u32;
-                if let Ok(record) = super::glance::Glance::unchecked(record) {
-                    self.tail.stage(offset, record, own);
+                if let Some(index) = &mut index {
+                    index.add(offset, known.id, revision, own);
                 }
-                self.building.push(record);
-                self.building.ids.insert(known.id);
+                self.building.count(record);
+                offset += known.len as u32;
             }
             self.heads.put(write.key, &prepared.tenant, &write.stream, revision);
-            let stream = write.stream;
-            streams.push(WrittenStream { stream, first: before.next(), last: revision });
+            let (stream, first) = (write.stream, write.before.next());
+            streams.push(WrittenStream { stream, first, last: revision });
         }
+        drop(index);
+        self.building.put(prepared.bytes);
         self.building.appends += 1;
         let appended = Appended { position: self.next, streams, duplicate: false };
         self.building.replies.push((prepared.reply, Ok(appended)));
     }
 
     /// Returns a stream's last revision, staged events included, and remembers it.
-    pub(super) fn revision(&mut self, prepared: &Prepared, at: usize) -> Result<Revision, Refusal> {
-        let Some(write) = prepared.writes.get(at) else { return Ok(Revision::ZERO) };
-        if let Some(revision) = self.heads.get(write.key, &prepared.tenant, &write.stream) {
+    pub(super) fn revision(
+        &mut self,
+        tenant: &Tenant,
+        write: &PreparedWrite,
+        wait: Wait,
+    ) -> Result<Revision, Refusal> {
+        if let Some(revision) = self.heads.get(write.key, tenant, &write.stream) {
             return Ok(revision);
         }
-        let wait = super::fault::Wait::Allowed;
         // Forgotten although staged: the index knows of it, the file does not hold it yet.
         if self.tail.last(write.key, u32::MAX, wait)?.is_some_and(|at| at >= self.tail.end()) {
             return Err(Refusal::NotYet);
         }
-        let revision = self.reader.revision(&prepared.tenant, &write.stream, wait)?;
-        self.heads.put(write.key, &prepared.tenant, &write.stream, revision);
+        let revision = self.reader.revision(tenant, &write.stream, wait)?;
+        self.heads.put(write.key, tenant, &write.stream, revision);
         Ok(revision)
     }
 }

@@ -1,11 +1,8 @@
 //! A group commit while it is gathered: its bytes, and who waits for it.
 
-use rustc_hash::FxHashSet;
-
 use super::frame::{FRAME_HEADER_LEN, FrameHeader, add_to_checksum};
 use super::glance::Glance;
 use super::prepared::{Outcome, Reply};
-use crate::event::EventId;
 use crate::store::AppendError;
 
 /// A frame that is being filled, and the outcomes that wait for it to be durable.
@@ -21,8 +18,6 @@ pub struct Batch {
     pub appends: u64,
     /// Outcomes to be told afterwards, refusals among them.
     pub replies: Vec<(Reply, Outcome)>,
-    /// Ids of the records.
-    pub ids: FxHashSet<EventId>,
     checksum: u32,
 }
 
@@ -43,14 +38,21 @@ impl Batch {
         self.bytes.len() + head + more
     }
 
-    /// Adds a sealed record.
-    pub fn push(&mut self, record: &[u8]) {
-        if self.bytes.is_empty() {
-            self.bytes.resize(FRAME_HEADER_LEN, 0);
-        }
+    /// Counts a sealed record, whose bytes are given to [`Batch::put`] with its append's others.
+    pub fn count(&mut self, record: &[u8]) {
         self.checksum = add_to_checksum(self.checksum, record);
-        self.bytes.extend_from_slice(record);
         self.count += 1;
+    }
+
+    /// Puts an append's records, which lie behind room for a frame's header, at the end.
+    pub fn put(&mut self, bytes: Vec<u8>) {
+        match self.bytes.is_empty() {
+            // The first append's buffer becomes the batch's: a large one is never copied.
+            true => self.bytes = bytes,
+            false => {
+                self.bytes.extend_from_slice(bytes.get(FRAME_HEADER_LEN..).unwrap_or_default())
+            }
+        }
     }
 
     /// Writes the header over its place.

@@ -11,58 +11,60 @@ use crate::event::{EventId, Position, RecordedEvent};
 use crate::store::{AppendCondition, AppendError, Appended, Direction, LogRead, WrittenStream};
 
 impl Assembly {
-    /// Checks an append against everything before it, staged appends included.
-    pub(super) fn check(&mut self, prepared: &Prepared) -> Result<(), Refusal> {
-        self.check_ids(prepared)?;
-        for (at, write) in prepared.writes.iter().enumerate() {
-            let actual = self.revision(prepared, at)?;
+    /// Checks an append against everything before it, staged appends included, and notes where
+    /// its streams end.
+    pub(super) fn check(&mut self, prepared: &mut Prepared, wait: Wait) -> Result<(), Refusal> {
+        self.check_ids(prepared, wait)?;
+        for write in &mut prepared.writes {
+            let actual = self.revision(&prepared.tenant, write, wait)?;
             if !write.expected.holds(actual) {
                 let (stream, expected) = (write.stream.clone(), write.expected);
                 return Err(AppendError::Conflict { stream, expected, actual }.into());
             }
+            write.before = actual;
         }
         match &prepared.condition {
-            Some(condition) => self.check_condition(prepared, condition),
             None => Ok(()),
+            // It may read through any number of events.
+            Some(_) if wait == Wait::Never => Err(Refusal::WouldWait),
+            Some(condition) => self.check_condition(prepared, condition),
         }
     }
 
-    fn check_ids(&self, prepared: &Prepared) -> Result<(), Refusal> {
+    fn check_ids(&self, prepared: &Prepared, wait: Wait) -> Result<(), Refusal> {
+        let staged = self.tail.ids();
+        // As good as always: ids just made are greater than every one in the log.
+        let is_new = |least| staged.is_before(least) && self.earlier_ids.is_before(least);
+        if prepared.ascending_from.is_some_and(is_new) {
+            return Ok(());
+        }
         if let Some(id) = twice(prepared) {
             return Err(AppendError::Invalid(format!("event id {id} occurs twice")).into());
         }
-        for record in &prepared.records {
-            if self.is_staged(record.id)? {
+        for record in prepared.records.iter().filter(|record| staged.may_hold(record.id)) {
+            // The index knows of it, the file does not hold it yet.
+            let last = self.tail.last(id_key(record.id), u32::MAX, wait)?;
+            if last.is_some_and(|at| at >= self.tail.end()) {
                 return Err(Refusal::NotYet);
             }
         }
-        let mut found = None;
         for record in &prepared.records {
-            found = self.reader.event(record.id, Wait::Allowed)?;
-            if found.is_some() {
-                break;
+            let may_hold = staged.may_hold(record.id) || self.earlier_ids.may_hold(record.id);
+            let known = if may_hold { self.reader.event(record.id, wait)? } else { None };
+            if let Some(event) = known {
+                return Err(self.duplicate_of(prepared, &event, wait)?);
             }
         }
-        match found {
-            Some(event) => Err(self.duplicate_of(prepared, &event)?),
-            None => Ok(()),
-        }
-    }
-
-    /// Returns whether an event of that id waits to become visible.
-    fn is_staged(&self, id: EventId) -> Result<bool, Refusal> {
-        if self.building.ids.contains(&id) {
-            return Ok(true);
-        }
-        if self.in_flight.is_empty() || !self.tail.may_hold_id(id) {
-            return Ok(false);
-        }
-        let last = self.tail.last(id_key(id), u32::MAX, Wait::Allowed)?;
-        Ok(last.is_some_and(|at| at >= self.tail.end()))
+        Ok(())
     }
 
     /// Tells the same append sent again from an id used for something else.
-    fn duplicate_of(&self, prepared: &Prepared, known: &RecordedEvent) -> Result<Refusal, Refusal> {
+    fn duplicate_of(
+        &self,
+        prepared: &Prepared,
+        known: &RecordedEvent,
+        wait: Wait,
+    ) -> Result<Refusal, Refusal> {
         let reused = || AppendError::IdReused { id: known.id(), position: known.position() };
         let first = prepared.records.first().map(|record| record.id);
         let base = match first {
@@ -74,7 +76,9 @@ impl Assembly {
         for write in &prepared.writes {
             let mut revisions = None;
             for record in records.by_ref().take(write.count) {
-                let Some(event) = self.event_at(at.next())? else { return Ok(reused().into()) };
+                let Some(event) = self.event_at(at.next(), wait)? else {
+                    return Ok(reused().into());
+                };
                 let is_same = event.id() == record.id
                     && event.tenant() == prepared.tenant.as_str()
                     && event.category() == write.stream.category().as_str()
@@ -92,9 +96,9 @@ impl Assembly {
         Ok(Refusal::Duplicate(Appended { position: at, streams, duplicate: true }))
     }
 
-    fn event_at(&self, position: Position) -> Result<Option<RecordedEvent>, Refusal> {
+    fn event_at(&self, position: Position, wait: Wait) -> Result<Option<RecordedEvent>, Refusal> {
         let read = LogRead::after(position.previous(), 1);
-        Ok(self.reader.log_page(&read, Wait::Allowed)?.events.pop())
+        Ok(self.reader.log_page(&read, wait)?.events.pop())
     }
 
     fn check_condition(

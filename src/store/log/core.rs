@@ -13,6 +13,7 @@ use super::disk::{Disk, DiskLock};
 use super::fault::{Wait, io_error};
 use super::folder::Folder;
 use super::heads::Heads;
+use super::memory_index::IdRange;
 use super::prepared::{Outcome, Prepared, Reply};
 use super::reader::Reader;
 use super::room::{NoRoom, Room, first_segment};
@@ -51,6 +52,7 @@ impl LogCore {
                 (segments.last().cloned().ok_or(StoreError::Closed)?, filled)
             }
         };
+        let earlier_ids = earlier_ids(&segments);
         let catalog = Arc::new(Catalog::new(segments));
         let reader = Arc::new(Reader::new(catalog.clone(), config.limits.clone()));
         let segment_bytes = config.segment_bytes.min(1 << 30);
@@ -65,6 +67,7 @@ impl LogCore {
             deferred: Vec::new(),
             room: room.clone(),
             tail,
+            earlier_ids,
             end,
             next,
             broken: None,
@@ -94,7 +97,7 @@ impl LogCore {
         let outcomes: Vec<_> = outcomes.collect();
         let mut has_more = true;
         while has_more {
-            self.gather(&mut || waiting.pop_front())
+            self.gather(&mut || waiting.pop_front(), Wait::Allowed)
                 .into_iter()
                 .for_each(|prepared| waiting.push_front(prepared));
             if let Some(done) = self.commit() {
@@ -159,17 +162,27 @@ impl LogCore {
     }
 
     /// Puts appends into the batch until none is left; returns the one that does not fit.
-    pub(super) fn gather(&self, next: &mut dyn FnMut() -> Option<Prepared>) -> Option<Prepared> {
-        let mut assembly = self.assembly.lock();
+    ///
+    /// With [`Wait::Never`] it also returns the first that needs the device, and takes none at
+    /// all while somebody else is at it, who may be waiting for the device.
+    pub(super) fn gather(
+        &self,
+        next: &mut dyn FnMut() -> Option<Prepared>,
+        wait: Wait,
+    ) -> Option<Prepared> {
+        let mut assembly = match wait {
+            Wait::Allowed => self.assembly.lock(),
+            Wait::Never => self.assembly.try_lock()?,
+        };
         if assembly.in_flight.is_empty() {
             for prepared in std::mem::take(&mut assembly.deferred) {
-                if let Verdict::Later(prepared) = assembly.add(prepared) {
+                if let Verdict::Later(prepared) = assembly.add(prepared, wait) {
                     assembly.deferred.push(prepared);
                 }
             }
         }
         while let Some(prepared) = next() {
-            if let Verdict::Later(prepared) = assembly.add(prepared) {
+            if let Verdict::Later(prepared) = assembly.add(prepared, wait) {
                 return Some(prepared);
             }
         }
@@ -265,6 +278,70 @@ impl Done {
     }
 }
 
+/// Returns the range of the ids in all segments but the last.
+fn earlier_ids(segments: &[Arc<Segment>]) -> IdRange {
+    let mut earlier = IdRange::default();
+    let sealed = segments.split_last().map_or(&[] as &[_], |(_, sealed)| sealed);
+    sealed.iter().for_each(|segment| earlier.merge(segment.ids()));
+    earlier
+}
+
 fn file_len(segment: &Segment) -> Result<u64, StoreError> {
     segment.file.len().map_err(|error| io_error("read", &segment.path, error))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::event::{EventQuery, NewEvent, StreamId, Tenant};
+    use crate::store::{AppendCondition, Expected};
+    use crate::test::disk::FaultyDisk;
+
+    fn append_to(stream: &str) -> Append {
+        let event = NewEvent::json("Noted", 1, r#"{"text":"as long as it takes to fill files"}"#);
+        let stream = StreamId::new("note", stream).unwrap();
+        Append::to_stream(Tenant::default_tenant(), stream, Expected::Any, vec![event.unwrap()])
+    }
+
+    /// A log whose oldest stream is known by index files only.
+    fn log_on(disk: &FaultyDisk) -> LogCore {
+        let mut config = LogConfig::new("/log").with_segment_bytes(6_000);
+        config.heads_max = 2;
+        let core = LogCore::open(Arc::new(disk.clone()), config).unwrap();
+        for number in 0..90 {
+            let outcomes = core.append_group(vec![append_to(&number.to_string())]);
+            assert!(outcomes.iter().all(Result::is_ok));
+        }
+        core
+    }
+
+    /// Offers one append; whether it was taken.
+    fn is_taken(core: &LogCore, append: Append, wait: Wait) -> bool {
+        let (sender, _receiver) = oneshot::channel();
+        let Ok(prepared) = core.prepare(append, Reply::Task(sender)) else { return false };
+        let mut offered = Some(prepared);
+        core.gather(&mut || offered.take(), wait).is_none() && offered.is_none()
+    }
+
+    #[test]
+    fn a_caller_that_must_not_wait_leaves_what_needs_the_device() {
+        let disk = FaultyDisk::new(1);
+        let core = log_on(&disk);
+        disk.set_slow(true);
+        assert!(!is_taken(&core, append_to("0"), Wait::Never));
+        assert!(is_taken(&core, append_to("89"), Wait::Never), "its head is remembered");
+        disk.set_slow(false);
+        assert!(is_taken(&core, append_to("0"), Wait::Never));
+    }
+
+    #[test]
+    fn a_caller_that_must_not_wait_leaves_conditions_and_what_another_stages() {
+        let core = log_on(&FaultyDisk::new(1));
+        let condition = AppendCondition { query: EventQuery::all(), after: core.head() };
+        let conditional = || append_to("89").with_condition(condition.clone());
+        assert!(!is_taken(&core, conditional(), Wait::Never));
+        assert!(is_taken(&core, conditional(), Wait::Allowed));
+        let _held = core.assembly.lock();
+        assert!(!is_taken(&core, append_to("89"), Wait::Never));
+    }
 }

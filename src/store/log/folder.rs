@@ -257,7 +257,7 @@ fn scan_into_memory(
     let scan = scan_segment(&*file, &path, base, &mut |offset, record| {
         keys.clear();
         record.add_keys(&mut keys);
-        index.add(offset, record, &keys);
+        index.add(offset, record.id(), record.revision(), &keys);
         Ok(())
     })?;
     let segment = Segment::in_memory(base, path, file, index);

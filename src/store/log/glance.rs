@@ -1,6 +1,6 @@
 //! A look at a record's bytes without building an event.
 
-use super::key::{id_key, stream_key, tag_key};
+use super::key::{add_event_keys, stream_key};
 use crate::event::{EventId, Position, RECORD_HEADER_LEN, RecordError, Revision};
 use crate::store::{EventQuery, QueryItem};
 
@@ -89,14 +89,7 @@ impl<'a> Glance<'a> {
 
     /// Adds every key under which the index knows the event: stream, id, tags.
     pub fn add_keys(&self, keys: &mut Vec<u64>) {
-        keys.extend([self.stream_key(), id_key(self.id())]);
-        let tags = keys.len();
-        for tag in self.tags() {
-            let key = tag_key(self.tenant(), tag);
-            if !keys.iter().skip(tags).any(|earlier| *earlier == key) {
-                keys.push(key);
-            }
-        }
+        add_event_keys(keys, (self.stream_key(), self.id()), self.tenant(), self.tags());
     }
 
     fn matches_item(&self, item: &QueryItem) -> bool {

@@ -23,6 +23,23 @@ pub fn id_key(id: EventId) -> u64 {
     finish(text(3, &id.to_bytes()))
 }
 
+/// Adds every key under which the index knows an event: stream, id, and each tag once.
+pub fn add_event_keys<'t>(
+    keys: &mut Vec<u64>,
+    (stream, id): (u64, EventId),
+    tenant: &[u8],
+    tags: impl Iterator<Item = &'t [u8]>,
+) {
+    keys.extend([stream, id_key(id)]);
+    let first = keys.len();
+    for tag in tags {
+        let key = tag_key(tenant, tag);
+        if !keys.iter().skip(first).any(|earlier| *earlier == key) {
+            keys.push(key);
+        }
+    }
+}
+
 fn text(state: u64, bytes: &[u8]) -> u64 {
     let state = fold(state ^ bytes.len() as u64);
     bytes.chunks(8).fold(state, |state, chunk| {

@@ -4,7 +4,6 @@ use std::ops::Range;
 
 use rustc_hash::FxHashMap;
 
-use super::glance::Glance;
 use crate::event::{EventId, Revision};
 
 const NONE: u32 = u32::MAX;
@@ -32,6 +31,19 @@ impl IdRange {
         self.ordered = Some((min.min(id), max.max(id)));
     }
 
+    /// Widens the range by another one.
+    pub fn merge(&mut self, other: Self) {
+        self.has_others |= other.has_others;
+        for id in other.ordered.iter().flat_map(|(min, max)| [*min, *max]) {
+            self.add(id);
+        }
+    }
+
+    /// Returns whether the time-ordered id lies beyond every one of the range.
+    pub fn is_before(&self, id: EventId) -> bool {
+        self.ordered.is_none_or(|(_, max)| max < id)
+    }
+
     /// Returns whether the id may be in the segment.
     pub fn may_hold(&self, id: EventId) -> bool {
         match is_ordered(id) {
@@ -41,7 +53,8 @@ impl IdRange {
     }
 }
 
-fn is_ordered(id: EventId) -> bool {
+/// Returns whether the id is time-ordered, a UUID of version 7.
+pub fn is_ordered(id: EventId) -> bool {
     id.to_bytes().get(6).is_some_and(|byte| byte >> 4 == VERSION_7)
 }
 
@@ -75,12 +88,12 @@ impl MemoryIndex {
     }
 
     /// Adds the record that follows the last one.
-    pub fn add(&mut self, offset: u32, record: Glance<'_>, keys: &[u64]) {
-        if record.revision() == Revision::FIRST {
+    pub fn add(&mut self, offset: u32, id: EventId, revision: Revision, keys: &[u64]) {
+        if revision == Revision::FIRST {
             self.firsts.push(self.offsets.len() as u32);
         }
         self.offsets.push(offset);
-        self.ids.add(record.id());
+        self.ids.add(id);
         for key in keys {
             let place = self.last.entry(*key).or_insert(NONE);
             let earlier = *place;

@@ -4,10 +4,14 @@ use std::sync::mpsc::SyncSender;
 
 use tokio::sync::oneshot;
 
-use super::glance::Glance;
-use super::key::stream_key;
-use crate::event::{EventId, NewEvent, StreamId, Tenant, encode_record};
-use crate::store::{Append, AppendCondition, AppendError, Appended, Expected};
+use super::frame::FRAME_HEADER_LEN;
+use super::key::{add_event_keys, stream_key};
+use super::memory_index::is_ordered;
+use crate::event::{EventId, NewEvent, Revision, StreamId, Tenant, encode_record};
+use crate::store::{Append, AppendCondition, AppendError, Appended, Expected, StreamWrite};
+
+/// Bytes of a record besides its data, about.
+const RECORD_GUESS: usize = 160;
 
 /// What an append comes to.
 pub type Outcome = Result<Appended, AppendError>;
@@ -37,12 +41,14 @@ pub struct Prepared {
     pub tenant: Tenant,
     /// The streams.
     pub writes: Vec<PreparedWrite>,
-    /// The records, one after the other.
+    /// Room for a frame's header and the records, one after the other.
     pub bytes: Vec<u8>,
     /// What the writer must know of each record.
     pub records: Vec<PreparedRecord>,
     /// The index keys of all records.
     pub keys: Vec<u64>,
+    /// The first id if all are time-ordered and ascend; then none occurs twice.
+    pub ascending_from: Option<EventId>,
     /// A condition on the rest of the log.
     pub condition: Option<AppendCondition>,
     /// Where the outcome goes.
@@ -57,6 +63,8 @@ pub struct PreparedWrite {
     pub key: u64,
     /// What it must be like before.
     pub expected: Expected,
+    /// Its last revision before, once the writer has looked.
+    pub before: Revision,
     /// Number of its records.
     pub count: usize,
 }
@@ -76,36 +84,52 @@ impl Prepared {
     /// Encodes an append that holds its bounds.
     pub fn new(append: Append, reply: Reply) -> Self {
         let Append { tenant, writes, condition } = append;
-        let count: usize = writes.iter().map(|write| write.events.len()).sum();
+        let events = || writes.iter().flat_map(|write| &write.events);
+        let (count, data_len) =
+            (events().count(), events().map(|event| event.data().len()).sum::<usize>());
+        let mut bytes = Vec::with_capacity(FRAME_HEADER_LEN + data_len + count * RECORD_GUESS);
+        bytes.resize(FRAME_HEADER_LEN, 0);
         let mut prepared = Self {
             tenant,
             writes: Vec::with_capacity(writes.len()),
-            bytes: Vec::new(),
+            bytes,
             records: Vec::with_capacity(count),
             keys: Vec::with_capacity(count * 3),
+            ascending_from: ascending_from(events().map(|event| event.id)),
             condition,
             reply,
         };
         for write in writes {
-            write.events.iter().for_each(|event| prepared.encode(&write.stream, event));
-            prepared.add_write(write.stream, write.expected, write.events.len());
+            let (category, id) = (write.stream.category().as_str(), write.stream.id());
+            let tenant = prepared.tenant.as_str().as_bytes();
+            let key = stream_key(tenant, category.as_bytes(), id.as_bytes());
+            write.events.iter().for_each(|event| prepared.encode(&write.stream, key, event));
+            let (count, before) = (write.events.len(), Revision::ZERO);
+            let StreamWrite { stream, expected, .. } = write;
+            prepared.writes.push(PreparedWrite { stream, key, expected, before, count });
         }
         prepared
     }
 
-    fn add_write(&mut self, stream: StreamId, expected: Expected, count: usize) {
-        let (category, id) = (stream.category().as_str().as_bytes(), stream.id().as_bytes());
-        let key = stream_key(self.tenant.as_str().as_bytes(), category, id);
-        self.writes.push(PreparedWrite { stream, key, expected, count });
+    /// Returns the bytes of the records.
+    pub const fn records_len(&self) -> usize {
+        self.bytes.len() - FRAME_HEADER_LEN
     }
 
-    fn encode(&mut self, stream: &StreamId, event: &NewEvent) {
+    fn encode(&mut self, stream: &StreamId, key: u64, event: &NewEvent) {
         let (start, keys) = (self.bytes.len(), self.keys.len());
         encode_record(&mut self.bytes, &self.tenant, stream, event);
-        if let Ok(record) = Glance::unchecked(self.bytes.get(start..).unwrap_or_default()) {
-            record.add_keys(&mut self.keys);
-        }
+        let tags = event.tags.iter().map(|tag| tag.as_str().as_bytes());
+        let tenant = self.tenant.as_str().as_bytes();
+        add_event_keys(&mut self.keys, (key, event.id), tenant, tags);
         let (len, key_count) = (self.bytes.len() - start, self.keys.len() - keys);
         self.records.push(PreparedRecord { id: event.id, len, key_count });
     }
+}
+
+/// Returns the first id if all are time-ordered and each is greater than the one before.
+fn ascending_from(mut ids: impl Iterator<Item = EventId>) -> Option<EventId> {
+    let first = ids.next().filter(|id| is_ordered(*id))?;
+    let mut last = first;
+    ids.all(|id| is_ordered(id) && std::mem::replace(&mut last, id) < id).then_some(first)
 }

@@ -158,6 +158,11 @@ pub fn first_segment(folder: &Folder, ahead_bytes: u64) -> Result<(Segment, u64)
 }
 
 impl Assembly {
+    /// Returns whether there is room for a frame of `len` bytes and an end mark behind it.
+    pub(super) fn has_room(&self, len: u64) -> bool {
+        self.end + len + FRAME_HEADER_LEN as u64 <= self.room.until()
+    }
+
     /// Makes room for a frame of `len` bytes and an end mark behind it.
     pub(super) fn make_room(&mut self, len: u64) -> Result<(), AppendError> {
         let until = self.end + len + FRAME_HEADER_LEN as u64;
@@ -191,6 +196,7 @@ impl Assembly {
         self.room.until.store(spare.until, Ordering::Release);
         drop(filled);
         self.reader.catalog.push(segment.clone());
+        self.earlier_ids.merge(self.tail.ids());
         self.unsealed.push(std::mem::replace(&mut self.tail, segment));
         self.bound_unsealed();
         self.end = 0;

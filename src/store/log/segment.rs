@@ -3,18 +3,17 @@
 use std::io::ErrorKind;
 use std::ops::Range;
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
-use parking_lot::RwLock;
+use parking_lot::{MappedRwLockWriteGuard, RwLock, RwLockWriteGuard};
 
 use super::disk::DiskFile;
 use super::fault::{ReadFault, Wait, damaged, io_error};
 use super::file_index::FileIndex;
-use super::glance::Glance;
 use super::memory_index::{IdRange, MemoryIndex};
-use crate::event::{EventId, Position};
+use crate::event::Position;
 use crate::store::StoreError;
 
 /// A segment; what lies before its visible end never changes.
@@ -27,12 +26,9 @@ pub struct Segment {
     pub file: Arc<dyn DiskFile>,
     // End and count of what is visible in one word: readers never see one without the other.
     shown: AtomicU64,
-    index: RwLock<Index>,
-}
-
-enum Index {
-    Memory(Box<MemoryIndex>),
-    File(Arc<FileIndex>),
+    // Set once, and only then is the one in memory given up: whoever finds neither looks again.
+    sealed: OnceLock<FileIndex>,
+    memory: RwLock<Option<Box<MemoryIndex>>>,
 }
 
 impl Segment {
@@ -43,8 +39,8 @@ impl Segment {
         file: Arc<dyn DiskFile>,
         index: MemoryIndex,
     ) -> Self {
-        let index = RwLock::new(Index::Memory(Box::new(index)));
-        Self { base, path, file, shown: AtomicU64::new(0), index }
+        let memory = RwLock::new(Some(Box::new(index)));
+        Self { base, path, file, shown: AtomicU64::new(0), sealed: OnceLock::new(), memory }
     }
 
     /// Makes a sealed segment of its index file.
@@ -55,7 +51,8 @@ impl Segment {
             path,
             file,
             shown: AtomicU64::new(pack(header.end, header.count)),
-            index: RwLock::new(Index::File(Arc::new(index))),
+            sealed: OnceLock::from(index),
+            memory: RwLock::default(),
         }
     }
 
@@ -91,73 +88,65 @@ impl Segment {
         u32::try_from(number).unwrap_or(u32::MAX).min(u32::MAX - 1)
     }
 
-    /// Adds a record, not visible yet, to the index in memory.
-    pub fn stage(&self, offset: u32, record: Glance<'_>, keys: &[u64]) {
-        if let Index::Memory(index) = &mut *self.index.write() {
-            index.add(offset, record, keys);
-        }
+    /// Lends the index in memory, to add records that are not visible yet; `None` when it is a
+    /// file.
+    pub fn index_mut(&self) -> Option<MappedRwLockWriteGuard<'_, MemoryIndex>> {
+        RwLockWriteGuard::try_map(self.memory.write(), |index| index.as_deref_mut()).ok()
     }
 
     /// Puts the index file in the place of the tables in memory.
     pub fn adopt(&self, index: FileIndex) {
-        *self.index.write() = Index::File(Arc::new(index));
+        // Adopted twice, the first stays: both say the same.
+        if self.sealed.set(index).is_ok() {
+            self.memory.write().take();
+        }
     }
 
     /// Returns whether the index is a file.
     pub fn is_sealed(&self) -> bool {
-        matches!(&*self.index.read(), Index::File(_))
+        self.sealed.get().is_some()
     }
 
     /// Lends the index in memory; `None` when it is a file.
     pub fn with_memory<T>(&self, look: impl FnOnce(&MemoryIndex) -> T) -> Option<T> {
-        match &*self.index.read() {
-            Index::Memory(index) => Some(look(index)),
-            Index::File(_) => None,
-        }
+        self.memory.read().as_deref().map(look)
     }
 
     /// Returns where the records of a key lie, inside the bytes of `range`, ascending.
     pub fn list(&self, key: u64, range: Range<u32>, wait: Wait) -> Result<Vec<u32>, ReadFault> {
-        match self.file_index() {
-            Some(index) => index.list(key, range, wait),
-            None => Ok(self.with_memory(|index| index.list(key, range)).unwrap_or_default()),
-        }
+        let in_file = |index: &FileIndex| index.list(key, range.clone(), wait);
+        self.look(in_file, |index| index.list(key, range.clone()))
     }
 
     /// Returns where a key's last record before `below` lies.
     pub fn last(&self, key: u64, below: u32, wait: Wait) -> Result<Option<u32>, ReadFault> {
-        match self.file_index() {
-            Some(index) => Ok(index.list(key, 0..below, wait)?.last().copied()),
-            None => Ok(self.with_memory(|index| index.last(key, below)).flatten()),
-        }
+        self.look(
+            |index| Ok(index.list(key, 0..below, wait)?.last().copied()),
+            |index| index.last(key, below),
+        )
     }
 
     /// Returns where the records with these numbers in the segment lie.
     pub fn offsets(&self, numbers: Range<u32>, wait: Wait) -> Result<Vec<u32>, ReadFault> {
-        match self.file_index() {
-            Some(index) => index.offsets(numbers, wait),
-            None => Ok(self.with_memory(|i| i.offsets(numbers).to_vec()).unwrap_or_default()),
-        }
+        self.look(
+            |index| index.offsets(numbers.clone(), wait),
+            |index| index.offsets(numbers.clone()).to_vec(),
+        )
     }
 
     /// Returns the numbers of the visible records from `from` on that begin a stream.
     pub fn firsts(&self, from: u32, wait: Wait) -> Result<Vec<u32>, ReadFault> {
-        let mut firsts = match self.file_index() {
-            Some(index) => index.firsts(wait)?,
-            None => self.with_memory(|index| index.firsts().to_vec()).unwrap_or_default(),
-        };
+        let mut firsts = self.look(|index| index.firsts(wait), |index| index.firsts().to_vec())?;
         let count = self.count();
         firsts.retain(|number| (from..count).contains(number));
         Ok(firsts)
     }
 
-    /// Returns whether an event of that id may lie here, staged ones included.
-    pub fn may_hold_id(&self, id: EventId) -> bool {
-        let ids: IdRange = match &*self.index.read() {
-            Index::Memory(index) => index.ids(),
-            Index::File(index) => index.ids(),
-        };
-        ids.may_hold(id)
+    /// Returns the range of the ids, staged ones included.
+    pub fn ids(&self) -> IdRange {
+        let in_memory = || self.with_memory(MemoryIndex::ids);
+        let in_file = || self.sealed.get().map(FileIndex::ids);
+        in_file().or_else(in_memory).or_else(in_file).unwrap_or_default()
     }
 
     /// Reads bytes of the visible part; fewer than `len` only where that part ends.
@@ -183,10 +172,18 @@ impl Segment {
         damaged(&self.path, u64::from(offset), problem)
     }
 
-    fn file_index(&self) -> Option<Arc<FileIndex>> {
-        match &*self.index.read() {
-            Index::Memory(_) => None,
-            Index::File(index) => Some(index.clone()),
+    fn look<T: Default>(
+        &self,
+        file: impl Fn(&FileIndex) -> Result<T, ReadFault>,
+        memory: impl FnOnce(&MemoryIndex) -> T,
+    ) -> Result<T, ReadFault> {
+        if let Some(index) = self.sealed.get() {
+            return file(index);
+        }
+        match self.with_memory(memory) {
+            Some(found) => Ok(found),
+            // Sealed between the two looks: the file is there by now.
+            None => self.sealed.get().map_or_else(|| Ok(T::default()), file),
         }
     }
 }

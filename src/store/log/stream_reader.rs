@@ -41,7 +41,7 @@ impl Reader {
     /// Finds the visible event with an id, whoever owns it.
     pub fn event(&self, id: EventId, wait: Wait) -> Result<Option<RecordedEvent>, ReadFault> {
         for segment in self.catalog.segments().iter().rev() {
-            if !segment.may_hold_id(id) {
+            if !segment.ids().may_hold(id) {
                 continue;
             }
             for offset in segment.list(id_key(id), 0..segment.end(), wait)? {

@@ -106,7 +106,7 @@ impl Check {
         let scanned = scan_segment(&*file, &path, base, &mut |offset, record| {
             keys.clear();
             record.add_keys(&mut keys);
-            index.add(offset, record, &keys);
+            index.add(offset, record.id(), record.revision(), &keys);
             if is_after_damage {
                 let before = record.revision().previous().get();
                 revisions.entry(record.stream_key()).or_insert(before);

@@ -13,6 +13,7 @@ use std::time::{Duration, Instant};
 use parking_lot::{Condvar, Mutex, MutexGuard};
 
 use super::core::LogCore;
+use super::fault::Wait;
 use super::prepared::{Prepared, Reply};
 use crate::store::AppendError;
 
@@ -145,14 +146,14 @@ impl Writer {
 
     /// Stages what waits into the next batch while the one before is being committed.
     ///
-    /// It runs on the caller's thread and may read an index block of a stream that was not
-    /// written lately; on a slow device that thread waits for it.
+    /// It runs on the caller's thread, which must not wait: what needs the device, and what
+    /// comes while another thread stages, is left to whoever commits.
     fn stage(&self, queue: MutexGuard<'_, Queue>) {
         if queue.is_full {
             return;
         }
         drop(queue);
-        let is_full = self.gather();
+        let is_full = self.gather(Wait::Never);
         let mut queue = self.queue.lock();
         queue.is_full = is_full;
         // Said in any case: whoever commits may have looked before it was staged.
@@ -177,7 +178,7 @@ impl Writer {
 
     /// Commits one batch; returns whether there is more, which must be committed then.
     fn commit_once(&self) -> bool {
-        self.gather();
+        self.gather(Wait::Allowed);
         self.queue.lock().is_full = false;
         let done = self.core.commit();
         if self.core.wants_tending()
@@ -201,9 +202,9 @@ impl Writer {
         has_more
     }
 
-    /// Stages what waits; returns whether the batch is full.
-    fn gather(&self) -> bool {
-        match self.core.gather(&mut || self.queue.lock().waiting.pop_front()) {
+    /// Stages what waits; returns whether the first that is left must wait for the commit.
+    fn gather(&self, wait: Wait) -> bool {
+        match self.core.gather(&mut || self.queue.lock().waiting.pop_front(), wait) {
             None => false,
             Some(prepared) => {
                 self.queue.lock().waiting.push_front(prepared);

@@ -27,11 +27,19 @@ pub fn run_command(ground: &Ground) -> Result<Vec<Outcome>, Failure> {
         limit_name: "64 writers of the same log, no actors",
         target: Target::Ratio(0.7),
     };
-    let outcome = case.run(ground.rounds, || {
+    let barriers = || bed.log.stats().barriers;
+    let (mut called, mut written) = (Vec::new(), Vec::new());
+    let mut outcome = case.run(ground.rounds, || {
+        let first = barriers();
         let limit = ground.block_on(write_at_once(&bed.log, ground.within))?;
+        let second = barriers();
         let subject = ground.block_on(call(&bed, ground))?;
+        written.push(limit.count / (second - first).max(1));
+        called.push(subject.count / (barriers() - second).max(1));
         Ok(Round { subject, limit })
     })?;
+    let note = format!("commands a barrier, by round: {called:?}; events beside: {written:?}");
+    outcome.notes.push(note);
     bed.stop(ground)?;
     Ok(vec![outcome])
 }

@@ -1,5 +1,8 @@
 //! `headwater verify`: checks the log and says what it found.
 
+use std::path::Path;
+
+use headwater::store::StoreError;
 use headwater::store::log::{LogStore, VerifyReport};
 use serde_json::json;
 
@@ -12,7 +15,8 @@ use crate::node::log_dir;
 /// Checks every record, index and place; fails when something does not hold.
 pub fn run(args: &VerifyArgs) -> Result<(), Failure> {
     let config = super::settings(&args.shared)?;
-    let report = LogStore::verify(log_dir(&config))?;
+    let report = LogStore::verify(log_dir(&config));
+    let report = report.map_err(|error| explain(error, &config.data_dir))?;
     if args.shared.json {
         output::json(&document(&report))?;
     } else {
@@ -25,6 +29,19 @@ pub fn run(args: &VerifyArgs) -> Result<(), Failure> {
             if count == 1 { "" } else { "s" }
         ))),
     }
+}
+
+/// Says how a log that a server has open is verified all the same.
+fn explain(error: StoreError, data_dir: &Path) -> Failure {
+    if !matches!(error, StoreError::Locked { .. }) {
+        return error.into();
+    }
+    let copy = format!("{}-copy", data_dir.display().to_string().trim_end_matches('/'));
+    Failure::new(format!(
+        "{error}: stop it, or verify a copy of what is durable now:\n  \
+         headwater backup {copy} --data-dir {}\n  headwater verify --data-dir {copy}",
+        data_dir.display(),
+    ))
 }
 
 fn print(report: &VerifyReport) {

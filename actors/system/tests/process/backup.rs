@@ -75,7 +75,46 @@ fn a_backup_writes_over_nothing() {
     let folder = Folder::new();
     Server::start(&folder, &[]).stop();
     folder.write("copy/log/mine", "mine");
-    folder.run(&["backup", "copy"]).assert_refused(&["is not empty", "name a new folder"]);
-    assert_eq!(std::fs::read_to_string(folder.path("copy/log/mine")).unwrap(), "mine");
-    folder.run(&["backup", "x", "--data-dir", "nowhere"]).assert_refused(&["nowhere"]);
+    folder.write("file", "mine");
+    folder.run(&["backup", "copy"]).assert_refused(&["copy is not empty: name a new folder"]);
+    folder.run(&["backup", "file"]).assert_refused(&["file is no folder: name a new one"]);
+    for mine in ["copy/log/mine", "file"] {
+        assert_eq!(std::fs::read_to_string(folder.path(mine)).unwrap(), "mine");
+    }
+}
+
+#[test]
+fn a_backup_that_fails_removes_what_it_made_and_nothing_else() {
+    let folder = Folder::new();
+    let demo = ["demo", "--invoices", "60", "--exit", "--json", "--data-dir", "headwater-data"];
+    folder.json(&demo);
+    let segment = "headwater-data/log/segments/00000000000000000001.log";
+    let mut bytes = std::fs::read(folder.path(segment)).unwrap();
+    bytes[1_000] ^= 1;
+    std::fs::write(folder.path(segment), bytes).unwrap();
+    std::fs::create_dir(folder.path("kept")).unwrap();
+    for copy in ["made/in/here", "kept", "kept/in/here"] {
+        folder.run(&["backup", copy]).assert_refused(&[segment, "damaged", "nothing is left"]);
+    }
+    folder.run(&["backup", "made", "--data-dir", "nowhere"]).assert_refused(&["nowhere/log"]);
+    assert!(!folder.path("made").exists());
+    assert_eq!(std::fs::read_dir(folder.path("kept")).unwrap().count(), 0);
+}
+
+#[test]
+fn verify_leaves_an_open_log_alone_and_says_how_to_verify_a_copy() {
+    let folder = Folder::new();
+    let server = Server::start(&folder, &[]);
+    let told = folder.run(&["verify"]);
+    let copy = "./headwater-data-copy";
+    let commands = [
+        format!("headwater backup {copy} --data-dir ./headwater-data"),
+        format!("headwater verify --data-dir {copy}"),
+    ];
+    told.assert_refused(&["in use by another process", &commands[0], &commands[1]]);
+    for command in commands {
+        let words: Vec<&str> = command.split(' ').skip(1).collect();
+        assert!(folder.run(&words).is_success, "{command}");
+    }
+    server.stop();
 }
