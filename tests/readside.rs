@@ -1,7 +1,12 @@
-//! The read side from outside: SQLite, migrations, projections, queries, snapshots.
+//! The read side from outside: migrations, projections, queries, snapshots. Here on SQLite; the
+//! same files make `readside_postgres.rs`.
 
 #[cfg(test)]
 mod readside {
+    mod file;
+    mod sqlite;
+    use sqlite as place;
+
     mod database;
     mod fixture;
     mod memory;

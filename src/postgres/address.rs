@@ -29,7 +29,7 @@ const SOCKET_FOLDER: &str = "/var/run/postgresql";
 /// local socket, or localhost. `Display` and `Debug` leave the password out.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Address {
-    config: Config,
+    config: Box<Config>,
     schema: String,
     trust: Trust,
 }
@@ -103,7 +103,7 @@ impl Address {
 
     /// Returns what the driver connects with; every session is set up by it.
     pub(super) fn config(&self) -> Config {
-        let mut config = self.config.clone();
+        let mut config = Config::clone(&self.config);
         let mut options = config.get_options().map_or_else(String::new, |own| format!("{own} "));
         // Writing to a string does not fail.
         let _ = write!(
@@ -133,7 +133,7 @@ impl FromStr for Address {
             format!("postgres://{place}?{others}").parse().map_err(|_| AddressError::Malformed)?;
         config.ssl_mode(mode);
         complete(&mut config);
-        Ok(Self { config, schema, trust })
+        Ok(Self { config: Box::new(config), schema, trust })
     }
 }
 

@@ -123,7 +123,18 @@ pub(crate) fn load(tx: &mut dyn TxEngine, name: &str) -> Result<Vec<Checkpoint>,
     rows.into_iter().map(read).collect()
 }
 
-/// Makes the caller the owner: whoever wrote before is fenced.
+/// Keeps other owners and writers of a projection out until the transaction ends, and waits
+/// for those that are under way; what is read after this stays true.
+///
+/// Where writes do not wait for each other anyway: the lock keeps out those who make the first
+/// checkpoint, the update those who move one.
+pub(crate) fn hold(tx: &mut dyn TxEngine, name: &str) -> Result<(), SqlError> {
+    tx.lock(&format!("projection {name}"))?;
+    let sql = "update projection_checkpoints set owner = owner where name = $1";
+    tx.execute(sql, &[name.to_value()]).map(drop)
+}
+
+/// Makes the caller the owner: whoever wrote before is fenced. The projection must be held.
 pub(crate) fn take_over(tx: &mut dyn TxEngine, name: &str) -> Result<(), SqlError> {
     let sql = "update projection_checkpoints set owner = 1 +
         (select max(owner) from projection_checkpoints where name = $1) where name = $1";

@@ -60,6 +60,12 @@ impl RowQuery {
     }
 }
 
+impl RowPage {
+    const fn none() -> Self {
+        Self { rows: Vec::new(), next: None, position: Position::ZERO }
+    }
+}
+
 /// A statement and its values, as it is put together.
 struct Select {
     sql: String,
@@ -90,7 +96,11 @@ pub(crate) fn page(
     }
     let count = select.place(checkpoint::int(limit as u64 + 1));
     select.sql += &format!(" order by {} limit {count}", key_columns(facts)?.join(", "));
-    let mut rows = run(tx, facts, &select)?;
+    let mut rows = match run(tx, facts, &select) {
+        // What is no number equals none, so there is no such row.
+        Err(QueryError::Sql(SqlError::Misfit { .. })) => return Ok(RowPage::none()),
+        found => found?,
+    };
     let has_more = rows.len() > limit;
     rows.truncate(limit);
     let next = rows.last().filter(|_| has_more).map(|row| row.key.clone());
@@ -108,7 +118,10 @@ pub(crate) fn get(
         let place = select.place(Value::Text(part));
         select.sql += &format!(" and {column} = {place}");
     }
-    Ok(run(tx, facts, &select)?.into_iter().next())
+    match run(tx, facts, &select) {
+        Err(QueryError::Sql(SqlError::Misfit { .. })) => Ok(None),
+        found => Ok(found?.into_iter().next()),
+    }
 }
 
 fn begin(dialect: Dialect, facts: &Facts, query: &RowQuery) -> Result<Select, QueryError> {

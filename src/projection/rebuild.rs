@@ -16,6 +16,7 @@ pub(crate) fn open(
     definition: &Definition,
 ) -> Result<(Checkpoint, Option<Checkpoint>), SqlError> {
     let (name, version) = (definition.name(), definition.version());
+    checkpoint::hold(tx, name)?;
     let mut rows = checkpoint::load(tx, name)?;
     if !rows.iter().any(|row| row.is_live) {
         begin(tx, definition, true)?;

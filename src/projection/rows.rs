@@ -38,13 +38,15 @@ impl<P: RowProjection> Projection for Rows<P> {
 
     fn schema(dialect: Dialect) -> Cow<'static, str> {
         let name = P::NAME;
-        // Rows are looked up by key alone, so SQLite needs no second tree for row numbers.
-        let (json, end) = match dialect {
-            Dialect::Sqlite => ("text", " without rowid"),
-            Dialect::Postgres => ("json", ""),
+        // Rows are looked up by key alone, so SQLite needs no second tree for row numbers; on
+        // PostgreSQL keys have the order of their bytes, as on SQLite, whatever the database has.
+        let (text, json, end) = match dialect {
+            Dialect::Sqlite => ("text", "text", " without rowid"),
+            // Room in each page lets an update stay there, and the indexes as they are.
+            Dialect::Postgres => ("text collate \"C\"", "json", " with (fillfactor = 50)"),
         };
         let mut schema = format!(
-            "create table {{{name}}} (tenant text not null, key text not null, position bigint \
+            "create table {{{name}}} (tenant {text} not null, key {text} not null, position bigint \
              not null, data {json} not null, primary key (tenant, key)){end};"
         );
         for field in P::INDEXES {

@@ -4,17 +4,19 @@ use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
-use tokio::sync::oneshot;
+use tokio::sync::{oneshot, watch};
 
 use super::{Dialect, SqlError, SqlRows, TxEngine, Value};
 
 /// The read side; cheap to clone. Dropping the last handle closes the engine.
 ///
-/// Writes run one after the other on the engine's writer, reads beside them in bounded number;
-/// a read sees one consistent state and never waits for a write.
+/// Reads run beside writes, both in bounded number; a read sees one consistent state and never
+/// waits for a write. On SQLite writes run one after the other, on PostgreSQL side by side:
+/// work that must not, compares and moves a row first, or takes a [`TxEngine::lock`].
 #[derive(Clone)]
 pub struct Database {
     engine: Arc<dyn SqlEngine>,
+    writes: Arc<watch::Sender<usize>>,
 }
 
 /// What an engine does for a [`Database`].
@@ -55,7 +57,19 @@ impl Database {
     /// Wraps an engine.
     #[must_use]
     pub fn new(engine: Arc<dyn SqlEngine>) -> Self {
-        Self { engine }
+        Self { engine, writes: Arc::default() }
+    }
+
+    /// Returns a handle that counts its writes and those of its clones apart from others.
+    pub(crate) fn apart(&self) -> Self {
+        Self { engine: Arc::clone(&self.engine), writes: Arc::default() }
+    }
+
+    /// Waits until every write is over that this handle has begun, those too whose futures
+    /// were dropped.
+    pub(crate) async fn idle(&self) {
+        // The sender is here, so there is always an answer.
+        let _ = self.writes.subscribe().wait_for(|count| *count == 0).await;
     }
 
     /// Returns which engine it is.
@@ -85,7 +99,7 @@ impl Database {
         &self,
         work: impl FnOnce(&mut dyn TxEngine) -> Result<T, SqlError> + Send + 'static,
     ) -> Result<T, SqlError> {
-        let (job, done) = Job::queued(work);
+        let (job, done) = Job::queued(work, UnderWay::begin(Some(&self.writes)));
         self.engine.write(job, Durability::Power);
         done.await.unwrap_or(Err(SqlError::Closed))
     }
@@ -102,7 +116,7 @@ impl Database {
         T: Send + 'static,
         E: From<SqlError> + Send + 'static,
     {
-        let (job, done) = Job::queued(work);
+        let (job, done) = Job::queued(work, UnderWay::begin(Some(&self.writes)));
         self.engine.write(job, Durability::Process);
         done.await.unwrap_or_else(|_| Err(SqlError::Closed.into()))
     }
@@ -119,7 +133,7 @@ impl Database {
         T: Send + 'static,
         E: From<SqlError> + Send + 'static,
     {
-        let (job, done) = Job::queued(work);
+        let (job, done) = Job::queued(work, UnderWay::begin(None));
         self.engine.read(job);
         done.await.unwrap_or_else(|_| Err(SqlError::Closed.into()))
     }
@@ -143,6 +157,25 @@ struct Job<F, T, E> {
     work: Option<F>,
     result: Option<Result<T, E>>,
     caller: oneshot::Sender<Result<T, E>>,
+    _under_way: UnderWay,
+}
+
+/// Counts a write until it is dropped.
+struct UnderWay(Option<Arc<watch::Sender<usize>>>);
+
+impl UnderWay {
+    fn begin(writes: Option<&Arc<watch::Sender<usize>>>) -> Self {
+        writes.inspect(|writes| writes.send_modify(|count| *count += 1));
+        Self(writes.cloned())
+    }
+}
+
+impl Drop for UnderWay {
+    fn drop(&mut self) {
+        if let Some(writes) = &self.0 {
+            writes.send_modify(|count| *count = count.saturating_sub(1));
+        }
+    }
 }
 
 impl<F, T, E> Job<F, T, E>
@@ -151,9 +184,9 @@ where
     T: Send + 'static,
     E: From<SqlError> + Send + 'static,
 {
-    fn queued(work: F) -> (Box<dyn TxJob>, oneshot::Receiver<Result<T, E>>) {
+    fn queued(work: F, under_way: UnderWay) -> (Box<dyn TxJob>, oneshot::Receiver<Result<T, E>>) {
         let (caller, done) = oneshot::channel();
-        (Box::new(Self { work: Some(work), result: None, caller }), done)
+        (Box::new(Self { work: Some(work), result: None, caller, _under_way: under_way }), done)
     }
 }
 

@@ -6,6 +6,10 @@ pub enum SqlError {
     /// The engine is busy or gone for a while. Nobody: retried.
     #[error("read side is not available: {0}")]
     Unavailable(String),
+    /// The connection was lost while a transaction committed. Nobody: whoever retries finds out
+    /// first what was done, as projections do by their checkpoint.
+    #[error("read side is not available, and whether the last write was done is unknown: {0}")]
+    Unknown(String),
     /// Too many transactions or reads wait already. Nobody: try again later.
     #[error("read side refused: {waiting} requests are waiting already, try again later")]
     Overloaded {
@@ -26,6 +30,15 @@ pub enum SqlError {
         /// The statement, without its values.
         statement: String,
     },
+    /// A value does not fit the column that it is compared with or written to. Caller, where
+    /// the value is theirs, else developer.
+    #[error("value does not fit: {problem}; statement: {statement}")]
+    Misfit {
+        /// What the engine says.
+        problem: String,
+        /// The statement, without its values.
+        statement: String,
+    },
     /// The work inside the transaction panicked; it was rolled back. Developer.
     #[error("work in a transaction panicked: {0}")]
     Panicked(String),
@@ -41,7 +54,13 @@ impl SqlError {
     /// Returns whether the same work may succeed later without anybody changing it.
     #[must_use]
     pub const fn is_transient(&self) -> bool {
-        matches!(self, Self::Unavailable(_) | Self::Overloaded { .. } | Self::DiskFull { .. })
+        matches!(
+            self,
+            Self::Unavailable(_)
+                | Self::Unknown(_)
+                | Self::Overloaded { .. }
+                | Self::DiskFull { .. }
+        )
     }
 }
 
@@ -74,6 +93,9 @@ pub enum OpenError {
         /// The file.
         path: String,
     },
+    /// The server or the address is wrong. Operator.
+    #[error(transparent)]
+    Server(#[from] crate::postgres::Fault),
     /// The file is damaged. Operator: delete it, the projections rebuild it from the log.
     #[error("database {path} is damaged: {problem}; restore it, or delete it to rebuild it")]
     Damaged {

@@ -6,8 +6,10 @@
 
 mod database;
 mod error;
+mod line;
 pub mod migration;
 mod placement;
+mod postgres;
 mod snapshot;
 mod sqlite;
 mod tx;
@@ -19,6 +21,7 @@ pub use error::{OpenError, SqlError};
 pub use migration::{Migration, MigrationError, MigrationSet, Migrator};
 pub(crate) use placement::is_identifier;
 pub use placement::{place_tables, tables_of};
+pub use postgres::PostgresConfig;
 pub use snapshot::{SnapshotKey, SnapshotStore, StoredSnapshot};
 pub use sqlite::SqliteConfig;
 pub(crate) use tx::Memory;

@@ -43,6 +43,15 @@ pub trait TxEngine {
     /// [`SqlError`].
     fn run_script(&mut self, sql: &str) -> Result<(), SqlError>;
 
+    /// Waits until no other write transaction holds this name, and holds it to the end.
+    ///
+    /// For work that must not run twice at once and has no row yet to wait at. On SQLite all
+    /// writes wait for each other, so there is nothing to do.
+    ///
+    /// # Errors
+    /// [`SqlError::Unavailable`] when it is held for too long.
+    fn lock(&mut self, name: &str) -> Result<(), SqlError>;
+
     /// Returns which engine it is.
     fn dialect(&self) -> Dialect;
 

@@ -1,13 +1,15 @@
 //! A server with everything real: log in memory, read side on disk, runtime, port of its own.
 
+use std::any::Any;
 use std::sync::Arc;
 
 use headwater::api::keys::{self, KeyRequest, NewKey, Scope};
 use headwater::api::{ApiConfig, ApiServer, serve};
 use headwater::event::{Category, EventType, NewEvent, StreamId, Tenant};
 use headwater::runtime::{AggregateSpec, System};
-use headwater::sql::{Database, SqliteConfig};
+use headwater::sql::{Database, PostgresConfig, SqliteConfig};
 use headwater::store::{Append, Expected, MemoryStore};
+use headwater::test::ScratchSchema;
 use jiff::Timestamp;
 use serde_json::Value;
 use tempfile::TempDir;
@@ -26,7 +28,8 @@ pub struct Server {
     pub document: Arc<Value>,
     pub api: Option<ApiServer>,
     agent: ureq::Agent,
-    _folder: TempDir,
+    /// Where the read side lies, removed at the end.
+    _place: Box<dyn Any + Send>,
 }
 
 impl Server {
@@ -34,17 +37,35 @@ impl Server {
         Self::start_with(|_| {})
     }
 
+    /// Starts a server with its read side on SQLite, then one on PostgreSQL.
+    pub fn start_on_each_engine() -> impl Iterator<Item = Self> {
+        [Self::start, Self::start_on_postgres].into_iter().map(|start| start())
+    }
+
+    fn start_on_postgres() -> Self {
+        let scratch = ScratchSchema::new().unwrap();
+        let database = PostgresConfig::at(scratch.address().clone()).open().unwrap();
+        Self::start_over(database, Box::new(scratch), |_| {})
+    }
+
     /// Starts a server whose configuration a test has changed.
     pub fn start_with(change: impl FnOnce(&mut ApiConfig)) -> Self {
-        let runtime = Runtime::new().unwrap();
         let folder = TempDir::new().unwrap();
+        let database = SqliteConfig::at(folder.path().join("read.sqlite")).open().unwrap();
+        Self::start_over(database, Box::new(folder), change)
+    }
+
+    fn start_over(
+        database: Database,
+        place: Box<dyn Any + Send>,
+        change: impl FnOnce(&mut ApiConfig),
+    ) -> Self {
+        let runtime = Runtime::new().unwrap();
         let mut config =
             ApiConfig { address: "127.0.0.1:0".parse().unwrap(), ..ApiConfig::default() };
         config.workers = 2;
         change(&mut config);
-        let path = folder.path().join("read.sqlite");
         let (system, database, admin, api) = runtime.block_on(async {
-            let database = SqliteConfig::at(path).open().unwrap();
             let system = start(database.clone()).await;
             let tenant = Tenant::default_tenant();
             let first = keys::create_first(&database, tenant, Timestamp::now()).await.unwrap();
@@ -54,7 +75,7 @@ impl Server {
         let document = Arc::new(headwater::api::openapi(&system.commands()));
         let agent = ureq::Agent::config_builder().http_status_as_error(false).max_redirects(0);
         let agent = agent.build().into();
-        Self { runtime, system, database, admin, document, api: Some(api), agent, _folder: folder }
+        Self { runtime, system, database, admin, document, api: Some(api), agent, _place: place }
     }
 
     /// Begins a request with the admin's key, which has every scope.

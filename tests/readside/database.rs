@@ -1,15 +1,16 @@
 //! The database: transactions, bounds, faults.
 
-use headwater::sql::{OpenError, SqlError, SqliteConfig, Value};
+use headwater::sql::{SqlError, Value};
 use proptest::prelude::*;
-use tempfile::TempDir;
 use tokio::sync::oneshot;
 
 use super::fixture::World;
+use super::place::Place;
 
 #[tokio::test]
 async fn a_write_that_fails_leaves_nothing_behind() {
-    let database = World::new().database().await;
+    let world = World::new();
+    let database = world.database().await;
     let failed = database
         .write(|tx| {
             tx.run_script("create table t (x bigint)")?;
@@ -40,7 +41,8 @@ async fn a_panic_in_a_write_rolls_back_and_the_writer_goes_on() {
 
 #[tokio::test]
 async fn placeholders_are_bound_by_number_in_whatever_order_they_stand() {
-    let database = World::new().database().await;
+    let world = World::new();
+    let database = world.database().await;
     let values = vec![Value::Text("a".into()), Value::Text("b".into())];
     let rows = database.read("select $2, $1, $2", values.clone()).await.unwrap().rows;
     let text = |text: &str| Value::Text(text.into());
@@ -53,10 +55,8 @@ async fn placeholders_are_bound_by_number_in_whatever_order_they_stand() {
 
 #[tokio::test]
 async fn past_the_bound_of_waiting_writes_the_caller_is_refused() {
-    let folder = TempDir::new().unwrap();
-    let config =
-        SqliteConfig { waiting_writes_max: 1, ..SqliteConfig::at(folder.path().join("d")) };
-    let database = config.open().unwrap();
+    let place = Place::new();
+    let database = place.open_narrow();
     let (busy, is_busy) = oneshot::channel();
     let (go, may_go) = oneshot::channel::<()>();
     let slow = database.clone();
@@ -80,7 +80,8 @@ async fn past_the_bound_of_waiting_writes_the_caller_is_refused() {
 
 #[tokio::test]
 async fn a_reader_sees_one_state_however_much_is_written_meanwhile() {
-    let database = World::new().database().await;
+    let world = World::new();
+    let database = world.database().await;
     database.write(|tx| tx.run_script("create table t (x bigint)")).await.unwrap();
     let (begun, has_begun) = oneshot::channel();
     let (go, may_go) = oneshot::channel::<()>();
@@ -101,73 +102,70 @@ async fn a_reader_sees_one_state_however_much_is_written_meanwhile() {
     assert_eq!(before, after);
 }
 
-#[test]
-fn a_file_of_another_program_is_refused_and_left_as_it_is() {
-    let folder = TempDir::new().unwrap();
-    let path = folder.path().join("notes.txt");
-    std::fs::write(&path, "shopping list, long enough to be no header of a database".repeat(40))
+#[tokio::test]
+async fn a_batch_may_change_the_same_row_many_times() {
+    let world = World::new();
+    let database = world.database().await;
+    let rows = database
+        .write(|tx| {
+            tx.run_script("create table t (k text not null primary key, n bigint not null)")?;
+            let upsert = "insert into t (k, n) values ($1, $2)
+                on conflict (k) do update set n = 10 * t.n + excluded.n";
+            let keys = ["a", "b", "a", "c", "d", "e", "f", "a", "b", "g", "h", "i"];
+            let values = (1..).zip(keys).flat_map(|(n, key)| {
+                [Value::Text(key.into()).into(), headwater::sql::ValueRef::Int(n)]
+            });
+            assert_eq!(tx.execute_many(upsert, 2, &mut values.into_iter())?, 12);
+            tx.query("select k, n from t where k < 'd' order by k", &[])
+        })
+        .await
         .unwrap();
-    let before = std::fs::read(&path).unwrap();
-    let error = SqliteConfig::at(&path).open().err().unwrap();
-    assert!(matches!(error, OpenError::Foreign { .. }), "{error}");
-    assert_eq!(std::fs::read(&path).unwrap(), before);
-    let other = folder.path().join("other.db");
-    let connection = rusqlite::Connection::open(&other).unwrap();
-    connection.execute_batch("create table theirs (x)").unwrap();
-    drop(connection);
-    let error = SqliteConfig::at(&other).open().err().unwrap();
-    assert!(matches!(error, OpenError::Foreign { .. }), "{error}");
-}
-
-#[test]
-fn a_folder_that_is_a_file_is_a_clear_error() {
-    let folder = TempDir::new().unwrap();
-    std::fs::write(folder.path().join("data"), "").unwrap();
-    let error = SqliteConfig::at(folder.path().join("data/read.db")).open().err().unwrap();
-    assert!(error.to_string().contains("data/read.db cannot be opened"), "{error}");
+    let row = |key: &str, n| vec![Value::Text(key.into()), Value::Int(n)];
+    assert_eq!(rows, [row("a", 138), row("b", 29), row("c", 4)]);
 }
 
 #[tokio::test]
-async fn a_write_while_another_process_holds_the_file_says_so() {
-    let folder = TempDir::new().unwrap();
-    let path = folder.path().join("read.db");
-    let config = SqliteConfig { busy_timeout_ms: 1, ..SqliteConfig::at(&path) };
-    let database = config.open().unwrap();
-    let other = rusqlite::Connection::open(&path).unwrap();
-    other.execute_batch("begin immediate").unwrap();
-    let error = database.write(|_| Ok(())).await.unwrap_err();
-    assert!(error.to_string().contains("locked by another process"), "{error}");
-    other.execute_batch("rollback").unwrap();
-    database.write(|_| Ok(())).await.unwrap();
-}
-
-#[tokio::test]
-async fn a_full_disk_is_told_and_the_transaction_undone() {
-    let database = World::new().database().await;
-    let work = |tx: &mut dyn headwater::sql::TxEngine| {
-        tx.run_script("create table t (x text)")?;
-        tx.run_script("pragma max_page_count = 40")?;
-        let bytes = [Value::Bytes(vec![7; 1 << 20])];
-        tx.execute("insert into t (x) values ($1)", &bytes)
-    };
-    let error = database.write(work).await.unwrap_err();
-    assert!(matches!(&error, SqlError::DiskFull { path } if path.ends_with("read.db")), "{error}");
-    assert!(database.read("select * from t", vec![]).await.is_err());
+async fn many_statements_of_any_kind_run_in_their_order() {
+    let world = World::new();
+    let database = world.database().await;
+    let rows = database
+        .write(|tx| {
+            tx.run_script("create table t (k bigint not null primary key, n text)")?;
+            let mut values = (0..5_000_i64).map(headwater::sql::ValueRef::Int);
+            tx.execute_many("insert into t (k, n) values ($1, '')", 1, &mut values)?;
+            let mut values = (0..300_i64).map(|n| headwater::sql::ValueRef::Int(n % 3));
+            let append = "update t set n = n || '.' where k >= $1 and k < 3";
+            assert_eq!(tx.execute_many(append, 1, &mut values)?, 600);
+            tx.query("select k, length(n) from t where k < 4 order by k", &[])
+        })
+        .await
+        .unwrap();
+    let row = |k, n| vec![Value::Int(k), Value::Int(n)];
+    assert_eq!(rows, [row(0, 100), row(1, 200), row(2, 300), row(3, 0)]);
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig::with_cases(Place::CASES))]
     #[test]
-    fn every_value_comes_back_as_it_was_bound(
+    fn every_value_comes_back_as_it_was_written(
         number in any::<i64>(), text in "\\PC*", bytes in any::<Vec<u8>>(), real in -1e300..1e300
     ) {
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
-        let folder = TempDir::new().unwrap();
-        let database = SqliteConfig::at(folder.path().join("d")).open().unwrap();
+        let place = Place::new();
+        let database = place.open();
         let values = vec![
             Value::Int(number), Value::Text(text), Value::Bytes(bytes), Value::Real(real),
             Value::Null,
         ];
-        let read = database.read("select $1, $2, $3, $4, $5", values.clone());
+        let written = values.clone();
+        let write = database.write(move |tx| {
+            tx.run_script(
+                "create table t (a bigint, b text, c bytea, d double precision, e text)",
+            )?;
+            tx.execute("insert into t values ($1, $2, $3, $4, $5)", &written)
+        });
+        runtime.block_on(write).unwrap();
+        let read = database.read("select * from t", vec![]);
         prop_assert_eq!(runtime.block_on(read).unwrap().rows, vec![values]);
     }
 }

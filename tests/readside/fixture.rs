@@ -1,4 +1,4 @@
-//! A world of a memory log, a database in a folder, and two small projections of a bank.
+//! A world of a memory log, a place for a database, and two small projections of a bank.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -8,10 +8,11 @@ use headwater::projection::{
     Definition, PoisonPolicy, Projection, ProjectionError, RowProjection, RunnerConfig, Step,
 };
 use headwater::runtime::feed::{Catalog, Runner};
-use headwater::sql::{Database, Migrator, SqliteConfig, Tx, Value};
+use headwater::sql::{Database, Migrator, Tx, Value};
 use headwater::store::{Append, EventStore, Expected, MemoryStore, SharedStore};
 use serde::{Deserialize, Serialize};
-use tempfile::TempDir;
+
+use super::place::Place;
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub enum AccountEvent {
@@ -125,21 +126,21 @@ impl Projection for Deposits {
     }
 }
 
-/// A log, a folder and what runs on them.
+/// A log, a place and what runs on them.
 pub struct World {
     pub store: Arc<MemoryStore>,
-    pub folder: TempDir,
+    pub place: Place,
     pub config: RunnerConfig,
 }
 
 impl World {
     pub fn new() -> Self {
         let config = RunnerConfig { batch_events_max: 4, ..RunnerConfig::default() };
-        Self { store: MemoryStore::shared(), folder: TempDir::new().unwrap(), config }
+        Self { store: MemoryStore::shared(), place: Place::new(), config }
     }
 
     pub async fn database(&self) -> Database {
-        let database = SqliteConfig::at(self.folder.path().join("read.db")).open().unwrap();
+        let database = self.place.open();
         Migrator::new(database.clone(), []).up().await.unwrap();
         database
     }

@@ -1,9 +1,9 @@
 //! Migrations: up, down, checked.
 
-use headwater::sql::Value;
 use headwater::sql::migration::{CORE, Script};
-use headwater::sql::{Database, Migration, MigrationError, MigrationSet, Migrator, SqliteConfig};
-use tempfile::TempDir;
+use headwater::sql::{Database, Migration, MigrationError, MigrationSet, Migrator};
+
+use super::place::{Place, schema};
 
 const STEP: Migration = Migration {
     stem: "0001_things",
@@ -20,20 +20,15 @@ fn set(steps: &'static [Migration]) -> MigrationSet {
     MigrationSet { capability: "sample", steps }
 }
 
-fn database() -> (TempDir, Database) {
-    let folder = TempDir::new().unwrap();
-    let database = SqliteConfig::at(folder.path().join("d")).open().unwrap();
-    (folder, database)
-}
-
-async fn schema(database: &Database) -> Vec<Vec<Value>> {
-    let sql = "select type, name, sql from sqlite_master order by 1, 2";
-    database.read(sql, vec![]).await.unwrap().rows
+fn database() -> (Place, Database) {
+    let place = Place::new();
+    let database = place.open();
+    (place, database)
 }
 
 #[tokio::test]
 async fn up_down_up_gives_the_same_schema_and_down_leaves_nothing() {
-    let (_folder, database) = database();
+    let (_place, database) = database();
     let migrator = Migrator::new(database.clone(), []);
     let bare = migrator.status().await.unwrap();
     assert!(bare.iter().all(|step| step.applied_at.is_none()));
@@ -51,7 +46,7 @@ async fn up_down_up_gives_the_same_schema_and_down_leaves_nothing() {
 #[tokio::test]
 async fn a_step_that_was_changed_after_it_was_done_is_refused() {
     const CHANGED: Migration = Migration { down: Script::Same("drop table  things"), ..STEP };
-    let (_folder, database) = database();
+    let (_place, database) = database();
     Migrator::new(database.clone(), [set(&[STEP])]).up().await.unwrap();
     let error = Migrator::new(database, [set(&[CHANGED])]).up().await.unwrap_err();
     assert!(matches!(error, MigrationError::Changed { .. }), "{error}");
@@ -59,7 +54,7 @@ async fn a_step_that_was_changed_after_it_was_done_is_refused() {
 
 #[tokio::test]
 async fn a_database_of_a_newer_program_is_refused() {
-    let (_folder, database) = database();
+    let (_place, database) = database();
     Migrator::new(database.clone(), [set(&[STEP])]).up().await.unwrap();
     let error = Migrator::new(database, [set(&[])]).up().await.unwrap_err();
     let text = error.to_string();
@@ -71,7 +66,7 @@ async fn a_database_of_a_newer_program_is_refused() {
 
 #[tokio::test]
 async fn a_step_that_fails_is_undone_as_a_whole_and_the_ones_before_stay() {
-    let (_folder, database) = database();
+    let (_place, database) = database();
     let migrator = Migrator::new(database.clone(), [set(&[STEP, BROKEN])]);
     let error = migrator.up().await.unwrap_err();
     assert!(matches!(&error, MigrationError::Failed { stem, .. } if stem == "0002_broken"));
@@ -84,7 +79,7 @@ async fn a_step_that_fails_is_undone_as_a_whole_and_the_ones_before_stay() {
 
 #[tokio::test]
 async fn steps_out_of_order_and_unknown_capabilities_are_refused() {
-    let (_folder, database) = database();
+    let (_place, database) = database();
     let error = Migrator::new(database.clone(), [set(&[BROKEN])]).up().await.unwrap_err();
     assert!(matches!(error, MigrationError::Order { .. }), "{error}");
     let error = Migrator::new(database, []).down("sample", 0).await.unwrap_err();

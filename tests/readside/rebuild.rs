@@ -9,17 +9,12 @@ use proptest::prelude::*;
 use super::fixture::{
     AccountEvent, Balances, Deposits, World, bank, deposited, dump, opened, run_to, step_until,
 };
+use super::place::{Place, tables};
 
 async fn start<const V: u32>(world: &World) -> (Catalog, Runner) {
     let catalog = world.catalog(vec![Definition::of_rows(Balances::<V>::default())]).await;
     let runner = catalog.runner("balances").await.unwrap();
     (catalog, runner)
-}
-
-async fn tables(world: &World) -> Vec<String> {
-    let sql = "select name from sqlite_master where type = 'table' and name like 'balances%'";
-    let rows = world.database().await.read(sql, vec![]).await.unwrap().rows;
-    rows.iter().filter_map(|row| row[0].as_text().map(str::to_owned)).collect()
 }
 
 #[tokio::test]
@@ -44,7 +39,7 @@ async fn a_rebuild_while_events_flow_ends_equal_to_live_and_leaves_one_table() {
     let other = World { store: world.store.clone(), ..World::new() };
     run_to(&mut start::<1>(&other).await.1, end).await;
     assert_eq!(rebuilt, dump(&other.database().await, "balances").await);
-    assert_eq!(tables(&world).await, ["balances"]);
+    assert_eq!(tables(&world.database().await, "balances").await, ["balances"]);
 }
 
 #[tokio::test]
@@ -101,7 +96,7 @@ async fn a_raised_version_keeps_the_old_rows_readable_until_the_new_are_as_far()
     assert_eq!((status.version, status.generation), (2, 2));
     let read = catalog.get("balances", bank(), "ada".into()).await.unwrap().unwrap();
     assert!(read.row.get().contains(r#""cents":2110"#), "{read:?}");
-    assert_eq!(tables(&world).await, ["balances"]);
+    assert_eq!(tables(&world.database().await, "balances").await, ["balances"]);
 }
 
 #[tokio::test]
@@ -117,7 +112,7 @@ async fn a_killed_rebuild_goes_on_and_one_of_another_version_is_dropped() {
     let (_, mut runner) = start::<2>(&world).await;
     assert_eq!(runner.status().rebuild_position, Some(Position::ZERO));
     step_until(&mut runner, |step| matches!(step, Step::Swapped { .. })).await;
-    assert_eq!(tables(&world).await, ["balances"]);
+    assert_eq!(tables(&world.database().await, "balances").await, ["balances"]);
 }
 
 #[tokio::test]
@@ -132,7 +127,7 @@ async fn a_cancelled_rebuild_leaves_the_live_rows_as_they_are() {
     assert!(runner.cancel_rebuild().await.unwrap());
     assert!(!runner.cancel_rebuild().await.unwrap());
     assert_eq!(dump(&world.database().await, "balances").await, before);
-    assert_eq!(tables(&world).await, ["balances"]);
+    assert_eq!(tables(&world.database().await, "balances").await, ["balances"]);
     assert!(runner.rebuild().await.unwrap());
 }
 
@@ -157,7 +152,7 @@ async fn rows_of(world: &World, batch: usize) -> Vec<Vec<Value>> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(24))]
+    #![proptest_config(ProptestConfig::with_cases(Place::CASES))]
     #[test]
     fn rows_do_not_depend_on_how_the_log_is_cut_into_batches(
         history in history(), batch in 1..9_usize

@@ -12,6 +12,7 @@ use proptest::prelude::*;
 use super::fixture::{
     AccountEvent, Balances, Deposits, World, bank, deposited, dump, opened, run_to,
 };
+use super::place::Place;
 
 fn both() -> Vec<Definition> {
     vec![Definition::of_rows(Balances::<1>::default()), Definition::of(Deposits)]
@@ -54,7 +55,7 @@ async fn a_runner_dropped_at_any_step_and_opened_anew_counts_every_event_once() 
     run_to(&mut whole, end).await;
     let steps = dump(&world.database().await, "deposits").await.len();
     for kill_after in 0..steps {
-        let world = World { folder: tempfile::tempdir().unwrap(), ..World::new() };
+        let world = World { place: Place::new(), ..World::new() };
         let end = world.fill().await;
         for _ in 0..2 {
             // The whole process dies: catalog, runner and database go.
@@ -74,7 +75,7 @@ async fn a_runner_dropped_at_any_step_and_opened_anew_counts_every_event_once() 
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(24))]
+    #![proptest_config(ProptestConfig::with_cases(Place::CASES))]
     #[test]
     fn a_step_cancelled_anywhere_loses_and_doubles_nothing(polls in prop::collection::vec(0..4_u8, 12)) {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();

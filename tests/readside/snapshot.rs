@@ -4,6 +4,7 @@ use headwater::event::{Revision, StreamId};
 use headwater::sql::{SnapshotKey, SnapshotStore, StoredSnapshot};
 
 use super::fixture::{World, bank};
+use super::place::Place;
 
 fn key() -> SnapshotKey {
     SnapshotKey {
@@ -56,7 +57,6 @@ async fn damaged_and_oversized_snapshots_are_none() {
     let large = StoredSnapshot { revision: Revision::FIRST, state: b"{ }".to_vec() };
     assert!(!store.save(key(), large).await.unwrap());
     store.save(key(), snapshot(9)).await.unwrap();
-    let damage = "update snapshots set state = x'7b7c'";
-    database.write(move |tx| tx.execute(damage, &[])).await.unwrap();
+    database.write(move |tx| tx.execute(Place::DAMAGE, &[])).await.unwrap();
     assert_eq!(store.load(key()).await.unwrap(), None);
 }

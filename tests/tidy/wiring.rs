@@ -20,9 +20,16 @@ fn declares(source: &Source, path: &str) -> bool {
     let own_folder = source.path.rsplit_once('/').map_or("", |(own, _)| own);
     let is_parent = match source.path.trim_end_matches(".rs") {
         own if own == folder || own == format!("{folder}/mod") => true,
-        _ => is_crate_root(&source.path) && own_folder == folder,
+        _ => is_crate_root(&source.path) && (own_folder == folder || opens(source, folder)),
     };
     is_parent && words(&source.code, &format!("mod {name};")).next().is_some()
+}
+
+/// Returns whether a file has a module, written inside of it, whose files lie in the folder.
+fn opens(source: &Source, folder: &str) -> bool {
+    let own_folder = source.path.rsplit_once('/').map_or("", |(own, _)| own);
+    let name = folder.strip_prefix(own_folder).and_then(|rest| rest.strip_prefix('/'));
+    name.is_some_and(|name| words(&source.code, &format!("mod {name} {{")).next().is_some())
 }
 
 /// Returns every file whose production code names a file of tests.
@@ -133,8 +140,12 @@ fn a_file_that_no_mod_names_is_found() {
     let alive = Source::new("src/store/alive.rs", "");
     let test = Source::new("tests/a.rs", "mod sample;");
     let sample = Source::new("tests/sample/mod.rs", "");
-    let sources = [dead, parent, root, alive, test, sample];
-    assert_fires(&unreached(&sources), "src/store/dead.rs");
+    let other = Source::new("tests/b.rs", "mod shared { mod rule; }");
+    let rule = Source::new("tests/shared/rule.rs", "");
+    let sources = [dead, parent, root, alive, test, sample, other, rule];
+    let faults = unreached(&sources);
+    assert_fires(&faults, "src/store/dead.rs");
+    assert_eq!(faults.len(), 1, "{faults:?}");
 }
 
 #[test]

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 use headwater::event::{Category, EventType, Position, Tag, Tenant};
+use headwater::postgres::Address;
 
 use crate::config::ConfigArgs;
 
@@ -221,7 +222,10 @@ pub struct BenchArgs {
     pub dir: PathBuf,
     /// Measure the log in this PostgreSQL database instead, in a schema that is removed after
     #[arg(long, value_name = "ADDRESS")]
-    pub store: Option<headwater::postgres::Address>,
+    pub store: Option<Address>,
+    /// Measure with rows on PostgreSQL, in schemas of their own that are dropped at the end
+    #[arg(long, value_name = "ADDRESS")]
+    pub read: Option<Address>,
     /// Print JSON, for machines
     #[arg(long)]
     pub json: bool,

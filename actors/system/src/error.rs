@@ -41,6 +41,7 @@ failure_from!(
     headwater::projection::QueryError,
     headwater::runtime::ControlError,
     headwater::runtime::StartError,
+    headwater::postgres::AddressError,
     headwater::sql::MigrationError,
     headwater::sql::OpenError,
     headwater::sql::SqlError,

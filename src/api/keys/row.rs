@@ -6,6 +6,8 @@ use super::{KEYS_PER_TENANT_MAX, KeyHash, KeyInfo, Scope};
 use crate::event::Tenant;
 use crate::sql::{SqlError, SqlRow, ToValue, TxEngine, Value};
 
+/// Held while keys are counted and one is added.
+const LOCK: &str = "api_keys";
 const INSERT: &str = "insert into api_keys (id, tenant, name, hash, scopes, created_at, expires_at) \
      values ($1, $2, $3, $4, $5, $6, $7)";
 const COUNT: &str = "select count(*) from api_keys where tenant = $1 and revoked_at is null";
@@ -24,6 +26,7 @@ pub(super) fn insert_within_bound(
     info: &KeyInfo,
     hash: KeyHash,
 ) -> Result<bool, SqlError> {
+    tx.lock(LOCK)?;
     let rows = tx.query(COUNT, &[info.tenant.as_str().to_value()])?;
     match rows.first().and_then(|row| row.first()) {
         Some(Value::Int(count)) if *count < KEYS_PER_TENANT_MAX => insert(tx, info, hash),
@@ -37,6 +40,7 @@ pub(super) fn insert_if_first(
     info: &KeyInfo,
     hash: KeyHash,
 ) -> Result<bool, SqlError> {
+    tx.lock(LOCK)?;
     if tx.query(ANY, &[])?.is_empty() { insert(tx, info, hash) } else { Ok(false) }
 }
 

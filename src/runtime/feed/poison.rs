@@ -20,6 +20,8 @@ impl Lane {
         self.last_error = Some(reason.clone());
         match &error {
             ProjectionError::Sql(SqlError::Closed) => Err(SqlError::Closed.into()),
+            // The batch may be committed: the checkpoint tells, before it is tried again.
+            ProjectionError::Sql(unknown @ SqlError::Unknown(_)) => Err(unknown.clone().into()),
             ProjectionError::Sql(SqlError::Damaged(_)) => self.halt(cx, reason, None).await,
             ProjectionError::Sql(sql) if sql.is_transient() => {
                 match self.retry(cx, cx.config.outage_retries_max, &reason) {

@@ -7,7 +7,7 @@ use tokio::time::{Instant, sleep, sleep_until};
 use super::StepError;
 use super::lane::{Context, Lane};
 use crate::event::Position;
-use crate::projection::checkpoint::Checkpoint;
+use crate::projection::checkpoint::{self, Checkpoint};
 use crate::projection::status::Progress;
 use crate::projection::{ProjectionState, ProjectionStatus, Step, parked, rebuild};
 use crate::sql::{SqlError, TxEngine};
@@ -23,7 +23,8 @@ pub struct Runner {
     /// The lane of a rebuild; its events are applied in turn with the live ones.
     pub(crate) shadow: Option<Lane>,
     head: watch::Receiver<Position>,
-    /// Whether a write was begun whose end is not known, since a step was cancelled.
+    /// Whether a write was begun whose end is not known: its step was cancelled, or the
+    /// connection was lost while it committed.
     is_in_doubt: bool,
     is_shadows_turn: bool,
 }
@@ -40,6 +41,7 @@ enum Turn {
 impl Runner {
     /// Takes the projection over and prepares its tables.
     pub(crate) async fn open(cx: Context) -> Result<Self, StepError> {
+        let cx = Context { database: cx.database.apart(), ..cx };
         let definition = cx.definition.clone();
         let work = move |tx: &mut dyn TxEngine| {
             let (live, shadow) = rebuild::open(tx, &definition)?;
@@ -124,9 +126,12 @@ impl Runner {
             return Ok(());
         }
         let (name, owner) = (self.name(), self.live.ticket(&self.cx).owner);
-        // A write, for those wait for the one in doubt.
+        // The write in doubt may not have begun, or its connection may have been lost while it
+        // committed: it is waited for here and, should the server still be at it, by the hold.
+        self.cx.database.idle().await;
         let work = move |tx: &mut dyn TxEngine| {
-            let rows = crate::projection::checkpoint::load(tx, name)?;
+            checkpoint::hold(tx, name)?;
+            let rows = checkpoint::load(tx, name)?;
             if rows.iter().any(|row| row.owner != owner) {
                 return Ok(None);
             }
@@ -162,7 +167,8 @@ impl Runner {
     {
         self.is_in_doubt = true;
         let result = self.cx.database.transact(work).await;
-        self.is_in_doubt = false;
+        // After an error the next step looks: the commit may have been done all the same.
+        self.is_in_doubt = result.is_err();
         result
     }
 
@@ -172,7 +178,7 @@ impl Runner {
         let Some(lane) = lane else { return Ok(Step::Halted) };
         self.is_in_doubt = true;
         let result = lane.advance(&self.cx).await;
-        self.is_in_doubt = false;
+        self.is_in_doubt = matches!(result, Err(StepError::Sql(SqlError::Unknown(_))));
         self.publish();
         result
     }

@@ -18,6 +18,7 @@ pub(super) fn key(set: &MigrationSet, step: &Migration) -> (String, u32) {
 }
 
 pub(super) fn read_applied(tx: &mut dyn TxEngine) -> Result<Applied, SqlError> {
+    tx.lock("schema_migrations")?;
     tx.run_script(
         "create table if not exists schema_migrations (
             capability text not null,

@@ -11,14 +11,11 @@ mod worker;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
-use std::thread::{JoinHandle, current};
 
-use parking_lot::Mutex;
 use rusqlite::Connection;
 
-use self::worker::Request;
-use super::{Database, Dialect, Durability, OpenError, SqlEngine, SqlError, TxJob};
+use super::line::{Line, Request, Requests};
+use super::{Database, Dialect, Durability, OpenError, SqlEngine, TxJob};
 
 /// Where the database lies and how much it may use.
 #[derive(Clone, Debug)]
@@ -65,23 +62,32 @@ struct SqliteEngine {
     readers: Line,
 }
 
-/// A bounded queue and the threads at its end.
-struct Line {
-    queue: Option<SyncSender<Request>>,
-    waiting_max: usize,
-    threads: Vec<JoinHandle<()>>,
-}
-
 impl SqliteEngine {
     fn open(config: &SqliteConfig) -> Result<Self, OpenError> {
         let path = config.path.display().to_string();
         let writer = vec![connection::open_writer(config)?];
         let readers = (0..config.readers.max(1)).map(|_| connection::open_reader(config));
         let readers = readers.collect::<Result<Vec<_>, _>>()?;
-        let writer = Line::start("sql-writer", &path, writer, config.waiting_writes_max)?;
-        let readers = Line::start("sql-reader", &path, readers, config.waiting_reads_max)?;
+        let writer = start("sql-writer", config.waiting_writes_max, &path, writer)?;
+        let readers = start("sql-reader", config.waiting_reads_max, &path, readers)?;
         Ok(Self { writer, readers })
     }
+}
+
+fn start(
+    name: &str,
+    waiting_max: usize,
+    path: &str,
+    connections: Vec<Connection>,
+) -> Result<Line, OpenError> {
+    let workers = connections.into_iter().map(|connection| {
+        let path = path.to_owned();
+        move |requests: Requests| worker::work(&connection, &path, &requests)
+    });
+    Line::start(name, waiting_max, workers).map_err(|error| OpenError::Unusable {
+        path: path.to_owned(),
+        problem: format!("no thread for it: {error}"),
+    })
 }
 
 impl SqlEngine for SqliteEngine {
@@ -104,63 +110,4 @@ impl Drop for SqliteEngine {
         self.readers.close();
         self.writer.close();
     }
-}
-
-impl Line {
-    fn start(
-        name: &str,
-        path: &str,
-        connections: Vec<Connection>,
-        waiting_max: usize,
-    ) -> Result<Self, OpenError> {
-        let (queue, requests) = sync_channel(waiting_max.max(1));
-        let requests = Arc::new(Mutex::new(requests));
-        let mut line = Self { queue: Some(queue), waiting_max, threads: Vec::new() };
-        for connection in connections {
-            let thread = spawn(name, path, connection, &requests);
-            line.threads.push(thread.map_err(|error| OpenError::Unusable {
-                path: path.to_owned(),
-                problem: format!("no thread for it: {error}"),
-            })?);
-        }
-        Ok(line)
-    }
-
-    fn send(&self, request: Request) {
-        let Some(queue) = &self.queue else {
-            return request.job.finish(Err(SqlError::Closed));
-        };
-        match queue.try_send(request) {
-            Ok(()) => {}
-            Err(TrySendError::Full(request)) => {
-                let waiting = self.waiting_max;
-                request.job.finish(Err(SqlError::Overloaded { waiting }));
-            }
-            Err(TrySendError::Disconnected(request)) => {
-                request.job.finish(Err(SqlError::Closed));
-            }
-        }
-    }
-
-    fn close(&mut self) {
-        self.queue = None;
-        for thread in self.threads.drain(..) {
-            // The last handle may be dropped by a job; its thread ends by itself.
-            if thread.thread().id() != current().id() {
-                drop(thread.join());
-            }
-        }
-    }
-}
-
-fn spawn(
-    name: &str,
-    path: &str,
-    connection: Connection,
-    requests: &Arc<Mutex<Receiver<Request>>>,
-) -> std::io::Result<JoinHandle<()>> {
-    let (requests, path) = (Arc::clone(requests), path.to_owned());
-    std::thread::Builder::new()
-        .name(name.to_owned())
-        .spawn(move || worker::work(&connection, &path, &requests))
 }

@@ -68,6 +68,10 @@ impl TxEngine for SqliteTx<'_> {
         self.connection.execute_batch(sql).map_err(|error| sql_error(&error, sql, self.path))
     }
 
+    fn lock(&mut self, _: &str) -> Result<(), SqlError> {
+        Ok(())
+    }
+
     fn dialect(&self) -> Dialect {
         Dialect::Sqlite
     }

@@ -1,52 +1,34 @@
 //! The loop of a thread that owns a connection: one transaction after the other.
 
-use std::sync::Arc;
-use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::Duration;
 
-use parking_lot::Mutex;
 use rusqlite::Connection;
 
 use super::fault::sql_error;
 use super::transaction::SqliteTx;
-use crate::sql::{Durability, SqlError, TxJob};
+use crate::sql::line::{Next, Request, Requests};
+use crate::sql::{Durability, SqlError};
 
 /// How long a connection without work keeps its page cache.
 const IDLE: Duration = Duration::from_secs(10);
 
-/// A job on its way to a connection.
-pub(super) struct Request {
-    pub(super) job: Box<dyn TxJob>,
-    pub(super) is_write: bool,
-    pub(super) durability: Durability,
-}
-
-/// Works until every sender has gone.
-pub(super) fn work(connection: &Connection, path: &str, requests: &Arc<Mutex<Receiver<Request>>>) {
+/// Works until the line is closed.
+pub(super) fn work(connection: &Connection, path: &str, requests: &Requests) {
     let mut is_warm = false;
     loop {
-        match next(requests, is_warm) {
-            Ok(mut request) => {
+        match requests.next(is_warm.then_some(IDLE)) {
+            Next::Work(mut request) => {
                 let outcome = transact(connection, path, &mut request);
                 request.job.finish(outcome);
                 is_warm = true;
             }
-            Err(RecvTimeoutError::Timeout) => {
+            Next::Idle => {
                 // What stays in the cache costs only memory.
                 let _ = connection.execute_batch("pragma shrink_memory");
                 is_warm = false;
             }
-            Err(RecvTimeoutError::Disconnected) => return,
+            Next::Closed => return,
         }
-    }
-}
-
-/// Waits for a request; a warm connection only until it counts as idle.
-fn next(requests: &Mutex<Receiver<Request>>, is_warm: bool) -> Result<Request, RecvTimeoutError> {
-    let requests = requests.lock();
-    match is_warm {
-        true => requests.recv_timeout(IDLE),
-        false => requests.recv().map_err(|_| RecvTimeoutError::Disconnected),
     }
 }
 

@@ -40,7 +40,7 @@ pub fn run_command(ground: &Ground) -> Result<Vec<Outcome>, Failure> {
     })?;
     let note = format!("commands a barrier, by round: {called:?}; events beside: {written:?}");
     outcome.notes.push(note);
-    bed.stop(ground);
+    bed.stop(ground)?;
     Ok(vec![outcome])
 }
 
@@ -101,7 +101,7 @@ pub fn run_http(ground: &Ground) -> Result<Vec<Outcome>, Failure> {
         1_000.0 / barrier.rate()
     ));
     ground.block_on(server.stop());
-    bed.stop(ground);
+    bed.stop(ground)?;
     Ok(vec![outcome])
 }
 

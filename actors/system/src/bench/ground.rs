@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use headwater::postgres::Address;
 use headwater::store::log::{LogConfig, LogStore};
 
 use crate::cli::BenchArgs;
@@ -20,6 +21,8 @@ pub struct Ground {
     pub within: Duration,
     /// Events of a large log.
     pub events: u64,
+    /// Where rows lie; in the folder when there is none.
+    pub read: Option<Address>,
     runtime: tokio::runtime::Runtime,
 }
 
@@ -32,7 +35,8 @@ impl Ground {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let within = Duration::try_from_secs_f64(args.seconds)
             .map_err(|error| Failure::new(format!("--seconds: {error}")))?;
-        Ok(Self { dir, rounds: args.rounds, within, events: args.events, runtime })
+        let (rounds, events, read) = (args.rounds, args.events, args.read.clone());
+        Ok(Self { dir, rounds, within, events, read, runtime })
     }
 
     /// Opens a log of its own in the folder.

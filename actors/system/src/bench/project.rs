@@ -45,7 +45,7 @@ pub fn run(ground: &Ground) -> Result<Vec<Outcome>, Failure> {
         cores.push((processor_seconds()? - before) / subject.elapsed.as_secs_f64());
         let bed = bed.ok_or_else(|| Failure::new("no system"))?;
         let limit = ground.block_on(upserts(&bed.database, ground.events.min(500_000)))?;
-        bed.stop(ground);
+        bed.stop(ground)?;
         Ok(Round { subject, limit })
     })?;
     outcome.notes.push(format!("cores busy, by round: {cores:.2?}"));

@@ -1,0 +1,18 @@
+//! The read side from outside, on PostgreSQL: the rules of `readside.rs`, and what can go wrong
+//! with a server.
+
+#[cfg(test)]
+mod readside {
+    mod postgres;
+    mod server;
+    use postgres as place;
+
+    mod database;
+    mod fixture;
+    mod migration;
+    mod poison;
+    mod query;
+    mod rebuild;
+    mod runner;
+    mod snapshot;
+}
