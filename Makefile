@@ -7,10 +7,12 @@ CARGO ?= cargo
 DATA_DIR ?= headwater-demo
 # Runs a command with a PostgreSQL server: one that is there, or a private one.
 WITH_POSTGRES := tests/with-postgres
-# How long the torture is: runs of the simulated disk, commands, kills of the program.
+# How long the torture is: runs of the simulated disk, commands, kills of the program,
+# events in PostgreSQL.
 SEEDS ?= 100000
 COMMANDS ?= 1000000
 KILLS ?= 20
+EVENTS ?= 1000000
 
 .PHONY: help
 help: ## list the targets
@@ -25,7 +27,7 @@ tools: ## say what is missing to build
 	@missing=0; \
 	need() { command -v "$$1" >/dev/null 2>&1 || { echo "missing: $$1 ($$2)"; missing=1; }; }; \
 	need $(CARGO) "the Rust toolchain, https://rustup.rs"; \
-	need cc "a C compiler for SQLite, jemalloc and ring, on Debian: apt install gcc libc6-dev"; \
+	need cc "a C compiler for SQLite, ring and jemalloc, on Debian: apt install gcc libc6-dev"; \
 	if command -v $(CARGO) >/dev/null 2>&1; then \
 		for part in fmt clippy; do \
 			$(CARGO) $$part --version >/dev/null 2>&1 || { echo "missing: cargo $$part (rustup component add rustfmt clippy)"; missing=1; }; \
@@ -62,10 +64,10 @@ deny: ## check licences, bans and sources; tests/tidy does the same without carg
 	fi
 
 .PHONY: torture
-torture: ## run the simulation, the passivation and the kill tests at full length (SEEDS=100000 COMMANDS=1000000 KILLS=20)
-	HEADWATER_SEEDS=$(SEEDS) HEADWATER_COMMANDS=$(COMMANDS) HEADWATER_KILLS=$(KILLS) \
+torture: ## run the simulation, the passivation, the kill and the PostgreSQL tests at full length (SEEDS=100000 COMMANDS=1000000 KILLS=20 EVENTS=1000000)
+	HEADWATER_SEEDS=$(SEEDS) HEADWATER_COMMANDS=$(COMMANDS) HEADWATER_KILLS=$(KILLS) HEADWATER_EVENTS=$(EVENTS) \
 		$(WITH_POSTGRES) $(CARGO) test --release --locked --package headwater --package headwater-system \
-		--test crash --test runtime --test process
+		--test crash --test runtime --test process --test postgres_store
 
 .PHONY: bench
 bench: ## measure every path against its own limit

@@ -4,7 +4,9 @@ use std::error::Error;
 
 use headwater::clock::SystemClock;
 use headwater::store::log::{LogConfig, LogStore};
+use headwater::store::postgres::{PostgresStore, PostgresStoreConfig, SCHEMA_UP};
 use headwater::store::{MemoryStore, StoreLimits};
+use headwater::test::ScratchSchema;
 use headwater::test::conformance::Subject;
 
 headwater::store_conformance!(memory, |limits| {
@@ -15,6 +17,13 @@ headwater::store_conformance!(log, |limits| log_of(limits, 64 << 20));
 
 // Segments so small that every rule meets several of them.
 headwater::store_conformance!(log_of_many_segments, |limits| log_of(limits, 8 << 10));
+
+headwater::store_conformance!(postgres, |limits| {
+    let scratch = ScratchSchema::new()?;
+    scratch.run(SCHEMA_UP)?;
+    let config = PostgresStoreConfig::new(scratch.address().clone()).with_limits(limits);
+    Ok(Subject::keeping(PostgresStore::open(config)?, scratch))
+});
 
 fn log_of(limits: StoreLimits, segment_bytes: u64) -> Result<Subject, Box<dyn Error>> {
     let dir = tempfile::tempdir()?;

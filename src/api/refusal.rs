@@ -104,6 +104,10 @@ impl From<StoreError> for Problem {
         }
         // Paths and causes are for the operator's log, not for clients.
         tracing::error!(%error, "event store could not be read");
+        if let StoreError::Unavailable { .. } = error {
+            let detail = "event store cannot be reached: try again later";
+            return Self::new(ProblemKind::Unavailable, detail);
+        }
         Self::new(ProblemKind::Internal, "event store could not be read: the cause is logged")
     }
 }

@@ -113,6 +113,12 @@ pub enum StoreError {
         /// What is wrong with it.
         problem: String,
     },
+    /// The engine cannot be reached now. Nobody: read again later. Operator: look at the cause.
+    #[error("event store cannot be reached: {cause}")]
+    Unavailable {
+        /// Why.
+        cause: String,
+    },
     /// The engine is closed. Nobody.
     #[error("event store is closed")]
     Closed,

@@ -11,6 +11,7 @@ mod error;
 mod limits;
 pub mod log;
 pub mod memory;
+pub mod postgres;
 mod read;
 mod subscription;
 
@@ -24,6 +25,7 @@ pub use append::{Append, AppendCondition, Appended, Expected, StreamWrite, Writt
 pub use error::{AppendError, StoreError};
 pub use limits::StoreLimits;
 pub use memory::MemoryStore;
+pub use postgres::PostgresStore;
 pub use read::{Direction, LogPage, LogRead, StreamPage, StreamRead};
 pub use subscription::Subscription;
 

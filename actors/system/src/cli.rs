@@ -40,7 +40,7 @@ pub enum Command {
     /// Copy a consistent log, while it runs or not; the copy opens as it is
     Backup(BackupArgs),
     /// Measure this machine: the subject and its limit in the same run
-    Bench(BenchArgs),
+    Bench(Box<BenchArgs>),
     /// Create, list or revoke API keys
     #[command(subcommand)]
     Keys(KeysCommand),
@@ -223,6 +223,9 @@ pub struct BenchArgs {
     /// Measure with rows on PostgreSQL, in schemas of their own that are dropped at the end
     #[arg(long, value_name = "ADDRESS")]
     pub read: Option<Address>,
+    /// Measure the log in this PostgreSQL database instead, in a schema that is removed after
+    #[arg(long, value_name = "ADDRESS")]
+    pub store: Option<Address>,
     /// Print JSON, for machines
     #[arg(long)]
     pub json: bool,

@@ -181,7 +181,7 @@ fn append_to_many(first: u64, count: u64) -> Result<Append, Failure> {
 }
 
 /// Makes an append of events whose data is 256 bytes of JSON, encoded once.
-fn append_of(stream: u64, count: usize) -> Result<Append, Failure> {
+pub fn append_of(stream: u64, count: usize) -> Result<Append, Failure> {
     static DATA: OnceLock<Vec<u8>> = OnceLock::new();
     let encode =
         || CounterEvent::Added { amount: 1, filler: filler() }.encode().unwrap_or_default();

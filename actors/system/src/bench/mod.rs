@@ -5,6 +5,7 @@ mod case;
 mod command;
 mod ground;
 mod load;
+mod postgres;
 mod project;
 mod raw;
 mod read;
@@ -28,13 +29,19 @@ pub fn run(args: &BenchArgs) -> Result<(), Failure> {
     let mut outcomes = Vec::new();
     for bench in wanted {
         let ground = Ground::prepare(args)?;
-        outcomes.extend(match bench {
-            Bench::Append => append::run(&ground)?,
-            Bench::Read => read::run_read(&ground)?,
-            Bench::Rehydrate => read::run_rehydrate(&ground)?,
-            Bench::Command => command::run_command(&ground)?,
-            Bench::Http => command::run_http(&ground)?,
-            Bench::Project => project::run(&ground)?,
+        outcomes.extend(match (bench, &args.store) {
+            (Bench::Append, Some(address)) => postgres::run_append(&ground, address)?,
+            (Bench::Read, Some(address)) => postgres::run_read(&ground, address)?,
+            (_, Some(_)) => {
+                let words = "--store measures append and read: name one, or both";
+                return Err(Failure::new(words));
+            }
+            (Bench::Append, None) => append::run(&ground)?,
+            (Bench::Read, None) => read::run_read(&ground)?,
+            (Bench::Rehydrate, None) => read::run_rehydrate(&ground)?,
+            (Bench::Command, None) => command::run_command(&ground)?,
+            (Bench::Http, None) => command::run_http(&ground)?,
+            (Bench::Project, None) => project::run(&ground)?,
         });
     }
     table::print(&outcomes, args.json)

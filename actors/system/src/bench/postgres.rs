@@ -1,0 +1,245 @@
+//! The log in PostgreSQL beside what is usual there, in the same database and run.
+//!
+//! Baselines: a transaction for each insert, numbered by a sequence, whose order is not safe to
+//! read; and the design that makes it safe by updating one row for each append.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use futures_util::future::try_join_all;
+use hdrhistogram::Histogram;
+use headwater::event::{Position, Tenant};
+use headwater::postgres::{Address, connect, make_schema};
+use headwater::store::postgres::{PostgresStore, PostgresStoreConfig, SCHEMA_UP};
+use headwater::store::{Append, EventStore, LogRead};
+
+use super::append::append_of;
+use super::case::{Case, Measure, Outcome, Round, Target};
+use super::ground::Ground;
+use crate::error::Failure;
+
+const TABLES: &str = "
+    create table plain (position bigserial primary key, stream bigint not null,
+        revision bigint not null, id uuid not null default gen_random_uuid(), record bytea not null,
+        unique (stream, revision));
+    create table one_row (id integer primary key, position bigint not null);
+    insert into one_row values (1, 0);
+    create table ordered (position bigint primary key, stream bigint not null,
+        revision bigint not null, id uuid not null default gen_random_uuid(), record bytea not null,
+        unique (stream, revision));";
+
+const PLAIN: &str = "insert into plain (stream, revision, record)
+    select $1, $2 + n, $3 from generate_series(1, $4::bigint) as n";
+
+const ONE_ROW: &str = "with head as (
+        update one_row set position = position + $4::bigint where id = 1 returning position)
+    insert into ordered (position, stream, revision, record)
+    select head.position - $4 + n, $1, $2 + n, $3 from head, generate_series(1, $4::bigint) as n";
+
+/// The bytes of an event as the store keeps it.
+const RECORD_BYTES: usize = 360;
+
+/// A schema of its own, removed at the end.
+struct Bed<'a> {
+    ground: &'a Ground,
+    address: Address,
+    store: Arc<PostgresStore>,
+}
+
+/// Runs `bench append --store`.
+pub fn run_append(ground: &Ground, address: &Address) -> Result<Vec<Outcome>, Failure> {
+    Bed::within(ground, address, |bed| {
+        let mut outcomes = Vec::new();
+        for writers in [32, 64] {
+            outcomes.push(bed.against(writers, 1, Baseline::OneRow)?);
+            outcomes.push(bed.against(writers, 1, Baseline::Plain)?);
+        }
+        outcomes.push(bed.against(8, 100, Baseline::Plain)?);
+        Ok(outcomes)
+    })
+}
+
+/// Runs `bench read --store`.
+pub fn run_read(ground: &Ground, address: &Address) -> Result<Vec<Outcome>, Failure> {
+    Bed::within(ground, address, |bed| {
+        while bed.store.head().borrow().get() < ground.events {
+            let within = Duration::from_millis(200);
+            ground.block_on(write(&bed.store, (8, 500), within))?;
+        }
+        let events = bed.store.head().borrow().get();
+        let name = format!("whole log, {events} events, 1 reader");
+        let limit_name = "the same rows, one select, not looked at";
+        let case = Case { name, unit: "events", limit_name, target: Target::Rate(3e5) };
+        let outcome = case.run(ground.rounds, || {
+            let limit = ground.block_on(bed.select_all())?;
+            let subject = Measure::once(|| ground.block_on(read_all(&bed.store)))?;
+            Ok(Round { subject, limit })
+        })?;
+        Ok(vec![outcome])
+    })
+}
+
+#[derive(Clone, Copy)]
+enum Baseline {
+    Plain,
+    OneRow,
+}
+
+impl Bed<'_> {
+    fn within(
+        ground: &Ground,
+        address: &Address,
+        work: impl FnOnce(&Bed<'_>) -> Result<Vec<Outcome>, Failure>,
+    ) -> Result<Vec<Outcome>, Failure> {
+        let schema = format!("headwater_bench_{}", std::process::id());
+        let address = address.clone().with_schema(&schema).map_err(told)?;
+        ground.block_on(async {
+            let client = connect(&address).await.map_err(told)?;
+            make_schema(&client, &address).await.map_err(told)?;
+            client.batch_execute(SCHEMA_UP).await.map_err(told)?;
+            client.batch_execute(TABLES).await.map_err(told)
+        })?;
+        let outcomes = PostgresStore::open(PostgresStoreConfig::new(address.clone()))
+            .map_err(Failure::from)
+            .and_then(|store| {
+                let bed = Bed { ground, address: address.clone(), store: Arc::new(store) };
+                work(&bed)
+            });
+        ground.block_on(async {
+            let client = connect(&address).await.map_err(told)?;
+            let drop = format!("drop schema {schema} cascade");
+            client.batch_execute(&drop).await.map_err(told)
+        })?;
+        outcomes
+    }
+
+    /// Measures writers of appends of so many events beside a baseline of the same.
+    fn against(&self, writers: u64, events: usize, base: Baseline) -> Result<Outcome, Failure> {
+        let (limit_name, mut target) = match base {
+            Baseline::Plain => ("plain insert a transaction, order unsafe", Target::Ratio(1.0)),
+            Baseline::OneRow => ("one row updated by each append", Target::Ratio(5.0)),
+        };
+        if events > 1 {
+            target = Target::Rate(60_000.0);
+        }
+        let name = format!("{writers} writers, {events} events an append");
+        let case = Case { name, unit: "events", limit_name, target };
+        let mut notes = Vec::new();
+        let mut outcome = case.run(self.ground.rounds, || {
+            let within = self.ground.within;
+            let limit = self.ground.block_on(self.baseline(writers, events, base))?;
+            let before = self.store.stats();
+            let (subject, p99_us) =
+                self.ground.block_on(write(&self.store, (writers, events), within))?;
+            let after = self.store.stats();
+            let batches = (after.batches - before.batches).max(1);
+            let batch_us = (after.batch_us - before.batch_us) / batches;
+            let size = (after.events - before.events) / batches;
+            notes.push(format!(
+                "p99 {:.1} ms, batch {:.1} ms of {size} events",
+                p99_us as f64 / 1e3,
+                batch_us as f64 / 1e3
+            ));
+            Ok(Round { subject, limit })
+        })?;
+        outcome.notes = notes;
+        Ok(outcome)
+    }
+
+    async fn baseline(
+        &self,
+        writers: u64,
+        events: usize,
+        base: Baseline,
+    ) -> Result<Measure, Failure> {
+        let statement = match base {
+            Baseline::Plain => PLAIN,
+            Baseline::OneRow => ONE_ROW,
+        };
+        let clients = (0..writers).map(|_| connect(&self.address));
+        let clients = try_join_all(clients).await.map_err(told)?;
+        let (record, count) = (vec![7_u8; RECORD_BYTES], events as i64);
+        // Every run has streams of its own, numbered by the clock.
+        let first = jiff::Timestamp::now().as_microsecond();
+        let start = Instant::now();
+        let end = start + self.ground.within;
+        let lanes = clients.iter().zip(first..).map(async |(client, stream)| {
+            let prepared = client.prepare(statement).await.map_err(told)?;
+            let mut revision = 0_i64;
+            while Instant::now() < end {
+                let values = (&stream, &revision, &record, &count);
+                client
+                    .execute(&prepared, &[values.0, values.1, values.2, values.3])
+                    .await
+                    .map_err(told)?;
+                revision += count;
+            }
+            Ok::<_, Failure>(revision as u64)
+        });
+        let counts = try_join_all(lanes).await?;
+        Ok(Measure { count: counts.iter().sum(), elapsed: start.elapsed() })
+    }
+
+    async fn select_all(&self) -> Result<Measure, Failure> {
+        let client = connect(&self.address).await.map_err(told)?;
+        let start = Instant::now();
+        let (mut from, mut count) = (0_i64, 0_u64);
+        loop {
+            let statement = "select position, revision, recorded_at::text, record from events
+                where position > $1 order by position limit 10000";
+            let rows = client.query(statement, &[&from]).await.map_err(told)?;
+            count += rows.len() as u64;
+            let Some(last) = rows.last() else { break };
+            from = last.try_get(0).map_err(told)?;
+        }
+        Ok(Measure { count, elapsed: start.elapsed() })
+    }
+}
+
+/// Lets writers append again and again; returns how much, and the 99th percentile of an
+/// append's microseconds.
+async fn write(
+    store: &Arc<PostgresStore>,
+    (writers, events): (u64, usize),
+    within: Duration,
+) -> Result<(Measure, u64), Failure> {
+    let start = Instant::now();
+    let end = start + within;
+    let lane = async |lane: u64| {
+        let (mut count, mut times) = (0, Vec::new());
+        while Instant::now() < end {
+            let append: Append = append_of(lane * 1_000 + count % 1_000, events)?;
+            let sent = Instant::now();
+            store.append(append).await?;
+            times.push(sent.elapsed().as_micros() as u64);
+            count += 1;
+        }
+        Ok::<_, Failure>(times)
+    };
+    let times = try_join_all((0..writers).map(lane)).await?;
+    let elapsed = start.elapsed();
+    let mut histogram = Histogram::<u64>::new_with_max(600_000_000, 3).map_err(told)?;
+    times.iter().flatten().for_each(|time| histogram.saturating_record(*time));
+    let count = histogram.len() * events as u64;
+    Ok((Measure { count, elapsed }, histogram.value_at_quantile(0.99)))
+}
+
+async fn read_all(store: &Arc<PostgresStore>) -> Result<u64, Failure> {
+    let (mut from, mut count) = (Position::ZERO, 0);
+    loop {
+        let page = store.read_log(LogRead::after(from, 10_000)).await?;
+        count += page
+            .events
+            .iter()
+            .filter(|event| event.tenant() == Tenant::default_tenant().as_str())
+            .count() as u64;
+        from = page.next;
+        if page.is_end {
+            return Ok(count);
+        }
+    }
+}
+
+fn told(error: impl std::fmt::Display) -> Failure {
+    Failure::new(error.to_string())
+}

@@ -1,0 +1,111 @@
+//! What `append_batch` says became of each append, told to whoever waits.
+
+use tokio_postgres::{Error, Row};
+
+use super::batch::Batch;
+use super::config::Counters;
+use super::prepared::{Outcome, Prepared};
+use super::wire::{position, revision};
+use crate::event::Position;
+use crate::store::{AppendError, Appended, WrittenStream};
+
+/// The row of `append_batch`; the migration says what each column means.
+pub(super) struct Answer {
+    /// The last position of the log after the batch.
+    pub head: Position,
+    outcome: Vec<i32>,
+    place: Vec<i64>,
+    cause: Vec<i32>,
+    actual: Vec<i64>,
+    w_revision: Vec<i64>,
+}
+
+impl Answer {
+    /// Reads the row.
+    pub fn read(row: &Row) -> Result<Self, Error> {
+        Ok(Self {
+            head: position(row.try_get(0)?),
+            outcome: row.try_get(1)?,
+            place: row.try_get(2)?,
+            cause: row.try_get(3)?,
+            actual: row.try_get(4)?,
+            w_revision: row.try_get(5)?,
+        })
+    }
+
+    /// Tells every append of the batch its outcome, and counts.
+    pub fn tell(self, batch: Batch, counters: &Counters) {
+        let (mut write, mut event) = (0, 0);
+        for (at, append) in batch.appends.into_iter().enumerate() {
+            let outcome = self.outcome_of(at, &append, (write, event));
+            write += append.writes.len();
+            event += append.events.len();
+            if outcome.as_ref().is_ok_and(|appended| !appended.duplicate) {
+                counters.appends.add(1);
+                counters.events.add(append.events.len() as u64);
+            }
+            // A caller that has gone away does not want to know.
+            let _ = append.reply.send(outcome);
+        }
+    }
+
+    /// Returns the outcome of the append whose writes and events begin at `starts`.
+    fn outcome_of(&self, at: usize, append: &Prepared, starts: (usize, usize)) -> Outcome {
+        let place = position(number(&self.place, at));
+        match self.outcome.get(at) {
+            Some(0) => Ok(self.appended(append, starts.0, place, false)),
+            Some(1) => Ok(self.appended(append, starts.0, place, true)),
+            Some(2) => Err(self.conflict(at, append, starts.0)),
+            Some(3) => Err(AppendError::ConditionFailed { position: place }),
+            Some(4) => {
+                let reused = self.cause_of(at, starts.1).and_then(|at| append.events.get(at));
+                match reused {
+                    Some(event) => Err(AppendError::IdReused { id: event.id, position: place }),
+                    None => Err(unexplained()),
+                }
+            }
+            _ => Err(unexplained()),
+        }
+    }
+
+    fn appended(
+        &self,
+        append: &Prepared,
+        first_write: usize,
+        position: Position,
+        duplicate: bool,
+    ) -> Appended {
+        let writes = append.writes.iter().enumerate().map(|(at, write)| {
+            let first = revision(number(&self.w_revision, first_write + at));
+            let last = first.plus(write.count as u64).previous();
+            WrittenStream { stream: write.stream.clone(), first, last }
+        });
+        Appended { position, streams: writes.collect(), duplicate }
+    }
+
+    fn conflict(&self, at: usize, append: &Prepared, first_write: usize) -> AppendError {
+        let write = self.cause_of(at, first_write).and_then(|at| append.writes.get(at));
+        match write {
+            Some(write) => AppendError::Conflict {
+                stream: write.stream.clone(),
+                expected: write.expected,
+                actual: revision(number(&self.actual, at)),
+            },
+            None => unexplained(),
+        }
+    }
+
+    /// Returns which write or event of the append the refusal names.
+    fn cause_of(&self, at: usize, start: usize) -> Option<usize> {
+        let cause = usize::try_from(*self.cause.get(at)?).ok()?;
+        cause.checked_sub(start + 1)
+    }
+}
+
+fn number(numbers: &[i64], at: usize) -> i64 {
+    numbers.get(at).copied().unwrap_or_default()
+}
+
+fn unexplained() -> AppendError {
+    AppendError::Unknown { cause: "the database gave an answer of another version".into() }
+}

@@ -1,0 +1,222 @@
+//! Reads pages over a few connections.
+
+use deadpool_postgres::{Object, Pool};
+use tokio_postgres::types::ToSql;
+use tokio_postgres::{Error, Row};
+
+use super::config::PostgresStoreConfig;
+use super::fault::store_error;
+use super::page::{Damage, RawPage};
+use super::request::items_json;
+use super::statement::{self, Plan};
+use super::wire::{SqlId, position, revision, sql_position, sql_revision};
+use crate::event::{EventId, Position, RecordedEvent, Revision, StreamId, Tenant};
+use crate::postgres::{Address, Fault, pool};
+use crate::store::{
+    Direction, LogPage, LogRead, StoreError, StoreLimits, StreamList, StreamListPage, StreamPage,
+    StreamRead,
+};
+
+/// Plans that hold whatever the statistics say, which lag behind a log that grows.
+const SETUP: &str = "set enable_seqscan = off; set enable_hashjoin = off; \
+    set enable_mergejoin = off; set jit = off; set work_mem = '64MB'";
+
+/// Reads what is visible of the log.
+pub(super) struct Reader {
+    address: Address,
+    limits: StoreLimits,
+    pool: Pool,
+}
+
+impl Reader {
+    /// Makes a reader; its connections are made when they are needed.
+    pub fn new(config: &PostgresStoreConfig) -> Result<Self, StoreError> {
+        let address = config.address.clone();
+        let pool = pool(&address, config.readers).map_err(|fault| store_error(&fault, &address))?;
+        Ok(Self { address, limits: config.limits.clone(), pool })
+    }
+
+    /// Ends the connections when their reads are done.
+    pub fn close(&self) {
+        self.pool.close();
+    }
+
+    /// Reads a page of the log.
+    pub async fn log_page(&self, read: LogRead) -> Result<LogPage, StoreError> {
+        let plan = Plan::of(&read);
+        let limit = read.limit.clamp(1, self.limits.page_events_max);
+        let (from, count, bytes) = self.bounds(sql_position(read.from), limit);
+        let (tenant, items) = (
+            read.tenant.as_ref().map(Tenant::as_str),
+            (plan != Plan::All).then(|| items_json(&read.query).to_string()),
+        );
+        let scan = i64::try_from(self.limits.page_scan_max).unwrap_or(i64::MAX / 2);
+        let all: [&(dyn ToSql + Sync); 6] = [&from, &count, &bytes, &tenant, &items, &scan];
+        let used = match plan {
+            Plan::All => 3,
+            Plan::Tags => 5,
+            Plan::Kinds | Plan::Mixed => 6,
+        };
+        let parameters = all.get(..used).unwrap_or_default();
+        let row = self.row(&plan.statement(read.direction), parameters).await?;
+        let row = row.ok_or(StoreError::Closed)?;
+        let raw = RawPage::read(&row).map_err(|error| self.error(&error))?;
+        let events = self.events(&raw)?;
+        let last = events.last().map(RecordedEvent::position).filter(|_| raw.is_cut(limit));
+        let scan = plan.is_scan().then_some(self.limits.page_scan_max as u64);
+        Ok(log_page(&read, events, (last, scan), position(raw.head)))
+    }
+
+    /// Reads a page of a stream.
+    pub async fn stream_page(&self, read: StreamRead) -> Result<StreamPage, StoreError> {
+        let limit = read.limit.clamp(1, self.limits.page_events_max);
+        let (from, count, bytes) = self.bounds(sql_revision(read.from), limit);
+        let name = stream_name(&read.tenant, &read.stream);
+        let statement = statement::stream(read.direction);
+        let row = self.row(&statement, &[&from, &count, &bytes, &name]).await?;
+        let row = row.ok_or(StoreError::Closed)?;
+        let raw = RawPage::read(&row).map_err(|error| self.error(&error))?;
+        let events = self.events(&raw)?;
+        let (last, own) = (events.last().map(RecordedEvent::revision), revision(raw.head));
+        let end = match read.direction {
+            Direction::Forward => own,
+            Direction::Backward => Revision::FIRST,
+        };
+        Ok(StreamPage { events, revision: own, next: last.filter(|last| *last != end) })
+    }
+
+    /// Finds an event.
+    pub async fn event(
+        &self,
+        tenant: Tenant,
+        id: EventId,
+    ) -> Result<Option<RecordedEvent>, StoreError> {
+        let Some(row) = self.row(statement::EVENT, &[&SqlId(id)]).await? else { return Ok(None) };
+        let raw = RawPage::read_event(&row).map_err(|error| self.error(&error))?;
+        let events = self.events(&raw)?;
+        Ok(events.into_iter().next().filter(|event| event.tenant() == tenant.as_str()))
+    }
+
+    /// Lists streams.
+    pub async fn list(&self, list: StreamList) -> Result<StreamListPage, StoreError> {
+        let limit = list.limit.clamp(1, self.limits.page_scan_max);
+        let count = i64::try_from(limit + 1).unwrap_or(i64::MAX);
+        let (statement, owner) = match &list.category {
+            Some(category) => (statement::FAMILY, format!("{}/{category}", list.tenant)),
+            None => (statement::TENANT, list.tenant.as_str().to_owned()),
+        };
+        let after = sql_position(list.after);
+        let rows = self.rows(statement, &[&owner, &after, &count]).await?;
+        let mut streams = Vec::with_capacity(rows.len());
+        for row in &rows {
+            let (name, at): (&str, i64) = (self.get(row, 0)?, self.get(row, 1)?);
+            streams.push((self.stream(name, position(at))?, position(at)));
+        }
+        let has_more = streams.len() > limit;
+        streams.truncate(limit);
+        let next = streams.last().filter(|_| has_more).map(|(_, position)| *position);
+        Ok(StreamListPage { streams, next })
+    }
+
+    fn stream(&self, name: &str, at: Position) -> Result<StreamId, StoreError> {
+        let own = name.split_once('/').map_or(name, |(_, own)| own);
+        own.parse().map_err(|error: crate::event::NameError| {
+            self.damaged(Damage { position: at, problem: error.to_string() })
+        })
+    }
+
+    fn bounds(&self, from: i64, limit: usize) -> (i64, i64, i64) {
+        let number = |count: usize| i64::try_from(count).unwrap_or(i64::MAX);
+        (from, number(limit), number(self.limits.page_bytes_max))
+    }
+
+    fn events(&self, raw: &RawPage<'_>) -> Result<Vec<RecordedEvent>, StoreError> {
+        raw.events().map_err(|damage| self.damaged(damage))
+    }
+
+    async fn row(
+        &self,
+        statement: &str,
+        parameters: &[&(dyn ToSql + Sync)],
+    ) -> Result<Option<Row>, StoreError> {
+        Ok(self.rows(statement, parameters).await?.into_iter().next())
+    }
+
+    /// Runs a statement; once more on a new connection when the one at hand was dead, because
+    /// a read may be repeated.
+    async fn rows(
+        &self,
+        statement: &str,
+        parameters: &[&(dyn ToSql + Sync)],
+    ) -> Result<Vec<Row>, StoreError> {
+        let mut attempts = self.pool.status().max_size + 1;
+        loop {
+            match self.try_rows(statement, parameters).await {
+                Ok(rows) => return Ok(rows),
+                Err((fault, true)) if fault.ends_connection() && attempts > 0 => attempts -= 1,
+                Err((fault, _)) => return Err(store_error(&fault, &self.address)),
+            }
+        }
+    }
+
+    /// The second part of an error says whether a connection had been there.
+    async fn try_rows(
+        &self,
+        statement: &str,
+        parameters: &[&(dyn ToSql + Sync)],
+    ) -> Result<Vec<Row>, (Fault, bool)> {
+        let fault = |error| (Fault::of(&error, &self.address), true);
+        let client = self.pool.get().await;
+        let client = client.map_err(|error| (Fault::of_pool(&error, &self.address), false))?;
+        if Object::metrics(&client).recycle_count == 0 {
+            client.batch_execute(SETUP).await.map_err(fault)?;
+        }
+        let prepared = client.prepare_cached(statement).await.map_err(fault)?;
+        client.query(&prepared, parameters).await.map_err(fault)
+    }
+
+    fn get<'a, T: tokio_postgres::types::FromSql<'a>>(
+        &self,
+        row: &'a Row,
+        at: usize,
+    ) -> Result<T, StoreError> {
+        row.try_get(at).map_err(|error| self.error(&error))
+    }
+
+    fn error(&self, error: &Error) -> StoreError {
+        store_error(&Fault::of(error, &self.address), &self.address)
+    }
+
+    fn damaged(&self, damage: Damage) -> StoreError {
+        let path = format!("table events of {}", self.address);
+        StoreError::Damaged { path, offset: damage.position.get(), problem: damage.problem }
+    }
+}
+
+/// Returns how far the page looked; `last` is its last event if more would have matched.
+fn log_page(
+    read: &LogRead,
+    events: Vec<RecordedEvent>,
+    (last, scan): (Option<Position>, Option<u64>),
+    head: Position,
+) -> LogPage {
+    match read.direction {
+        Direction::Forward => {
+            let end = scan.map_or(head, |scan| head.min(read.from.plus(scan)));
+            let next = last.unwrap_or(end).max(read.from);
+            LogPage { events, next, is_end: next >= head }
+        }
+        Direction::Backward => {
+            let start = read.from.min(head.next());
+            let end = scan.map_or(Position::FIRST, |scan| {
+                Position::new(start.since(Position::new(scan))).max(Position::FIRST)
+            });
+            let next = last.unwrap_or(end);
+            LogPage { events, next, is_end: next <= Position::FIRST }
+        }
+    }
+}
+
+fn stream_name(tenant: &Tenant, stream: &StreamId) -> String {
+    format!("{tenant}/{stream}")
+}

@@ -1,0 +1,46 @@
+//! What a node finds when it opens a schema.
+
+use headwater::store::StoreError;
+use headwater::store::postgres::{PostgresStore, PostgresStoreConfig, SCHEMA_DOWN, SCHEMA_UP};
+use headwater::test::ScratchSchema;
+
+fn opening(scratch: &ScratchSchema) -> StoreError {
+    PostgresStore::open(PostgresStoreConfig::new(scratch.address().clone())).err().unwrap()
+}
+
+#[test]
+fn a_schema_without_a_log_names_the_command_that_makes_it() {
+    let scratch = ScratchSchema::new().unwrap();
+    let error = opening(&scratch).to_string();
+    assert!(error.contains("holds no event log: run `headwater migrate up`"), "{error}");
+    let gone = scratch.address().clone().with_schema("never_made").unwrap();
+    let error = PostgresStore::open(PostgresStoreConfig::new(gone)).err().unwrap().to_string();
+    assert!(error.contains("there is no schema \"never_made\": run"), "{error}");
+}
+
+#[test]
+fn tables_of_another_program_are_left_alone() {
+    let scratch = ScratchSchema::new().unwrap();
+    scratch.run("create table events (id bigint, payload text)").unwrap();
+    let error = opening(&scratch).to_string();
+    assert!(error.contains("tables of another program"), "{error}");
+}
+
+#[test]
+fn a_newer_format_is_refused() {
+    let scratch = ScratchSchema::new().unwrap();
+    scratch.run(&SCHEMA_UP.replace("(format) values (1)", "(format) values (2)")).unwrap();
+    let error = opening(&scratch);
+    assert!(matches!(error, StoreError::NewerFormat { found: 2, supported: 1, .. }), "{error}");
+}
+
+#[test]
+fn what_goes_up_comes_down_and_up_again() {
+    let scratch = ScratchSchema::new().unwrap();
+    for _ in 0..2 {
+        scratch.run(SCHEMA_UP).unwrap();
+        scratch.run(SCHEMA_DOWN).unwrap();
+    }
+    let error = opening(&scratch).to_string();
+    assert!(error.contains("holds no event log"), "{error}");
+}
