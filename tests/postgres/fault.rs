@@ -75,11 +75,10 @@ async fn a_server_that_hangs_up_is_lost() {
 
 #[tokio::test]
 async fn an_unknown_database_is_named() {
-    let scratch = ScratchSchema::new().unwrap();
     let url = std::env::var("DATABASE_URL").unwrap();
-    let database = scratch.address().database();
-    let other = url.replacen(&format!("/{database}"), "/no_such_database", 1);
-    let fault = refused(&other.parse().unwrap()).await;
+    let mark = if url.contains('?') { '&' } else { '?' };
+    let other = format!("{url}{mark}dbname=no_such_database");
+    let fault = connect(&other.parse().unwrap()).await.err().unwrap();
     assert_eq!(fault.kind(), FaultKind::Misconfigured);
     assert!(fault.to_string().contains("no database \"no_such_database\": create it"), "{fault}");
 }
