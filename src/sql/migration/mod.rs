@@ -18,6 +18,22 @@ pub const CORE: MigrationSet = crate::migrations!("core" in "migrations/core" {
     "0003_api_keys",
 });
 
+/// The tables of the event log in PostgreSQL; the embedded log has none.
+pub const STORE: MigrationSet = MigrationSet {
+    capability: "store",
+    steps: &[Migration {
+        stem: "0001_events",
+        up: Script::Each {
+            sqlite: "",
+            postgres: include_str!("../../../migrations/store/0001_events.up.postgres.sql"),
+        },
+        down: Script::Each {
+            sqlite: "",
+            postgres: include_str!("../../../migrations/store/0001_events.down.postgres.sql"),
+        },
+    }],
+};
+
 /// The steps of a capability, in order.
 #[derive(Clone, Copy, Debug)]
 pub struct MigrationSet {
@@ -121,8 +137,13 @@ impl Migrator {
     /// Knows the framework's steps and those of the capabilities, which run in this order.
     #[must_use]
     pub fn new(database: Database, capabilities: impl IntoIterator<Item = MigrationSet>) -> Self {
-        let sets = std::iter::once(CORE).chain(capabilities).collect();
-        Self { database, sets }
+        Self::only(database, std::iter::once(CORE).chain(capabilities))
+    }
+
+    /// Knows these steps and no others, such as [`STORE`]'s in the database of the log.
+    #[must_use]
+    pub fn only(database: Database, sets: impl IntoIterator<Item = MigrationSet>) -> Self {
+        Self { database, sets: sets.into_iter().collect() }
     }
 
     /// Does every step that is not done and returns how many those were.
