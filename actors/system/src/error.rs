@@ -42,6 +42,7 @@ failure_from!(
     headwater::runtime::ControlError,
     headwater::runtime::StartError,
     headwater::postgres::AddressError,
+    headwater::postgres::Fault,
     headwater::sql::MigrationError,
     headwater::sql::OpenError,
     headwater::sql::SqlError,

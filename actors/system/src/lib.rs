@@ -4,6 +4,7 @@
 //! each command of [`cli`] is a file in `command`.
 
 mod bench;
+mod claim;
 pub mod cli;
 mod command;
 pub mod config;

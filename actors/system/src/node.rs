@@ -1,45 +1,52 @@
-//! The composition root: log, read side and actors over one data folder.
+//! The composition root: log, read side and actors over one data folder or database.
 
-use std::path::Path;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use headwater::runtime::System;
-use headwater::sql::{Database, SqliteConfig};
+use headwater::sql::migration::STORE;
+use headwater::sql::{Database, Migrator, PostgresConfig, SqliteConfig};
 use headwater::store::log::{LogConfig, LogStore};
+use headwater::store::postgres::{PostgresStore, PostgresStoreConfig};
+use headwater::store::{SharedStore, StoreError};
 use headwater_shop::plugin::Shop;
 
+use crate::claim::Claim;
 use crate::config::Config;
 use crate::error::Failure;
 
-/// Everything that runs over a data folder.
+/// Everything that runs over the data.
 pub struct Node {
     /// The log.
-    pub log: Arc<LogStore>,
+    pub log: Log,
     /// The read side.
     pub database: Database,
     /// The actors.
     pub system: System,
     config: Config,
+    _claims: Vec<Claim>,
 }
 
 impl Node {
-    /// Opens the data folder, making it when it is not there, and starts the actors.
+    /// Opens log and read side, making them when they are not there, and starts the actors.
     ///
     /// # Errors
-    /// A [`Failure`] naming the file and the fix, for example that another process has it.
+    /// A [`Failure`] naming the file or the database and the fix, for example that another
+    /// process has it.
     pub async fn open(config: Config) -> Result<Self, Failure> {
-        let log = Arc::new(open_log(&config)?);
+        let claims = claim(&config).await?;
+        let log = open_log(&config).await?;
         let database = open_database(&config)?;
-        let system = System::builder(log.clone(), database.clone())
+        let system = System::builder(log.store(), database.clone())
             .config(config.runtime.runtime_config())
             .plugin(Shop)
             .start()
             .await?;
-        Ok(Self { log, database, system, config })
+        Ok(Self { log, database, system, config, _claims: claims })
     }
 
     /// Stops in order: commands under way are answered, projections finish their batch, the
-    /// log is closed with its end mark.
+    /// log is closed, the embedded one with its end mark.
     ///
     /// # Errors
     /// A [`Failure`] when the log could not write its end mark.
@@ -52,30 +59,82 @@ impl Node {
     }
 }
 
+/// The log on the engine of the settings.
+pub enum Log {
+    /// Files in the data folder.
+    Embedded(Arc<LogStore>),
+    /// Tables of a database.
+    Postgres(Arc<PostgresStore>),
+}
+
+impl Log {
+    /// Returns the log as the actors know it.
+    pub fn store(&self) -> SharedStore {
+        match self {
+            Self::Embedded(log) => log.clone(),
+            Self::Postgres(log) => log.clone(),
+        }
+    }
+
+    fn close(&self) -> Result<(), StoreError> {
+        match self {
+            Self::Embedded(log) => log.close(),
+            Self::Postgres(log) => {
+                log.close();
+                Ok(())
+            }
+        }
+    }
+}
+
 /// Returns the folder of the log in a data folder.
-pub fn log_dir(config: &Config) -> std::path::PathBuf {
+pub fn log_dir(config: &Config) -> PathBuf {
     config.data_dir.join("log")
 }
 
-/// Opens the log of a data folder.
+/// Opens the read side.
 ///
 /// # Errors
-/// A [`Failure`] naming the file and the fix.
-pub fn open_log(config: &Config) -> Result<LogStore, Failure> {
-    let mut log = LogConfig::new(log_dir(config))
-        .with_limits(config.limits.store_limits(&config.log))
-        .with_segment_bytes(config.log.segment_bytes);
-    log.ahead_bytes = config.log.ahead_bytes;
-    log.batch_bytes_max = config.log.batch_bytes_max;
-    log.reader_threads = config.log.reader_threads;
-    Ok(LogStore::open(log)?)
+/// A [`Failure`] naming the file or the database and the fix.
+pub fn open_database(config: &Config) -> Result<Database, Failure> {
+    if let Some(address) = &config.read {
+        return Ok(PostgresConfig::at(address.clone()).open()?);
+    }
+    make_data_dir(config)?;
+    Ok(SqliteConfig::at(config.data_dir.join("read.sqlite")).open()?)
 }
 
-/// Opens the read side of a data folder.
-///
-/// # Errors
-/// A [`Failure`] naming the file and the fix.
-pub fn open_database(config: &Config) -> Result<Database, Failure> {
-    let path: &Path = &config.data_dir.join("read.sqlite");
-    Ok(SqliteConfig::at(path).open()?)
+async fn open_log(config: &Config) -> Result<Log, Failure> {
+    let limits = config.limits.store_limits(&config.log);
+    let Some(address) = &config.store else {
+        let mut log = LogConfig::new(log_dir(config))
+            .with_limits(limits)
+            .with_segment_bytes(config.log.segment_bytes);
+        log.ahead_bytes = config.log.ahead_bytes;
+        log.batch_bytes_max = config.log.batch_bytes_max;
+        log.reader_threads = config.log.reader_threads;
+        return Ok(Log::Embedded(Arc::new(LogStore::open(log)?)));
+    };
+    let tables = PostgresConfig { writers: 1, readers: 1, ..PostgresConfig::at(address.clone()) };
+    Migrator::only(tables.open()?, [STORE]).up().await?;
+    let store = PostgresStoreConfig::new(address.clone()).with_limits(limits);
+    Ok(Log::Postgres(Arc::new(PostgresStore::open(store)?)))
+}
+
+/// Keeps other processes out of the databases; the data folder has a lock of its own.
+async fn claim(config: &Config) -> Result<Vec<Claim>, Failure> {
+    let mut claims = Vec::new();
+    for (engine, address) in [("store", &config.store), ("read", &config.read)] {
+        if let Some(address) = address {
+            claims.push(Claim::take(engine, address).await?);
+        }
+    }
+    Ok(claims)
+}
+
+/// Makes the data folder, which the embedded log would have made.
+fn make_data_dir(config: &Config) -> Result<(), Failure> {
+    let dir = &config.data_dir;
+    std::fs::create_dir_all(dir)
+        .map_err(|error| Failure::new(format!("create {}: {error}", dir.display())))
 }

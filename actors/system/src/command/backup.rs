@@ -17,6 +17,11 @@ use crate::node::log_dir;
 /// Copies the log into a data folder of its own; read models are rebuilt from it.
 pub fn run(args: &BackupArgs) -> Result<(), Failure> {
     let config = super::settings(&args.shared)?;
+    if let Some(address) = &config.store {
+        let schema = address.schema();
+        let words = "the log lies in PostgreSQL, back it up with its own tools";
+        return Err(Failure::new(format!("{words}: pg_dump --schema={schema}")));
+    }
     let target = Target::make(&args.dir)?;
     let from = log_dir(&config);
     let copied = LogStore::backup_folder(&from, target.log_dir());

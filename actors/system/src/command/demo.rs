@@ -7,7 +7,6 @@ use std::time::{Duration, Instant};
 use headwater::api::keys::{self, KeyRequest, NewKey, Scope};
 use headwater::event::{Position, Tenant};
 use headwater::projection::ProjectionStatus;
-use headwater::store::EventStore;
 use headwater_shop::sender::ShopSender;
 use jiff::Timestamp;
 use serde_json::json;
@@ -67,7 +66,7 @@ async fn run_shop(node: &Node, args: &DemoArgs) -> Result<Summary, Failure> {
         Some(file) => intake::take_file(sender, file, args.shared.json).await?,
         None => intake::take_made_up(sender, args.invoices, args.shared.json).await?,
     };
-    let head = *node.log.head().borrow();
+    let head = *node.log.store().head().borrow();
     catch_up(node, head, args.shared.json).await?;
     let caught_up_seconds = start.elapsed().as_secs_f64();
     Ok(Summary { intake, head, projections: node.system.projections(), caught_up_seconds })
@@ -91,6 +90,7 @@ fn show(summary: &Summary, config: &Config, as_json: bool) -> Result<(), Failure
     if as_json {
         return output::json(&json!({
             "data_dir": config.data_dir,
+            "store": config.place(),
             "intake": summary.intake,
             "head": summary.head,
             "caught_up": has_caught_up,
@@ -119,7 +119,7 @@ async fn fresh_key(node: &Node, tenant: &Tenant) -> Result<NewKey, Failure> {
 }
 
 fn say_where(address: SocketAddr, key: &str, config: &Config) {
-    say!("\nServing {} on http://{address}", config.data_dir.display());
+    say!("\nServing {} on http://{address}", config.place());
     say!("Documentation: http://{address}/v1/docs");
     say!("API key (an admin's, for this run): {key}\n\nTry:");
     for line in serve::curl_lines(address, key) {

@@ -1,7 +1,7 @@
 //! `headwater events`: shows the log.
 
 use headwater::event::{EventQuery, Position, QueryItem};
-use headwater::store::{EventStore, LogRead};
+use headwater::store::LogRead;
 use serde_json::Value;
 
 use super::output;
@@ -85,7 +85,7 @@ impl Wanted<'_> {
             Start::Before(position) => LogRead::before(position, limit),
         };
         let read = read.matching(query(self.filter)).of_tenant(self.shared.tenant.clone());
-        let page = node.log.read_log(read).await?;
+        let page = node.log.store().read_log(read).await?;
         let events = page.events.iter().map(serde_json::to_value).collect::<Result<_, _>>()?;
         Ok(Page { events, next: page.next, is_end: page.is_end })
     }

@@ -20,7 +20,7 @@ pub async fn run(args: ServeArgs) -> Result<(), Failure> {
     let node = Node::open(config.clone()).await?;
     let first = first_key(&node, &args.shared.tenant).await?;
     let server = start(&node, &config).await?;
-    say!("headwater serves {} on http://{}", config.data_dir.display(), server.address());
+    say!("headwater serves {} on http://{}", config.place(), server.address());
     if let Some(key) = &first {
         say!("first key, of an admin, shown this once: {}", key.text.reveal());
     }

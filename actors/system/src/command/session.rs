@@ -23,6 +23,10 @@ impl Session {
     /// A [`Failure`] when the folder cannot be opened, or a server has it and no key is given.
     pub async fn start(shared: &SharedArgs) -> Result<Self, Failure> {
         let config = super::settings(shared)?;
+        if config.store.is_some() || config.read.is_some() {
+            // A second node would take the projections of a server that may run elsewhere.
+            return remote(&config).map(Self::Remote);
+        }
         if !crate::node::log_dir(&config).exists() {
             let dir = config.data_dir.display();
             return Err(Failure::new(format!("{dir} holds no data: name another --data-dir")));
@@ -49,7 +53,11 @@ impl Session {
 /// Points at the server of the settings, or at `HEADWATER_URL`, with the key `HEADWATER_KEY`.
 fn remote(config: &Config) -> Result<Remote, Failure> {
     let key = std::env::var("HEADWATER_KEY").map_err(|_| {
-        Failure::new("a server has the data open: set HEADWATER_KEY to one of its API keys")
+        let words = match config.store.is_some() || config.read.is_some() {
+            true => "data in PostgreSQL is asked for through its server",
+            false => "a server has the data open",
+        };
+        Failure::new(format!("{words}: set HEADWATER_KEY to one of its API keys"))
     })?;
     let url = std::env::var("HEADWATER_URL");
     Ok(Remote::new(url.unwrap_or_else(|_| format!("http://{}", config.listen)), key))

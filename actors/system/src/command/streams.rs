@@ -1,7 +1,7 @@
 //! `headwater streams`: lists streams in the order of their first event.
 
 use headwater::event::Position;
-use headwater::store::{EventStore, StreamList};
+use headwater::store::StreamList;
 use serde_json::{Value, json};
 
 use super::output;
@@ -53,7 +53,7 @@ async fn page_of_folder(
     (after, limit): (Position, usize),
 ) -> Result<(Vec<Value>, Option<Position>), Failure> {
     let (tenant, category) = (args.shared.tenant.clone(), args.category.clone());
-    let page = node.log.list_streams(StreamList { tenant, category, after, limit }).await?;
+    let page = node.log.store().list_streams(StreamList { tenant, category, after, limit }).await?;
     let row = |(stream, first): &(_, _)| json!({ "stream": format!("{stream}"), "first": first });
     Ok((page.streams.iter().map(row).collect(), page.next))
 }

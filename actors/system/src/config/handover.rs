@@ -9,6 +9,15 @@ use headwater::store::StoreLimits;
 use super::{Config, LimitSettings, LogSettings, RuntimeSettings};
 
 impl Config {
+    /// Names where the log lies, for the person at the terminal; never a password.
+    #[must_use]
+    pub fn place(&self) -> String {
+        match &self.store {
+            Some(address) => address.to_string(),
+            None => self.data_dir.display().to_string(),
+        }
+    }
+
     /// Returns where the HTTP server listens and what it bounds.
     #[must_use]
     pub fn api_config(&self) -> ApiConfig {

@@ -18,6 +18,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use headwater::postgres::Address;
 use headwater::telemetry::LogFormat;
 
 pub use args::ConfigArgs;
@@ -33,6 +34,10 @@ use reader::Reader;
 pub struct Config {
     /// Where the log and the read models lie.
     pub data_dir: PathBuf,
+    /// Where the log lies in PostgreSQL; `None` is the data folder.
+    pub store: Option<Address>,
+    /// Where the read models lie in PostgreSQL; `None` is the data folder.
+    pub read: Option<Address>,
     /// The address of the HTTP server; port 0 lets the system choose.
     pub listen: SocketAddr,
     /// How long a stop waits for work under way.
@@ -155,6 +160,8 @@ impl Config {
     fn read(reader: &mut Reader) -> Self {
         Self {
             data_dir: reader.folder("data_dir"),
+            store: reader.place("store"),
+            read: reader.place("read"),
             listen: reader.address("listen"),
             shutdown_timeout: reader.duration("shutdown_timeout"),
             telemetry: TelemetrySettings {

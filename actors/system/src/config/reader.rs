@@ -4,11 +4,16 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use headwater::postgres::{Address as PostgresAddress, AddressError};
 use headwater::telemetry::{LogFormat, check_filter};
 
 use super::layer::{Given, Layers};
 use super::quantity::{parse_count, parse_duration, parse_size, show_duration, show_size};
+use super::setting::EMBEDDED;
 use super::{ConfigError, Fault, Kind, Origin, SETTINGS, Setting};
+
+/// Stands for a value that may hold a secret.
+const HIDDEN: &str = "…";
 
 /// Reads settings by key; after a fault it goes on with a value that is thrown away.
 pub struct Reader {
@@ -33,6 +38,15 @@ impl Reader {
             text.trim().parse().map_err(|_| "is not an address and a port".to_owned())
         };
         self.value(key, parse).unwrap_or_else(|| SocketAddr::from(([127, 0, 0, 1], 0)))
+    }
+
+    /// Reads where an engine keeps its data; `None` is the data folder.
+    pub fn place(&mut self, key: &'static str) -> Option<PostgresAddress> {
+        let parse = |text: &str, _: &Kind| match text.trim() {
+            EMBEDDED => Ok(None),
+            text => text.parse().map(Some).map_err(|error: AddressError| error.to_string()),
+        };
+        self.value(key, parse).flatten()
     }
 
     pub fn duration(&mut self, key: &'static str) -> Duration {
@@ -107,6 +121,7 @@ impl Reader {
             Err(problem) => problem,
         };
         let fix = format!("write {}", setting.kind.expected());
+        let value = if matches!(setting.kind, Kind::Place) { HIDDEN.to_owned() } else { value };
         self.note(Fault { field: key.to_owned(), value, problem, fix, origin });
         None
     }

@@ -22,6 +22,8 @@ pub struct Setting {
 pub enum Kind {
     /// A path of a folder.
     Folder,
+    /// `embedded`, or an address of PostgreSQL. May hold a password, so it is never shown.
+    Place,
     /// An address and a port.
     Address,
     /// A number of bytes.
@@ -42,6 +44,9 @@ impl Kind {
     pub fn expected(&self) -> String {
         match self {
             Self::Folder => "a path of a folder".to_owned(),
+            Self::Place => {
+                "embedded, or an address such as postgres://user:password@host/database".to_owned()
+            }
             Self::Address => "an address and a port, such as 127.0.0.1:4600".to_owned(),
             Self::Size(min, max) => {
                 format!("a size from {} to {}", show_size(*min), show_size(*max))
@@ -95,6 +100,9 @@ pub const ELSEWHERE: [&str; 8] = [
     "HEADWATER_RETAIL_CSV",
 ];
 
+/// Says that an engine keeps its data in the data folder.
+pub(super) const EMBEDDED: &str = "embedded";
+
 /// Where data lies when nobody says.
 pub const DEFAULT_DATA_DIR: &str = "./headwater-data";
 
@@ -109,8 +117,10 @@ const fn span(min_ms: u64, max_s: u64) -> Kind {
 
 /// Every setting of the program, in the order of the reference page.
 #[rustfmt::skip]
-pub const SETTINGS: [Setting; 33] = [
+pub const SETTINGS: [Setting; 35] = [
     Setting::new("data_dir", DEFAULT_DATA_DIR, Kind::Folder, "Where the log and the read models lie; made when missing"),
+    Setting::new("store", EMBEDDED, Kind::Place, "The engine of the log: files in the data folder, or PostgreSQL"),
+    Setting::new("read", EMBEDDED, Kind::Place, "The engine of the read models: a SQLite file in the data folder, or PostgreSQL"),
     Setting::new("listen", "127.0.0.1:4600", Kind::Address, "Address of the HTTP server; port 0 lets the system choose"),
     Setting::new("shutdown_timeout", "30s", span(0, 600), "How long a stop waits for work under way"),
     Setting::new("telemetry.format", "pretty", Kind::LogFormat, "How log records are written: for people or for machines"),

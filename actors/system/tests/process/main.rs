@@ -13,4 +13,6 @@ mod keys;
 #[cfg(test)]
 mod kill;
 #[cfg(test)]
+mod postgres;
+#[cfg(test)]
 mod reading;

@@ -13,7 +13,7 @@ pub use client::Client;
 pub use folder::{Folder, Outcome};
 pub use random::Random;
 pub use retail::{thousandths, totals_by_month};
-pub use rows::{assert_rows_equal_a_rebuild, earned_by_month, read_log};
+pub use rows::{assert_rows_equal_a_rebuild, earned_by_month, read_log, read_rows};
 pub use server::Server;
 
 /// Far more than anything here takes; past it something is stuck.

@@ -1,0 +1,114 @@
+//! The program on PostgreSQL: the same figures as on its own files, and the same care.
+
+use headwater::test::ScratchSchema;
+use serde_json::Value;
+
+use super::harness::{Folder, Server, read_rows};
+
+const DEMO: [&str; 5] = ["demo", "--invoices", "300", "--exit", "--json"];
+const PROJECTIONS: [&str; 4] = ["orders", "customers", "products", "revenue"];
+
+/// A schema and its address as a person writes it, password included.
+struct Place {
+    text: String,
+    _schema: ScratchSchema,
+}
+
+impl Place {
+    fn new() -> Self {
+        let schema = ScratchSchema::new().unwrap();
+        let server = std::env::var("DATABASE_URL").unwrap();
+        let mark = if server.contains('?') { '&' } else { '?' };
+        let text = format!("{server}{mark}schema={}", schema.address().schema());
+        Self { text, _schema: schema }
+    }
+
+    /// The flags that put both log and read models there.
+    fn both(&self) -> [&str; 4] {
+        ["--store", &self.text, "--read", &self.text]
+    }
+}
+
+fn demo(folder: &Folder, place: &[&str]) -> Value {
+    folder.json(&[&DEMO, place].concat())
+}
+
+/// Returns the rows of every projection, without what differs from run to run.
+fn rows(folder: &Folder, place: &[&str]) -> Vec<Vec<Value>> {
+    let server = Server::start(folder, &[&["--data-dir", "headwater-demo"], place].concat());
+    let rows = PROJECTIONS.map(|projection| {
+        let rows = read_rows(&server.client, projection).into_iter();
+        // Commands of different streams overtake each other, so positions differ.
+        rows.map(|mut entry| entry["row"].take()).collect()
+    });
+    let rows = rows.to_vec();
+    server.stop();
+    rows
+}
+
+#[test]
+fn the_demo_gives_the_same_figures_and_rows_as_on_files() {
+    let (folder, other, place) = (Folder::new(), Folder::new(), Place::new());
+    let (files, tables) = (demo(&folder, &[]), demo(&other, &place.both()));
+    for field in ["total", "months", "kinds", "lines", "commands", "customers", "products"] {
+        assert_eq!(tables["intake"][field], files["intake"][field], "{field}");
+    }
+    assert_eq!((&tables["head"], &tables["caught_up"]), (&files["head"], &true.into()));
+    assert_eq!(rows(&other, &place.both()), rows(&folder, &[]));
+    assert!(!other.path("headwater-demo").exists(), "nothing lies in the data folder");
+}
+
+#[test]
+fn the_demo_run_again_on_tables_adds_nothing() {
+    let (folder, place) = (Folder::new(), Place::new());
+    let (first, again) = (demo(&folder, &place.both()), demo(&folder, &place.both()));
+    assert_eq!(again["intake"]["replayed"], first["intake"]["commands"]);
+    assert_eq!(again["head"], first["head"]);
+}
+
+#[test]
+fn the_engines_of_log_and_read_models_are_chosen_apart() {
+    let (folder, place) = (Folder::new(), Place::new());
+    let files = rows_after(&folder, &["--read", &place.text]);
+    let (other, place) = (Folder::new(), Place::new());
+    assert_eq!(rows_after(&other, &["--store", &place.text]), files);
+}
+
+fn rows_after(folder: &Folder, place: &[&str]) -> Vec<Vec<Value>> {
+    assert_eq!(demo(folder, place)["caught_up"], true);
+    rows(folder, place)
+}
+
+#[test]
+fn a_second_process_on_the_same_schema_is_kept_out_until_the_first_is_killed() {
+    let (folder, place) = (Folder::new(), Place::new());
+    let server = Server::start(&folder, &place.both());
+    let key = server.client.key().to_owned();
+    let second = folder.run(&[&["serve", "--listen", "127.0.0.1:0"][..], &place.both()].concat());
+    second.assert_refused(&["another headwater runs on it", "?schema="]);
+    server.kill();
+    Server::start_again(&folder, &place.both(), &key).stop();
+}
+
+#[test]
+fn what_only_files_have_is_refused_with_what_to_do_instead() {
+    let (folder, place) = (Folder::new(), Place::new());
+    let run = |args: &[&str]| folder.run(&[args, &place.both()].concat());
+    run(&["backup", "copy"]).assert_refused(&["pg_dump --schema="]);
+    run(&["verify"]).assert_refused(&["pg_amcheck"]);
+    run(&["events", "read"]).assert_refused(&["through its server", "HEADWATER_KEY"]);
+}
+
+#[test]
+fn an_address_that_does_not_work_is_named_without_its_password() {
+    let folder = Folder::new();
+    let serve = ["serve", "--listen", "127.0.0.1:0"];
+    for (setting, address, words) in [
+        ("--store", "mysql://root:pass1word@db/x", ["store", "postgres://"]),
+        ("--read", "postgres://root:pass1word@127.0.0.1:1/x", ["127.0.0.1:1", "cannot be reached"]),
+    ] {
+        let outcome = folder.run(&[&serve[..], &[setting, address]].concat());
+        outcome.assert_refused(&words);
+        assert!(!format!("{outcome:?}").contains("pass1word"), "{outcome:?}");
+    }
+}
