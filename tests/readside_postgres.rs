@@ -15,4 +15,5 @@ mod readside {
     mod rebuild;
     mod runner;
     mod snapshot;
+    mod turn;
 }

@@ -31,6 +31,12 @@ impl Contribution {
         self
     }
 
+    /// Returns the steps that have been added.
+    #[must_use]
+    pub fn migration_sets(&self) -> &[MigrationSet] {
+        &self.migrations
+    }
+
     /// Adds an aggregate and its commands.
     #[must_use]
     pub fn aggregate<A: Aggregate>(mut self, spec: AggregateSpec<A>) -> Self {

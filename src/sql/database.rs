@@ -7,6 +7,7 @@ use std::sync::Arc;
 use tokio::sync::{oneshot, watch};
 
 use super::{Dialect, SqlError, SqlRows, TxEngine, Value};
+use crate::postgres::Address;
 
 /// The read side; cheap to clone. Dropping the last handle closes the engine.
 ///
@@ -32,6 +33,11 @@ pub trait SqlEngine: Send + Sync + 'static {
 
     /// Returns which engine it is.
     fn dialect(&self) -> Dialect;
+
+    /// Returns where its server is, for what needs a session of its own; `None` for a file.
+    fn address(&self) -> Option<&Address> {
+        None
+    }
 }
 
 /// Work that an engine runs inside a transaction.
@@ -76,6 +82,11 @@ impl Database {
     #[must_use]
     pub fn dialect(&self) -> Dialect {
         self.engine.dialect()
+    }
+
+    /// Returns where its server is; `None` for a file.
+    pub(super) fn address(&self) -> Option<Address> {
+        self.engine.address().cloned()
     }
 
     /// Runs work in one write transaction: commits when it returns `Ok`, else rolls back.

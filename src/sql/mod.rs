@@ -18,7 +18,7 @@ mod value;
 pub(crate) use database::panic_text;
 pub use database::{Database, Durability, SqlEngine, TxJob};
 pub use error::{OpenError, SqlError};
-pub use migration::{Migration, MigrationError, MigrationSet, Migrator};
+pub use migration::{Migration, MigrationError, MigrationSet, MigrationStatus, Migrator};
 pub(crate) use placement::is_identifier;
 pub use placement::{place_tables, tables_of};
 pub use postgres::PostgresConfig;

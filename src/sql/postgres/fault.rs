@@ -4,7 +4,7 @@ use crate::postgres::{Address, Fault, FaultKind};
 use crate::sql::SqlError;
 
 /// Says what a fault of a statement means.
-pub(super) fn sql_error(fault: &Fault, statement: &str, address: &Address) -> SqlError {
+pub(in crate::sql) fn sql_error(fault: &Fault, statement: &str, address: &Address) -> SqlError {
     let problem = fault.to_string();
     match fault.kind() {
         FaultKind::Lost | FaultKind::Unavailable | FaultKind::Contended => {

@@ -18,6 +18,7 @@ mod worker;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
+pub(super) use self::fault::sql_error;
 use self::session::Session;
 use super::line::{Line, Request, Requests};
 use super::{Database, Dialect, Durability, OpenError, SqlEngine, TxJob};
@@ -77,6 +78,7 @@ impl PostgresConfig {
 struct PostgresEngine {
     writers: Line,
     readers: Line,
+    address: Address,
 }
 
 impl PostgresEngine {
@@ -98,6 +100,7 @@ impl PostgresEngine {
         Ok(Self {
             writers: start("sql-writer", config.waiting_writes_max, writers?)?,
             readers: start("sql-reader", config.waiting_reads_max, readers?)?,
+            address: config.address.clone(),
         })
     }
 }
@@ -126,6 +129,10 @@ impl SqlEngine for PostgresEngine {
 
     fn dialect(&self) -> Dialect {
         Dialect::Postgres
+    }
+
+    fn address(&self) -> Option<&Address> {
+        Some(&self.address)
     }
 }
 

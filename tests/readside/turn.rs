@@ -1,0 +1,213 @@
+//! Migrations on a server: one runner at a time, steps without a transaction, bounded locks.
+
+use headwater::sql::migration::{Script, StepState};
+use headwater::sql::{Database, Migration, MigrationError, MigrationSet, Migrator, Value};
+use tokio::sync::oneshot;
+
+use super::place::{Place, schema};
+
+/// A table, and a function that ends the session where the test says.
+const GROUND: Migration = Migration {
+    stem: "0001_ground",
+    up: Script::Same(
+        "create table things (x bigint);
+        create table fate (number bigint);
+        create function meet(n bigint) returns void language plpgsql as $$
+        begin
+            if exists (select from fate where number = n) then
+                perform pg_terminate_backend(pg_backend_pid());
+            end if;
+        end $$",
+    ),
+    down: Script::Same("drop function meet; drop table fate; drop table things"),
+};
+const INDEXES: Migration = Migration {
+    stem: "0002_indexes",
+    up: Script::Same(
+        "-- transaction: none
+-- lock-timeout: 20s
+select meet(0);
+create unique index concurrently if not exists things_by_x on things (x);
+select meet(1);
+alter table things add column if not exists y bigint;
+select meet(2);
+create index concurrently if not exists things_by_y on things (y);
+select meet(3);",
+    ),
+    down: Script::Same(
+        "-- transaction: none
+-- lock-timeout: 20s
+select meet(0);
+drop index concurrently if exists things_by_y;
+select meet(1);
+alter table things drop column if exists y;
+select meet(2);
+drop index concurrently if exists things_by_x;
+select meet(3);",
+    ),
+};
+const COLUMN: Migration = Migration {
+    stem: "0002_column",
+    up: Script::Same("-- lock-timeout: 200ms\nalter table things add column y bigint"),
+    down: Script::Same("alter table things drop column y"),
+};
+const PATIENT: Migration = Migration {
+    up: Script::Same("-- lock-timeout: 60s\nalter table things add column y bigint"),
+    ..COLUMN
+};
+
+fn migrator(database: &Database, steps: &'static [Migration]) -> Migrator {
+    Migrator::only(database.clone(), [MigrationSet { capability: "sample", steps }])
+}
+
+async fn grounded() -> (Place, Database) {
+    let place = Place::new();
+    let database = place.open();
+    migrator(&database, &[GROUND]).up().await.unwrap();
+    (place, database)
+}
+
+/// Reads the table in a transaction that ends when the sender is used.
+async fn hold(database: &Database) -> oneshot::Sender<()> {
+    let (begun, has_begun) = oneshot::channel();
+    let (go, may_go) = oneshot::channel::<()>();
+    let reader = database.clone();
+    tokio::spawn(async move {
+        let work = move |tx: &mut dyn headwater::sql::TxEngine| {
+            let rows = tx.query("select count(*) from things", &[]);
+            begun.send(()).unwrap();
+            drop(may_go.blocking_recv());
+            rows
+        };
+        reader.inspect(work).await
+    });
+    has_begun.await.unwrap();
+    go
+}
+
+/// Waits until somebody waits for the table.
+async fn queued(database: &Database) {
+    let sql = "select count(*) from pg_locks
+        where not granted and relation = 'things'::regclass";
+    while database.read(sql, vec![]).await.unwrap().rows == [[Value::Int(0)]] {}
+}
+
+#[tokio::test]
+async fn a_change_that_waits_for_a_reader_lets_later_readers_through() {
+    let (_place, database) = grounded().await;
+    let go = hold(&database).await;
+    let change = migrator(&database, &[GROUND, COLUMN]);
+    let change = tokio::spawn(async move { change.up().await });
+    queued(&database).await;
+    let begun = std::time::Instant::now();
+    // The first reader still reads, so only the time-out of the change lets this one pass.
+    database.read("select count(*) from things", vec![]).await.unwrap();
+    assert!(begun.elapsed().as_secs() < 2, "{:?}", begun.elapsed());
+    go.send(()).unwrap();
+    assert_eq!(change.await.unwrap().unwrap(), 1);
+}
+
+#[tokio::test]
+async fn a_runner_that_has_waited_long_enough_is_told_who_is_at_work() {
+    let (place, database) = grounded().await;
+    let go = hold(&database).await;
+    let other = place.open();
+    let first = migrator(&database, &[GROUND, PATIENT]);
+    let first = tokio::spawn(async move { first.up().await });
+    queued(&database).await;
+    let second = migrator(&other, &[GROUND, PATIENT]).waiting(std::time::Duration::ZERO);
+    let error = second.up().await.unwrap_err();
+    assert!(matches!(error, MigrationError::Busy { .. }), "{error}");
+    let text = error.to_string();
+    let own = format!("are being run by process {} on ", std::process::id());
+    assert!(text.contains(&own) && text.contains(", session "), "{text}");
+    // Who has nothing to do waits for nobody.
+    assert_eq!(migrator(&other, &[GROUND]).up().await.unwrap(), 0);
+    go.send(()).unwrap();
+    assert_eq!(first.await.unwrap().unwrap(), 1);
+}
+
+#[tokio::test]
+async fn a_step_without_a_transaction_goes_on_after_a_kill_at_every_statement() {
+    let (place, database) = grounded().await;
+    let migrator = migrator(&database, &[GROUND, INDEXES]);
+    let before = schema(&database).await;
+    migrator.up().await.unwrap();
+    let after = schema(&database).await;
+    for number in 0..4 {
+        for (is_up, wanted) in [(false, &before), (true, &after)] {
+            place.scratch.run(&format!("insert into fate values ({number})")).unwrap();
+            let killed = run(&migrator, is_up).await.unwrap_err();
+            assert!(matches!(killed, MigrationError::Failed { .. }), "{killed}");
+            let state = migrator.status().await.unwrap()[1].state;
+            let unfinished = [StepState::UnfinishedDown, StepState::Unfinished];
+            assert_eq!(state, unfinished[usize::from(is_up)], "{number}");
+            place.scratch.run("delete from fate").unwrap();
+            assert_eq!(run(&migrator, is_up).await.unwrap(), 1, "{number}");
+            assert_eq!(&schema(&database).await, wanted, "{number}");
+        }
+    }
+}
+
+async fn run(migrator: &Migrator, is_up: bool) -> Result<usize, MigrationError> {
+    match is_up {
+        true => migrator.up().await,
+        false => migrator.down("sample", 1).await,
+    }
+}
+
+#[tokio::test]
+async fn an_index_that_was_left_invalid_is_made_anew() {
+    let (place, database) = grounded().await;
+    let migrator = migrator(&database, &[GROUND, INDEXES]);
+    place.scratch.run("insert into things values (1), (1)").unwrap();
+    let error = migrator.up().await.unwrap_err();
+    assert!(error.to_string().contains("could not create unique index"), "{error}");
+    assert_eq!(migrator.status().await.unwrap()[1].state, StepState::Unfinished);
+    assert_eq!(invalid(&database).await, 1);
+    place.scratch.run("delete from things").unwrap();
+    assert_eq!(migrator.up().await.unwrap(), 1);
+    assert_eq!(invalid(&database).await, 0);
+    let refused = place.scratch.run("insert into things values (1), (1)").unwrap_err();
+    assert!(refused.to_string().contains("things_by_x"), "{refused}");
+}
+
+async fn invalid(database: &Database) -> i64 {
+    let sql = "select count(*) from pg_index as i join pg_class as c on c.oid = i.indexrelid
+        where not i.indisvalid and c.relnamespace = current_schema()::regnamespace";
+    database.read(sql, vec![]).await.unwrap().rows[0][0].as_int().unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn runners_at_once_wait_for_a_step_without_a_transaction() {
+    let (place, _database) = grounded().await;
+    let runners: Vec<_> = (0..3)
+        .map(|_| {
+            let migrator = migrator(&place.open(), &[GROUND, INDEXES]);
+            tokio::spawn(async move { migrator.up().await })
+        })
+        .collect();
+    let mut done = 0;
+    for runner in runners {
+        done += runner.await.unwrap().unwrap();
+    }
+    assert_eq!(done, 1);
+}
+
+#[tokio::test]
+async fn the_next_runner_has_its_turn_when_the_session_of_a_killed_one_ends() {
+    let (place, database) = grounded().await;
+    let go = hold(&database).await;
+    let killed = place.open();
+    let first = migrator(&killed, &[GROUND, PATIENT]);
+    let first = tokio::spawn(async move { first.up().await });
+    queued(&database).await;
+    first.abort();
+    assert!(first.await.unwrap_err().is_cancelled());
+    place.scratch.end_sessions().unwrap();
+    drop(go);
+    // The reader may end first, and the killed runner's change be done before its end.
+    let second = migrator(&place.open(), &[GROUND, PATIENT]);
+    assert!(second.up().await.unwrap() <= 1);
+    assert_eq!(second.status().await.unwrap()[1].state, StepState::Done);
+}
