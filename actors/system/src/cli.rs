@@ -44,6 +44,9 @@ pub enum Command {
     /// Create, list or revoke API keys
     #[command(subcommand)]
     Keys(KeysCommand),
+    /// Bring the tables of read side and log up or down, or compare them with this program
+    #[command(subcommand)]
+    Migrate(MigrateCommand),
 }
 
 /// Flags of every command that opens data.
@@ -272,4 +275,31 @@ pub enum KeysCommand {
         #[command(flatten)]
         shared: SharedArgs,
     },
+}
+
+/// What can be done with the schema.
+#[derive(Subcommand)]
+pub enum MigrateCommand {
+    /// Show every step and how far it is
+    Status(ServeArgs),
+    /// Show what `up` would do, without doing it
+    Plan(ServeArgs),
+    /// Do every step that is not done
+    Up(ServeArgs),
+    /// Undo the last step of a capability, or all above a number
+    Down {
+        /// Whose steps: core, store or a capability's
+        capability: String,
+        /// Undo all steps above this number; 0 undoes all
+        #[arg(long, value_name = "NUMBER")]
+        to: Option<u32>,
+        /// Remove the tables and columns of these steps with what is in them
+        #[arg(long)]
+        yes: bool,
+        /// Flags of every command.
+        #[command(flatten)]
+        shared: SharedArgs,
+    },
+    /// Compare the steps that are done with those of this program
+    Verify(ServeArgs),
 }

@@ -3,9 +3,11 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use headwater::runtime::System;
+use headwater::plugin::Plugin;
+use headwater::postgres::Address;
+use headwater::runtime::{Contribution, System};
 use headwater::sql::migration::STORE;
-use headwater::sql::{Database, Migrator, PostgresConfig, SqliteConfig};
+use headwater::sql::{Database, MigrationSet, Migrator, PostgresConfig, SqliteConfig};
 use headwater::store::log::{LogConfig, LogStore};
 use headwater::store::postgres::{PostgresStore, PostgresStoreConfig};
 use headwater::store::{SharedStore, StoreError};
@@ -104,6 +106,24 @@ pub fn open_database(config: &Config) -> Result<Database, Failure> {
     Ok(SqliteConfig::at(config.data_dir.join("read.sqlite")).open()?)
 }
 
+/// Opens the tables of the log for migrations; `None` when the log is files.
+///
+/// # Errors
+/// A [`Failure`] naming the database and the fix.
+pub fn open_store_database(config: &Config) -> Result<Option<Database>, Failure> {
+    config.store.as_ref().map(open_tables).transpose()
+}
+
+/// Returns the steps that the capabilities add to the framework's own.
+pub fn migration_sets() -> Vec<MigrationSet> {
+    Shop.contribute(Contribution::default()).migration_sets().to_vec()
+}
+
+fn open_tables(address: &Address) -> Result<Database, Failure> {
+    let tables = PostgresConfig { writers: 1, readers: 1, ..PostgresConfig::at(address.clone()) };
+    Ok(tables.open()?)
+}
+
 async fn open_log(config: &Config) -> Result<Log, Failure> {
     let limits = config.limits.store_limits(&config.log);
     let Some(address) = &config.store else {
@@ -115,8 +135,7 @@ async fn open_log(config: &Config) -> Result<Log, Failure> {
         log.reader_threads = config.log.reader_threads;
         return Ok(Log::Embedded(Arc::new(LogStore::open(log)?)));
     };
-    let tables = PostgresConfig { writers: 1, readers: 1, ..PostgresConfig::at(address.clone()) };
-    Migrator::only(tables.open()?, [STORE]).up().await?;
+    Migrator::only(open_tables(address)?, [STORE]).up().await?;
     let store = PostgresStoreConfig::new(address.clone()).with_limits(limits);
     Ok(Log::Postgres(Arc::new(PostgresStore::open(store)?)))
 }

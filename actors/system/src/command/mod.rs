@@ -5,6 +5,7 @@ mod demo;
 mod events;
 mod import;
 mod keys;
+mod migrate;
 pub(crate) mod output;
 mod projections;
 mod serve;
@@ -35,6 +36,7 @@ pub fn run(cli: Cli) -> Result<(), Failure> {
         Command::Backup(args) => backup::run(&args),
         Command::Bench(args) => bench::run(&args),
         Command::Keys(keys) => block_on(keys::run(keys)),
+        Command::Migrate(migrate) => block_on(migrate::run(migrate)),
     }
 }
 

@@ -13,6 +13,8 @@ mod keys;
 #[cfg(test)]
 mod kill;
 #[cfg(test)]
+mod migrate;
+#[cfg(test)]
 mod postgres;
 #[cfg(test)]
 mod reading;

@@ -1,0 +1,213 @@
+//! `headwater migrate`: the schema of read side and log, shown, compared, brought up and down.
+
+use headwater::sql::migration::{STORE, StepHead, StepState};
+use headwater::sql::{MigrationStatus, Migrator};
+use serde_json::{Value, json};
+
+use super::output;
+use crate::cli::{MigrateCommand, SharedArgs};
+use crate::command::output::say;
+use crate::config::Config;
+use crate::error::Failure;
+use crate::node::{migration_sets, open_database, open_store_database};
+
+/// Does what is asked with the schema.
+pub async fn run(command: MigrateCommand) -> Result<(), Failure> {
+    match command {
+        MigrateCommand::Status(args) => status(&args.shared).await,
+        MigrateCommand::Plan(args) => plan(&args.shared).await,
+        MigrateCommand::Up(args) => up(&args.shared).await,
+        MigrateCommand::Down { capability, to, yes, shared } => {
+            down(&capability, to, yes, &shared).await
+        }
+        MigrateCommand::Verify(args) => verify(&args.shared).await,
+    }
+}
+
+async fn status(shared: &SharedArgs) -> Result<(), Failure> {
+    let steps = steps(&existing(shared)?).await?;
+    if shared.json {
+        return output::json(&steps.iter().map(document).collect::<Vec<_>>());
+    }
+    let headings = ["capability", "step", "phase", "state", "done at", "by"];
+    output::columns(&headings, &steps.iter().map(row).collect::<Vec<_>>());
+    for step in steps {
+        if let Some(advice) = advice(step.state) {
+            say!("{}/{}: {advice}", step.capability, step.stem);
+        }
+    }
+    Ok(())
+}
+
+async fn plan(shared: &SharedArgs) -> Result<(), Failure> {
+    let migrators = existing(shared)?;
+    refuse_problems(&migrators).await?;
+    let mut steps = steps(&migrators).await?;
+    steps.retain(|step| step.state != StepState::Done);
+    if shared.json {
+        return output::json(&steps.iter().map(document).collect::<Vec<_>>());
+    }
+    for step in &steps {
+        say!("{}/{}: {}", step.capability, step.stem, manner(step.head));
+    }
+    let next = if steps.is_empty() { "" } else { ": headwater migrate up" };
+    say!("{} to do{next}", counted(steps.len()));
+    Ok(())
+}
+
+async fn up(shared: &SharedArgs) -> Result<(), Failure> {
+    let mut count = 0;
+    for migrator in migrators(&super::settings(shared)?)? {
+        count += migrator.up().await?;
+    }
+    if shared.json {
+        return output::json(&json!({ "done": count }));
+    }
+    say!("{} done", counted(count));
+    Ok(())
+}
+
+async fn down(
+    capability: &str,
+    to: Option<u32>,
+    is_sure: bool,
+    shared: &SharedArgs,
+) -> Result<(), Failure> {
+    let migrators = existing(shared)?;
+    let migrator = match (capability == STORE.capability, migrators.as_slice()) {
+        (false, [read, ..]) => read,
+        (true, [_, log]) => log,
+        _ => return Err(Failure::new("the log lies in files and has no migrations")),
+    };
+    let mut begun = migrator.status().await?;
+    begun.retain(|step| step.capability == capability && step.state != StepState::Pending);
+    let to = to.unwrap_or_else(|| (begun.len() as u32).saturating_sub(1));
+    let undone: Vec<_> = begun.iter().skip(to as usize).map(|step| step.stem.as_str()).collect();
+    if !is_sure && !undone.is_empty() {
+        return Err(Failure::new(format!(
+            "{capability} {} would be undone, with what lies in their tables: stop the programs \
+             that use them, make a backup and say --yes",
+            undone.join(", ")
+        )));
+    }
+    let count = migrator.down(capability, to).await?;
+    if shared.json {
+        return output::json(&json!({ "undone": count }));
+    }
+    say!("{} undone", counted(count));
+    Ok(())
+}
+
+async fn verify(shared: &SharedArgs) -> Result<(), Failure> {
+    let migrators = existing(shared)?;
+    refuse_problems(&migrators).await?;
+    let steps = steps(&migrators).await?;
+    let unfinished = steps.iter().filter(|step| advice(step.state).is_some()).count();
+    if unfinished > 0 {
+        let words = format!("{} unfinished: headwater migrate up", counted(unfinished));
+        return Err(Failure::new(words));
+    }
+    let pending = steps.iter().filter(|step| step.state == StepState::Pending).count();
+    if shared.json {
+        return output::json(&json!({ "fits": true, "pending": pending }));
+    }
+    say!("what is done fits this program; {} to do", counted(pending));
+    Ok(())
+}
+
+/// Returns the migrator of the read side, then that of the log if it lies in tables.
+fn migrators(config: &Config) -> Result<Vec<Migrator>, Failure> {
+    let read = Migrator::new(open_database(config)?, migration_sets());
+    let log = open_store_database(config)?.map(|tables| Migrator::only(tables, [STORE]));
+    Ok(std::iter::once(read).chain(log).collect())
+}
+
+/// The same, without making files where there are none.
+fn existing(shared: &SharedArgs) -> Result<Vec<Migrator>, Failure> {
+    let config = super::settings(shared)?;
+    if config.read.is_none() && !config.data_dir.join("read.sqlite").exists() {
+        let dir = config.data_dir.display();
+        return Err(Failure::new(format!(
+            "{dir} has no read side: name another --data-dir, or make it: headwater migrate up"
+        )));
+    }
+    migrators(&config)
+}
+
+async fn steps(migrators: &[Migrator]) -> Result<Vec<MigrationStatus>, Failure> {
+    let mut steps = Vec::new();
+    for migrator in migrators {
+        steps.extend(migrator.status().await?);
+    }
+    Ok(steps)
+}
+
+/// Fails with everything that does not fit, a line each.
+async fn refuse_problems(migrators: &[Migrator]) -> Result<(), Failure> {
+    let mut problems = Vec::new();
+    for migrator in migrators {
+        problems.extend(migrator.verify().await?.iter().map(ToString::to_string));
+    }
+    if problems.is_empty() { Ok(()) } else { Err(Failure::new(problems.join("\n"))) }
+}
+
+fn row(step: &MigrationStatus) -> Vec<String> {
+    vec![
+        step.capability.clone(),
+        step.stem.clone(),
+        step.head.phase.to_string(),
+        state_name(step.state).to_owned(),
+        step.applied_at.clone().unwrap_or_default(),
+        step.applied_by.clone().unwrap_or_default(),
+    ]
+}
+
+fn document(step: &MigrationStatus) -> Value {
+    json!({
+        "capability": step.capability,
+        "step": step.stem,
+        "phase": step.head.phase.to_string(),
+        "transaction": step.head.is_in_transaction,
+        "lock_timeout_ms": step.head.lock_timeout.as_millis() as u64,
+        "state": state_name(step.state),
+        "applied_at": step.applied_at,
+        "applied_by": step.applied_by,
+    })
+}
+
+fn manner(head: StepHead) -> String {
+    let transaction =
+        if head.is_in_transaction { "in a transaction" } else { "statement by statement" };
+    let (phase, wait) = (head.phase, head.lock_timeout);
+    format!("{phase}, {transaction}, waits {wait:?} for a lock")
+}
+
+const fn state_name(state: StepState) -> &'static str {
+    match state {
+        StepState::Pending => "pending",
+        StepState::Done => "done",
+        StepState::Unfinished => "unfinished",
+        StepState::UnfinishedDown => "unfinished down",
+        StepState::Changed => "changed",
+        StepState::Unknown => "unknown",
+    }
+}
+
+/// Says what to do about a state that should not last.
+const fn advice(state: StepState) -> Option<&'static str> {
+    match state {
+        StepState::Pending | StepState::Done => None,
+        StepState::Unfinished => {
+            Some("is under way, or its run was killed: headwater migrate up finishes it")
+        }
+        StepState::UnfinishedDown => Some(
+            "was being undone: headwater migrate up does it again, headwater migrate down undoes it",
+        ),
+        StepState::Changed => Some("was done with another text: use the program that did it"),
+        StepState::Unknown => Some("was done by a newer program: use that one"),
+    }
+}
+
+fn counted(count: usize) -> String {
+    format!("{count} {}", if count == 1 { "step" } else { "steps" })
+}

@@ -1,0 +1,73 @@
+//! The schema by the command line.
+
+use headwater::sql::SqliteConfig;
+use headwater::test::ScratchSchema;
+use serde_json::{Value, json};
+
+use super::harness::Folder;
+
+fn migrate(folder: &Folder, words: &[&str], place: &[&str]) -> Value {
+    folder.json(&[&["migrate"], words, &["--json"], place].concat())
+}
+
+fn states(folder: &Folder, place: &[&str]) -> Vec<String> {
+    let status = migrate(folder, &["status"], place);
+    let steps = status.as_array().unwrap().iter();
+    steps.map(|step| format!("{}: {}", step["capability"], step["state"])).collect()
+}
+
+#[test]
+fn a_fresh_folder_goes_up_and_one_step_down_when_it_is_meant() {
+    let folder = Folder::new();
+    folder.run(&["migrate", "status"]).assert_refused(&["no read side", "headwater migrate up"]);
+    let count = migrate(&folder, &["up"], &[])["done"].as_u64().unwrap();
+    assert_eq!(migrate(&folder, &["verify"], &[]), json!({ "fits": true, "pending": 0 }));
+    let down = ["migrate", "down", "core"];
+    folder.run(&down).assert_refused(&["0003_api_keys", "say --yes"]);
+    assert_eq!(migrate(&folder, &["down", "core", "--yes"], &[])["undone"], 1);
+    let plan = folder.run(&["migrate", "plan"]);
+    let wanted = "core/0003_api_keys: expand, in a transaction, waits 2s for a lock\n";
+    assert!(plan.stdout.starts_with(wanted), "{plan:?}");
+    assert_eq!(migrate(&folder, &["down", "core", "--to", "0", "--yes"], &[])["undone"], 2);
+    assert_eq!(migrate(&folder, &["up"], &[])["done"], count);
+    folder.run(&["migrate", "down", "store", "--yes"]).assert_refused(&["lies in files"]);
+    folder.run(&["migrate", "down", "shoe", "--yes"]).assert_refused(&["capability \"shoe\""]);
+}
+
+#[test]
+fn on_a_database_the_tables_of_the_log_are_migrated_too() {
+    let (folder, schema) = (Folder::new(), ScratchSchema::new().unwrap());
+    let server = std::env::var("DATABASE_URL").unwrap();
+    let mark = if server.contains('?') { '&' } else { '?' };
+    let text = format!("{server}{mark}schema={}", schema.address().schema());
+    let place = ["--store", &text, "--read", &text];
+    assert!(states(&folder, &place).iter().all(|state| state.ends_with("\"pending\"")));
+    migrate(&folder, &["up"], &place);
+    let states = states(&folder, &place);
+    assert!(states.iter().all(|state| state.ends_with("\"done\"")), "{states:?}");
+    assert!(states.iter().any(|state| state.starts_with("\"store\"")), "{states:?}");
+    assert_eq!(migrate(&folder, &["down", "store", "--yes"], &place)["undone"], 1);
+    assert_eq!(migrate(&folder, &["verify"], &place)["pending"], 1);
+}
+
+fn edit(folder: &Folder, sql: &'static str) {
+    let database = SqliteConfig::at(folder.path("headwater-data/read.sqlite")).open().unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    runtime.block_on(database.write(move |tx| tx.run_script(sql))).unwrap();
+}
+
+#[test]
+fn what_does_not_fit_is_named_and_refused() {
+    let folder = Folder::new();
+    migrate(&folder, &["up"], &[]);
+    edit(
+        &folder,
+        "update schema_migrations set checksum = 'x' where number = 2;
+        update schema_migrations set state = 'doing' where number = 3",
+    );
+    folder.run(&["migrate", "verify"]).assert_refused(&["core/0002_snapshots was changed"]);
+    let status = folder.run(&["migrate", "status"]).stdout;
+    assert!(status.contains("core/0002_snapshots: was done with another text"), "{status}");
+    assert!(status.contains("core/0003_api_keys: is under way, or its run was killed"), "{status}");
+    folder.run(&["serve"]).assert_refused(&["was changed after it was applied"]);
+}
