@@ -211,3 +211,13 @@ async fn the_next_runner_has_its_turn_when_the_session_of_a_killed_one_ends() {
     assert!(second.up().await.unwrap() <= 1);
     assert_eq!(second.status().await.unwrap()[1].state, StepState::Done);
 }
+
+#[test]
+fn a_runner_needs_neither_the_network_nor_the_clock_of_its_caller() {
+    let place = Place::new();
+    let database = place.open();
+    let bare = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    let migrator = migrator(&database, &[GROUND, INDEXES]);
+    assert_eq!(bare.block_on(migrator.up()).unwrap(), 2);
+    assert_eq!(bare.block_on(migrator.down("sample", 0)).unwrap(), 2);
+}

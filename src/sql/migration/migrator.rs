@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::apart::apart;
 use super::ledger::{Applied, Entry, Mark, key, read_applied};
 use super::run::Run;
 use super::turn::Turn;
@@ -12,6 +13,9 @@ use crate::sql::Database;
 const PATIENCE: Duration = Duration::from_secs(120);
 
 /// Brings a database's schema up and down, one runner at a time.
+///
+/// A run has a thread of its own; dropping its future ends it as a kill would.
+#[derive(Clone)]
 pub struct Migrator {
     database: Database,
     sets: Vec<MigrationSet>,
@@ -84,10 +88,14 @@ impl Migrator {
         if self.pending(&self.checked().await?).next().is_none() {
             return Ok(0);
         }
-        let turn = self.take_turn().await?;
-        let done = self.go_up(turn.as_ref()).await;
-        end(turn).await;
-        done
+        let own = self.clone();
+        apart(async move {
+            let turn = own.take_turn().await?;
+            let done = own.go_up(turn.as_ref()).await;
+            end(turn).await;
+            done
+        })
+        .await
     }
 
     /// Undoes a capability's steps above number `to`, latest first; 0 undoes all.
@@ -100,10 +108,14 @@ impl Migrator {
             capability: capability.to_owned(),
         })?;
         self.checked().await?;
-        let turn = self.take_turn().await?;
-        let done = self.go_down(set, to, turn.as_ref()).await;
-        end(turn).await;
-        done
+        let (own, set) = (self.clone(), *set);
+        apart(async move {
+            let turn = own.take_turn().await?;
+            let done = own.go_down(&set, to, turn.as_ref()).await;
+            end(turn).await;
+            done
+        })
+        .await
     }
 
     /// Lists every step and how far it is, those too that are unknown here.

@@ -6,6 +6,7 @@
 //! [`StepHead`] of its own may say otherwise. One runner works at a time. Tables of projections
 //! are not migrated: a raised version fills new ones.
 
+mod apart;
 mod error;
 mod head;
 mod ledger;
