@@ -9,10 +9,9 @@ pub struct RunnerConfig {
     pub batch_events_max: usize,
     /// About the most bytes of records of a batch: the page that reaches it is the last.
     pub batch_bytes_max: usize,
-    /// How often a batch is tried again before the bad event in it is looked for.
+    /// How often a batch is tried again before the bad event in it is looked for. While the read
+    /// side is not available it is tried again for ever.
     pub retries_max: u32,
-    /// How often a batch is tried again while the read side is not available.
-    pub outage_retries_max: u32,
     /// The wait before the first retry; each further one is twice as long.
     pub retry_first: Duration,
     /// The longest wait before a retry.
@@ -35,7 +34,6 @@ impl Default for RunnerConfig {
             batch_events_max: 10_000,
             batch_bytes_max: 4 << 20,
             retries_max: 4,
-            outage_retries_max: 30,
             retry_first: Duration::from_millis(50),
             retry_longest: Duration::from_secs(5),
             idle_checkpoint_events: 10_000,

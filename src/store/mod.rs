@@ -7,6 +7,7 @@
 //! waits at the end of the log, so a slow one costs nobody anything but its own reads.
 
 mod append;
+mod counter;
 mod error;
 mod limits;
 pub mod log;

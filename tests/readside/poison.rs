@@ -1,13 +1,17 @@
 //! Poison events: retried, isolated, then what the policy says (G7).
 
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicU32, Ordering};
 
-use headwater::event::{NewEvent, Position, StreamId};
-use headwater::projection::{Definition, ProjectionState, QueryError, Step};
+use headwater::event::{NewEvent, Position, Recorded, StreamId};
+use headwater::projection::{
+    Definition, Projection, ProjectionError, ProjectionState, QueryError, Step,
+};
 use headwater::runtime::feed::{Catalog, Runner, StepError};
+use headwater::sql::{SqlError, Tx};
 
 use super::fixture::{
-    BAD_CENTS, Balances, Deposits, World, bank, deposited, dump, opened, run_to, step_until,
+    AccountEvent, BAD_CENTS, Balances, Deposits, World, bank, deposited, dump, opened, run_to,
+    step_until,
 };
 
 async fn sick_world() -> (World, Position, Position) {
@@ -178,4 +182,35 @@ async fn more_skipped_events_than_the_bound_halt_the_projection() {
     while runner.step().await.unwrap() != Step::Halted {}
     let status = catalog.status("balances").unwrap();
     assert_eq!((status.state, status.skipped), (ProjectionState::Halted, 1));
+}
+
+/// Finds the database gone for so many batches.
+struct Cut(AtomicU32);
+
+impl Projection for Cut {
+    const NAME: &'static str = "cut";
+    const VERSION: u32 = 1;
+    const SCHEMA: &'static str = "create table {cut} (id bigint primary key)";
+    type Event = AccountEvent;
+
+    fn apply(&self, _: &[Recorded<AccountEvent>], _: &mut Tx<'_>) -> Result<(), ProjectionError> {
+        match self.0.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1)) {
+            Ok(_) => Err(SqlError::Unavailable("the server is away".into()).into()),
+            Err(_) => Ok(()),
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_outage_of_any_length_halts_nothing() {
+    let (world, _, end) = sick_world().await;
+    let catalog = world.catalog(vec![Definition::of(Cut(AtomicU32::new(1_000)))]).await;
+    let mut runner = catalog.runner("cut").await.unwrap();
+    let step = step_until(&mut runner, |step| matches!(step, Step::Failed { attempt: 999, .. }));
+    step.await;
+    let status = catalog.status("cut").unwrap();
+    assert_eq!(status.state, ProjectionState::Running);
+    assert!(status.last_error.unwrap().contains("the server is away"));
+    run_to(&mut runner, end).await;
+    assert_eq!(catalog.status("cut").unwrap().position, end);
 }

@@ -24,7 +24,8 @@ impl Lane {
             ProjectionError::Sql(unknown @ SqlError::Unknown(_)) => Err(unknown.clone().into()),
             ProjectionError::Sql(SqlError::Damaged(_)) => self.halt(cx, reason, None).await,
             ProjectionError::Sql(sql) if sql.is_transient() => {
-                match self.retry(cx, cx.config.outage_retries_max, &reason) {
+                // However long it takes: no event is to blame, and nobody has to resume it.
+                match self.retry(cx, u32::MAX, &reason) {
                     Some(step) => Ok(step),
                     None => self.halt(cx, reason, None).await,
                 }

@@ -1,10 +1,10 @@
 //! What a log is opened with, and what it tells of itself.
 
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::clock::{SharedClock, SystemClock};
 use crate::store::StoreLimits;
+use crate::store::counter::Counter;
 
 /// Where a log lies and what it is held to.
 #[derive(Clone)]
@@ -99,17 +99,4 @@ pub(super) struct Counters {
     pub bytes: Counter,
     pub pages_at_hand: Counter,
     pub pages_waited: Counter,
-}
-
-#[derive(Default)]
-pub(super) struct Counter(AtomicU64);
-
-impl Counter {
-    pub fn add(&self, count: u64) {
-        self.0.fetch_add(count, Ordering::Relaxed);
-    }
-
-    pub fn get(&self) -> u64 {
-        self.0.load(Ordering::Relaxed)
-    }
 }

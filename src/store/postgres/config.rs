@@ -1,11 +1,11 @@
 //! What a store in PostgreSQL is opened with, and what it tells of itself.
 
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use super::feed::HeadSource;
 use crate::postgres::Address;
 use crate::store::StoreLimits;
+use crate::store::counter::Counter;
 
 /// Where the log lies and what this node is held to.
 #[derive(Clone, Debug)]
@@ -86,17 +86,4 @@ pub(super) struct Counters {
     pub events: Counter,
     pub batch_us: Counter,
     pub reconnects: Counter,
-}
-
-#[derive(Default)]
-pub(super) struct Counter(AtomicU64);
-
-impl Counter {
-    pub fn add(&self, count: u64) {
-        self.0.fetch_add(count, Ordering::Relaxed);
-    }
-
-    pub fn get(&self) -> u64 {
-        self.0.load(Ordering::Relaxed)
-    }
 }

@@ -9,10 +9,11 @@ use std::process::{Child, ChildStdin, Stdio};
 use std::sync::mpsc::{Sender, channel};
 use std::thread::{self, JoinHandle};
 
+use headwater::sql::Database;
 use serde_json::{Value, json};
 
 use super::harness::{
-    Client, Folder, Random, Server, assert_rows_equal_a_rebuild, earned_by_month, read_log,
+    Client, Folder, Place, Random, Server, assert_rows_equal_a_rebuild, earned_by_month, read_log,
     totals_by_month, wait_until,
 };
 
@@ -222,7 +223,7 @@ fn assert_import_goes_on(folder: &Folder, left: &Value, whole: &Value) {
     let report = assert_sound(folder);
     assert_eq!((&report["events"], &report["streams"]), (&whole["events"], &whole["streams"]));
     let server = Server::start(folder, &ARGS);
-    assert_rows_equal_a_rebuild(folder, &server.client);
+    assert_rows_equal_a_rebuild(&folder.database(), &server.client);
     assert_eq!(earned_by_month(&server.client), totals_by_month(&folder.path("retail.csv")));
     server.stop();
 }
@@ -251,9 +252,26 @@ fn an_import_killed_at_any_moment_goes_on_and_adds_nothing_twice() {
 
 #[test]
 fn a_server_killed_under_load_has_all_it_acknowledged_and_nothing_twice() {
-    let mut random = Random::of_this_run("kills of a server");
     let folder = Folder::new();
-    let mut server = Server::start(&folder, &ARGS);
+    kill_under_load(&folder, &ARGS, &|| folder.database(), &|| drop(assert_sound(&folder)));
+}
+
+#[test]
+fn a_server_on_postgresql_killed_under_load_has_all_it_acknowledged_and_nothing_twice() {
+    let (folder, place) = (Folder::new(), Place::new());
+    let args = [&ARGS[..], &place.both()].concat();
+    kill_under_load(&folder, &args, &|| place.database(), &|| ());
+}
+
+/// Loads a server and kills it, again and again, and checks its data each time.
+fn kill_under_load(
+    folder: &Folder,
+    args: &[&str],
+    database: &dyn Fn() -> Database,
+    check_closed: &dyn Fn(),
+) {
+    let mut random = Random::of_this_run("kills of a server");
+    let mut server = Server::start(folder, args);
     let mut ledgers = Vec::new();
     for round in 0..rounds() {
         let kill_after = random.between(1, 600);
@@ -265,15 +283,15 @@ fn a_server_killed_under_load_has_all_it_acknowledged_and_nothing_twice() {
             (asked.status == 200).then_some(())
         });
         let killed = load_and_kill(server, round, kill_after);
-        assert_sound(&folder);
-        server = Server::start_again(&folder, &ARGS, &key);
+        check_closed();
+        server = Server::start_again(folder, args, &key);
         killed.iter().for_each(|ledger| send_again(&server.client, ledger));
         ledgers.extend(killed);
         assert_in_the_log_once(&read_log(&server.client), &ledgers);
-        assert_rows_equal_a_rebuild(&folder, &server.client);
+        assert_rows_equal_a_rebuild(&database(), &server.client);
     }
     ledgers.iter().for_each(|ledger| send_again(&server.client, ledger));
     assert_in_the_log_once(&read_log(&server.client), &ledgers);
     server.stop();
-    assert_sound(&folder);
+    check_closed();
 }

@@ -1,33 +1,11 @@
 //! The program on PostgreSQL: the same figures as on its own files, and the same care.
 
-use headwater::test::ScratchSchema;
 use serde_json::Value;
 
-use super::harness::{Folder, Server, read_rows};
+use super::harness::{Folder, Place, Server, read_rows};
 
 const DEMO: [&str; 5] = ["demo", "--invoices", "300", "--exit", "--json"];
 const PROJECTIONS: [&str; 4] = ["orders", "customers", "products", "revenue"];
-
-/// A schema and its address as a person writes it, password included.
-struct Place {
-    text: String,
-    _schema: ScratchSchema,
-}
-
-impl Place {
-    fn new() -> Self {
-        let schema = ScratchSchema::new().unwrap();
-        let server = std::env::var("DATABASE_URL").unwrap();
-        let mark = if server.contains('?') { '&' } else { '?' };
-        let text = format!("{server}{mark}schema={}", schema.address().schema());
-        Self { text, _schema: schema }
-    }
-
-    /// The flags that put both log and read models there.
-    fn both(&self) -> [&str; 4] {
-        ["--store", &self.text, "--read", &self.text]
-    }
-}
 
 fn demo(folder: &Folder, place: &[&str]) -> Value {
     folder.json(&[&DEMO, place].concat())

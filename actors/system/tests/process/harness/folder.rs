@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
+use headwater::sql::{Database, SqliteConfig};
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -46,6 +47,11 @@ impl Folder {
             }
         }
         program
+    }
+
+    /// Opens the read side in the data folder beside the program.
+    pub fn database(&self) -> Database {
+        SqliteConfig::at(self.path("headwater-data/read.sqlite")).open().unwrap()
     }
 
     /// Runs the program to its end.

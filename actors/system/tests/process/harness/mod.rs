@@ -2,6 +2,7 @@
 
 mod client;
 mod folder;
+mod place;
 mod random;
 mod retail;
 mod rows;
@@ -11,6 +12,7 @@ use std::time::{Duration, Instant};
 
 pub use client::Client;
 pub use folder::{Folder, Outcome};
+pub use place::Place;
 pub use random::Random;
 pub use retail::{thousandths, totals_by_month};
 pub use rows::{assert_rows_equal_a_rebuild, earned_by_month, read_log, read_rows};

@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use headwater::sql::SqliteConfig;
+use headwater::sql::Database;
 use serde_json::Value;
 
-use super::{Client, Folder, thousandths, wait_until};
+use super::{Client, thousandths, wait_until};
 
 /// Reads every row of a read model, page by page.
 pub fn read_rows(client: &Client, projection: &str) -> Vec<Value> {
@@ -57,12 +57,12 @@ pub fn wait_for_projections(client: &Client) -> Vec<Value> {
 }
 
 /// Checks that each read model's rows are those that it gets when it is filled anew.
-pub fn assert_rows_equal_a_rebuild(folder: &Folder, client: &Client) {
+pub fn assert_rows_equal_a_rebuild(database: &Database, client: &Client) {
     for before in wait_for_projections(client) {
         let name = before["name"].as_str().unwrap();
         let rows = || match before["is_served"].as_bool().unwrap() {
             true => read_rows(client, name).iter().map(Value::to_string).collect(),
-            false => read_table(folder, name),
+            false => read_table(database, name),
         };
         let live = rows();
         assert!(!live.is_empty(), "{name}");
@@ -76,8 +76,7 @@ pub fn assert_rows_equal_a_rebuild(folder: &Folder, client: &Client) {
 }
 
 /// Reads the table of a projection whose rows no server shows.
-fn read_table(folder: &Folder, name: &str) -> Vec<String> {
-    let database = SqliteConfig::at(folder.path("headwater-data/read.sqlite")).open().unwrap();
+fn read_table(database: &Database, name: &str) -> Vec<String> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let sql = format!("select * from {name} order by 1, 2, 3");
     let rows = runtime.block_on(database.read(&sql, Vec::new())).unwrap();

@@ -1,0 +1,30 @@
+//! A place in PostgreSQL for a program's data.
+
+use headwater::sql::{Database, PostgresConfig};
+use headwater::test::ScratchSchema;
+
+/// A schema and its address as a person writes it, password included.
+pub struct Place {
+    pub text: String,
+    schema: ScratchSchema,
+}
+
+impl Place {
+    pub fn new() -> Self {
+        let schema = ScratchSchema::new().unwrap();
+        let server = std::env::var("DATABASE_URL").unwrap();
+        let mark = if server.contains('?') { '&' } else { '?' };
+        let text = format!("{server}{mark}schema={}", schema.address().schema());
+        Self { text, schema }
+    }
+
+    /// The flags that put both log and read models there.
+    pub fn both(&self) -> [&str; 4] {
+        ["--store", &self.text, "--read", &self.text]
+    }
+
+    /// Opens the read side beside the program.
+    pub fn database(&self) -> Database {
+        PostgresConfig::at(self.schema.address().clone()).open().unwrap()
+    }
+}
