@@ -55,8 +55,9 @@ pub async fn run(args: DemoArgs) -> Result<(), Failure> {
     }
     let key = fresh_key(&node, &args.shared.tenant).await?;
     let server = serve::start(&node, &config).await?;
+    let stop = serve::StopSignals::listen()?;
     say_where(server.address(), key.text.reveal(), &config);
-    serve::until_stopped(node, server).await
+    serve::until_stopped(stop, node, server).await
 }
 
 async fn run_shop(node: &Node, args: &DemoArgs) -> Result<Summary, Failure> {

@@ -6,7 +6,7 @@ use headwater::api::keys::{self, NewKey};
 use headwater::api::{ApiServer, serve};
 use headwater::event::Tenant;
 use jiff::Timestamp;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::cli::ServeArgs;
 use crate::command::output::say;
@@ -20,12 +20,13 @@ pub async fn run(args: ServeArgs) -> Result<(), Failure> {
     let node = Node::open(config.clone()).await?;
     let first = first_key(&node, &args.shared.tenant).await?;
     let server = start(&node, &config).await?;
+    let stop = StopSignals::listen()?;
     say!("headwater serves {} on http://{}", config.place(), server.address());
     if let Some(key) = &first {
         say!("first key, of an admin, shown this once: {}", key.text.reveal());
     }
     say!("documentation on http://{}/v1/docs; stop with Ctrl-C", server.address());
-    until_stopped(node, server).await
+    until_stopped(stop, node, server).await
 }
 
 /// Starts the server over a node.
@@ -38,13 +39,32 @@ pub async fn first_key(node: &Node, tenant: &Tenant) -> Result<Option<NewKey>, F
     Ok(keys::create_first(&node.database, tenant.clone(), Timestamp::now()).await?)
 }
 
+/// Ctrl-C and the request to end.
+///
+/// Listened for before anything says that the server runs: whoever reads that may ask it to end
+/// at once, and it must still end in order.
+pub struct StopSignals {
+    interrupt: Signal,
+    terminate: Signal,
+}
+
+impl StopSignals {
+    /// Takes the signals over; until now they end the process.
+    pub fn listen() -> Result<Self, Failure> {
+        let (interrupt, terminate) = (SignalKind::interrupt(), SignalKind::terminate());
+        Ok(Self { interrupt: signal(interrupt)?, terminate: signal(terminate)? })
+    }
+}
+
 /// Waits for Ctrl-C or a request to end, then stops in order.
-pub async fn until_stopped(node: Node, server: ApiServer) -> Result<(), Failure> {
-    let (mut interrupt, mut terminate) =
-        (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
+pub async fn until_stopped(
+    mut stop: StopSignals,
+    node: Node,
+    server: ApiServer,
+) -> Result<(), Failure> {
     tokio::select! {
-        _ = interrupt.recv() => {}
-        _ = terminate.recv() => {}
+        _ = stop.interrupt.recv() => {}
+        _ = stop.terminate.recv() => {}
     }
     tracing::info!("stopping");
     server.stop().await;
