@@ -41,17 +41,19 @@ impl Assembly {
         if let Some(id) = twice(prepared) {
             return Err(AppendError::Invalid(format!("event id {id} occurs twice")).into());
         }
-        for record in prepared.records.iter().filter(|record| staged.may_hold(record.id)) {
+        for id in prepared.records.iter().map(|record| record.id) {
+            let in_tail = match staged.may_hold(id) {
+                true => self.tail.last(id_key(id), u32::MAX, wait)?,
+                false => None,
+            };
             // The index knows of it, the file does not hold it yet.
-            let last = self.tail.last(id_key(record.id), u32::MAX, wait)?;
-            if last.is_some_and(|at| at >= self.tail.end()) {
+            if in_tail.is_some_and(|at| at >= self.tail.end()) {
                 return Err(Refusal::NotYet);
             }
-        }
-        for record in &prepared.records {
-            let may_hold = staged.may_hold(record.id) || self.earlier_ids.may_hold(record.id);
-            let known = if may_hold { self.reader.event(record.id, wait)? } else { None };
-            if let Some(event) = known {
+            if in_tail.is_none() && !self.earlier_ids.may_hold(id) {
+                continue;
+            }
+            if let Some(event) = self.reader.event(id, wait)? {
                 return Err(self.duplicate_of(prepared, &event, wait)?);
             }
         }
