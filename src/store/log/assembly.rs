@@ -189,7 +189,7 @@ impl Assembly {
                 if let Some(index) = &mut index {
                     index.add(offset, known.id, revision, own);
                 }
-                self.building.count(record);
+                self.building.admit(record);
                 offset += known.len as u32;
             }
             self.heads.put(write.key, &prepared.tenant, &write.stream, revision);

@@ -38,8 +38,8 @@ impl Batch {
         self.bytes.len() + head + more
     }
 
-    /// Counts a sealed record, whose bytes are given to [`Batch::put`] with its append's others.
-    pub fn count(&mut self, record: &[u8]) {
+    /// Takes a sealed record into account; [`Batch::put`] gets its bytes with its append's others.
+    pub fn admit(&mut self, record: &[u8]) {
         self.checksum = add_to_checksum(self.checksum, record);
         self.count += 1;
     }
