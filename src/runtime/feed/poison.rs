@@ -23,13 +23,8 @@ impl Lane {
             // The batch may be committed: the checkpoint tells, before it is tried again.
             ProjectionError::Sql(unknown @ SqlError::Unknown(_)) => Err(unknown.clone().into()),
             ProjectionError::Sql(SqlError::Damaged(_)) => self.halt(cx, reason, None).await,
-            ProjectionError::Sql(sql) if sql.is_transient() => {
-                // However long it takes: no event is to blame, and nobody has to resume it.
-                match self.retry(cx, u32::MAX, &reason) {
-                    Some(step) => Ok(step),
-                    None => self.halt(cx, reason, None).await,
-                }
-            }
+            // However long it takes: no event is to blame, and nobody has to resume it.
+            ProjectionError::Sql(sql) if sql.is_transient() => Ok(self.put_off(cx, reason)),
             ProjectionError::PoisonEvent { position, .. } => {
                 self.suspect(cx, Some(*position), reason).await
             }
@@ -46,8 +41,9 @@ impl Lane {
     ) -> Result<Step, StepError> {
         let is_isolating =
             self.work.as_ref().is_some_and(crate::projection::work::Work::is_isolating);
-        if !is_isolating && let Some(step) = self.retry(cx, cx.config.retries_max, &reason) {
-            return Ok(step);
+        let attempts = self.work.as_ref().map(|work| work.attempt);
+        if !is_isolating && attempts.is_some_and(|attempts| attempts < cx.config.retries_max) {
+            return Ok(self.put_off(cx, reason));
         }
         let Some(work) = &mut self.work else { return self.halt(cx, reason, None).await };
         let attempt = work.attempt;
@@ -57,15 +53,14 @@ impl Lane {
         }
     }
 
-    /// Puts the next try off; `None` when there were enough.
-    fn retry(&mut self, cx: &Context, retries_max: u32, error: &str) -> Option<Step> {
-        let work = self.work.as_mut()?;
-        if work.attempt >= retries_max {
-            return None;
+    /// Puts the next try off.
+    fn put_off(&mut self, cx: &Context, error: String) -> Step {
+        let attempt = self.work.as_ref().map_or(0, |work| work.attempt).saturating_add(1);
+        if let Some(work) = &mut self.work {
+            work.attempt = attempt;
         }
-        work.attempt += 1;
-        self.not_before = Some(Instant::now() + cx.config.retry_wait(work.attempt));
-        Some(Step::Failed { attempt: work.attempt, error: error.to_owned() })
+        self.not_before = Some(Instant::now() + cx.config.retry_wait(attempt));
+        Step::Failed { attempt, error }
     }
 
     /// Follows the policy for an event that cannot be applied; all before it are committed.
