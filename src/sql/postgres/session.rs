@@ -44,14 +44,14 @@ struct Outage {
 }
 
 /// What a transaction works with.
-pub(super) struct Line<'s> {
+pub(super) struct Link<'s> {
     pub(super) runtime: &'s Runtime,
     pub(super) client: &'s Client,
     pub(super) statements: &'s mut Statements,
     pub(super) address: &'s Address,
 }
 
-impl Line<'_> {
+impl Link<'_> {
     /// Returns a prepared statement.
     pub(super) async fn prepare(&mut self, sql: &str) -> Result<Statement, Error> {
         self.statements.prepare(self.client, sql).await
@@ -82,7 +82,7 @@ impl Session {
 
     /// Runs what begins a transaction, on a new connection if the old one was lost: nothing has
     /// been done in it yet.
-    pub(super) fn begin(&mut self, sql: &str) -> Result<Line<'_>, Fault> {
+    pub(super) fn begin(&mut self, sql: &str) -> Result<Link<'_>, Fault> {
         let was_open = self.open.is_some();
         match self.try_begin(sql) {
             Err(fault) if was_open && fault.ends_connection() => {
@@ -91,7 +91,7 @@ impl Session {
             }
             begun => begun?,
         }
-        self.line().ok_or_else(|| Fault::new(FaultKind::Lost, "connection was lost"))
+        self.link().ok_or_else(|| Fault::new(FaultKind::Lost, "connection was lost"))
     }
 
     /// Gives up the connection; the next transaction opens another.
@@ -107,10 +107,10 @@ impl Session {
     }
 
     /// Returns what a transaction works with, if there is a connection.
-    pub(super) fn line(&mut self) -> Option<Line<'_>> {
+    pub(super) fn link(&mut self) -> Option<Link<'_>> {
         let Open { client, statements, .. } = self.open.as_mut()?;
         let address = &self.config.address;
-        Some(Line { runtime: &self.runtime, client, statements, address })
+        Some(Link { runtime: &self.runtime, client, statements, address })
     }
 
     /// Tells the other sessions that statements may have to be prepared anew.

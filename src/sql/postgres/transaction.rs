@@ -7,13 +7,13 @@ use super::bulk::{self, Arrays, Forms};
 use super::cell::{Bound, Cell};
 use super::fault::sql_error;
 use super::insert::Insert;
-use super::session::Line;
+use super::session::Link;
 use crate::postgres::{Fault, FaultKind};
 use crate::sql::{Dialect, SqlError, SqlRow, SqlRows, TxEngine, ValueRef};
 
 /// The engine's side of a transaction that the worker has begun.
 pub(super) struct PostgresTx<'s> {
-    line: Line<'s>,
+    link: Link<'s>,
     failure: Option<Failure>,
     has_changed_schema: bool,
 }
@@ -26,8 +26,8 @@ pub(super) struct Failure {
 }
 
 impl<'s> PostgresTx<'s> {
-    pub(super) const fn new(line: Line<'s>) -> Self {
-        Self { line, failure: None, has_changed_schema: false }
+    pub(super) const fn new(link: Link<'s>) -> Self {
+        Self { link, failure: None, has_changed_schema: false }
     }
 
     /// Ends the use of the transaction: the first failure, and whether the schema may have
@@ -40,19 +40,19 @@ impl<'s> PostgresTx<'s> {
     fn run<T>(
         &mut self,
         sql: &str,
-        work: impl AsyncFnOnce(&mut Line<'s>) -> Result<T, Error>,
+        work: impl AsyncFnOnce(&mut Link<'s>) -> Result<T, Error>,
     ) -> Result<T, SqlError> {
         if let Some(failure) = &self.failure {
             return Err(failure.error.clone());
         }
-        let runtime = self.line.runtime;
-        let done = runtime.block_on(work(&mut self.line));
+        let runtime = self.link.runtime;
+        let done = runtime.block_on(work(&mut self.link));
         done.map_err(|error| self.failed(&error, sql))
     }
 
     /// Remembers that the server has given up the transaction.
     fn failed(&mut self, error: &Error, sql: &str) -> SqlError {
-        let fault = Fault::of(error, self.line.address);
+        let fault = Fault::of(error, self.link.address);
         if fault.code().is_none() && fault.kind() == FaultKind::Statement {
             // The driver could not write a value: the server has not heard of the statement.
             return SqlError::Misfit { problem: fault.to_string(), statement: sql.to_owned() };
@@ -60,10 +60,10 @@ impl<'s> PostgresTx<'s> {
         let is_stale = fault.code() == Some("0A000") && fault.to_string().contains("cached plan");
         let error = if is_stale {
             // Somebody has changed the table since: it is prepared anew when it is tried again.
-            self.line.statements.clear();
+            self.link.statements.clear();
             SqlError::Unavailable(fault.to_string())
         } else {
-            sql_error(&fault, sql, self.line.address)
+            sql_error(&fault, sql, self.link.address)
         };
         let ends_connection = fault.ends_connection();
         self.failure = Some(Failure { error: error.clone(), ends_connection });
@@ -78,7 +78,7 @@ impl<'s> PostgresTx<'s> {
 
     /// Prepares a statement, and its form for many rows where it has one.
     fn forms(&mut self, sql: &str, width: usize, is_many: bool) -> Result<Forms, SqlError> {
-        let single = self.run(sql, async |line| line.prepare(sql).await)?;
+        let single = self.run(sql, async |link| link.prepare(sql).await)?;
         check_width(sql, single.params().len(), width)?;
         let insert = is_many.then(|| Insert::parse(sql)).flatten().filter(|insert| {
             let types = single.params();
@@ -88,7 +88,7 @@ impl<'s> PostgresTx<'s> {
         let Some(text) = insert.of_arrays(single.params()) else {
             return Ok(Forms { single, arrays: None });
         };
-        let statement = self.run(sql, async |line| line.prepare(&text).await)?;
+        let statement = self.run(sql, async |link| link.prepare(&text).await)?;
         Ok(Forms { single, arrays: Some(Arrays { statement, key: insert.key }) })
     }
 }
@@ -104,7 +104,7 @@ impl TxEngine for PostgresTx<'_> {
             check_width(sql, 0, values.count())?;
             let forms = self.forms(sql, 0, false)?;
             let none: [Bound<'_>; 0] = [];
-            return self.run(sql, async |line| line.client.execute_raw(&forms.single, none).await);
+            return self.run(sql, async |link| link.client.execute_raw(&forms.single, none).await);
         }
         let mut chunk = chunk(values, width);
         let forms = self.forms(sql, width, chunk.len() > width)?;
@@ -115,7 +115,7 @@ impl TxEngine for PostgresTx<'_> {
                 return Err(wrong(sql, problem));
             }
             let done =
-                self.run(sql, async |line| bulk::run(line.client, &forms, width, &chunk).await);
+                self.run(sql, async |link| bulk::run(link.client, &forms, width, &chunk).await);
             changed += done.inspect_err(|error| self.give_up(error))?;
             chunk = self::chunk(values, width);
         }
@@ -123,11 +123,11 @@ impl TxEngine for PostgresTx<'_> {
     }
 
     fn select(&mut self, sql: &str, values: &[ValueRef<'_>]) -> Result<SqlRows, SqlError> {
-        let statement = self.run(sql, async |line| line.prepare(sql).await)?;
+        let statement = self.run(sql, async |link| link.prepare(sql).await)?;
         check_width(sql, statement.params().len(), values.len())?;
         let bound: Vec<Bound<'_>> = values.iter().map(Bound).collect();
         let bound: Vec<&(dyn ToSql + Sync)> = bound.iter().map(|one| one as _).collect();
-        let rows = self.run(sql, async |line| line.client.query(&statement, &bound).await)?;
+        let rows = self.run(sql, async |link| link.client.query(&statement, &bound).await)?;
         let columns: Vec<String> =
             statement.columns().iter().map(|column| column.name().to_owned()).collect();
         let mut read = Vec::with_capacity(rows.len());
@@ -135,7 +135,7 @@ impl TxEngine for PostgresTx<'_> {
             let cells = (0..columns.len()).map(|at| Ok(row.try_get::<_, Cell>(at)?.0));
             let cells = cells.collect::<Result<SqlRow, Error>>();
             read.push(cells.map_err(|error| {
-                sql_error(&Fault::of(&error, self.line.address), sql, self.line.address)
+                sql_error(&Fault::of(&error, self.link.address), sql, self.link.address)
             })?);
         }
         Ok(SqlRows { columns, rows: read })
@@ -143,16 +143,16 @@ impl TxEngine for PostgresTx<'_> {
 
     fn run_script(&mut self, sql: &str) -> Result<(), SqlError> {
         self.has_changed_schema = true;
-        self.run(sql, async |line| line.client.batch_execute(sql).await)
+        self.run(sql, async |link| link.client.batch_execute(sql).await)
     }
 
     fn lock(&mut self, name: &str) -> Result<(), SqlError> {
         let sql =
             "select pg_advisory_xact_lock(hashtextextended(current_schema() || '/' || $1, 0))";
         let name = ValueRef::from(name);
-        let statement = self.run(sql, async |line| line.prepare(sql).await)?;
+        let statement = self.run(sql, async |link| link.prepare(sql).await)?;
         let bound = [Bound(&name)];
-        self.run(sql, async |line| line.client.execute_raw(&statement, bound).await).map(drop)
+        self.run(sql, async |link| link.client.execute_raw(&statement, bound).await).map(drop)
     }
 
     fn dialect(&self) -> Dialect {

@@ -17,8 +17,8 @@ pub(super) fn work(mut session: Session, requests: &Requests) {
 fn transact(session: &mut Session, request: &mut Request) -> Result<(), SqlError> {
     let begin = begin(session, request);
     let address = session.config().address.clone();
-    let line = session.begin(&begin).map_err(|fault| sql_error(&fault, &begin, &address))?;
-    let mut tx = PostgresTx::new(line);
+    let link = session.begin(&begin).map_err(|fault| sql_error(&fault, &begin, &address))?;
+    let mut tx = PostgresTx::new(link);
     let is_good = request.job.run(&mut tx);
     let (failure, has_changed_schema) = tx.into_parts();
     if let Some(Failure { error, ends_connection }) = failure {
@@ -65,12 +65,12 @@ fn begin(session: &Session, request: &Request) -> String {
 /// either the checkpoint has not moved and nothing was written, or it has, and the comparison
 /// that begins the retry fails and sends the runner to read where it is.
 fn commit(session: &mut Session) -> Result<(), SqlError> {
-    let Some(line) = session.line() else { return Err(SqlError::Closed) };
-    let done = line.runtime.block_on(line.client.batch_execute("commit"));
+    let Some(link) = session.link() else { return Err(SqlError::Closed) };
+    let done = link.runtime.block_on(link.client.batch_execute("commit"));
     let Err(error) = done else { return Ok(()) };
-    let fault = crate::postgres::Fault::of(&error, line.address);
+    let fault = crate::postgres::Fault::of(&error, link.address);
     if !fault.ends_connection() {
-        return Err(sql_error(&fault, "commit", line.address));
+        return Err(sql_error(&fault, "commit", link.address));
     }
     session.hang_up();
     Err(SqlError::Unknown(fault.to_string()))
@@ -78,8 +78,8 @@ fn commit(session: &mut Session) -> Result<(), SqlError> {
 
 /// Rolls back; where that fails the connection goes, and the transaction with it.
 fn roll_back(session: &mut Session) {
-    let Some(line) = session.line() else { return };
-    if line.runtime.block_on(line.client.batch_execute("rollback")).is_err() {
+    let Some(link) = session.link() else { return };
+    if link.runtime.block_on(link.client.batch_execute("rollback")).is_err() {
         session.hang_up();
     }
 }
