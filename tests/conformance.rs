@@ -4,7 +4,7 @@ use std::error::Error;
 
 use headwater::clock::SystemClock;
 use headwater::store::log::{LogConfig, LogStore};
-use headwater::store::postgres::{PostgresStore, PostgresStoreConfig, SCHEMA_UP};
+use headwater::store::postgres::{PostgresStore, PostgresStoreConfig};
 use headwater::store::{MemoryStore, StoreLimits};
 use headwater::test::ScratchSchema;
 use headwater::test::conformance::Subject;
@@ -19,8 +19,7 @@ headwater::store_conformance!(log, |limits| log_of(limits, 64 << 20));
 headwater::store_conformance!(log_of_many_segments, |limits| log_of(limits, 8 << 10));
 
 headwater::store_conformance!(postgres, |limits| {
-    let scratch = ScratchSchema::new()?;
-    scratch.run(SCHEMA_UP)?;
+    let scratch = ScratchSchema::with_log()?;
     let config = PostgresStoreConfig::new(scratch.address().clone()).with_limits(limits);
     Ok(Subject::keeping(PostgresStore::open(config)?, scratch))
 });

@@ -4,6 +4,8 @@ use std::future::Future;
 use std::thread;
 
 use crate::postgres::{Address, AddressError, Fault, connect, make_schema};
+use crate::sql::Dialect;
+use crate::sql::migration::STORE;
 
 /// A new, empty schema; it and everything in it is gone when this is dropped, on a panic too.
 ///
@@ -46,6 +48,16 @@ impl ScratchSchema {
         let address = address.with_schema(&name)?.with_application_name(&name);
         let scratch = Self { address, name };
         scratch.make().map(|()| scratch)
+    }
+
+    /// Makes a schema with the tables of an empty log.
+    ///
+    /// # Errors
+    /// [`ScratchError`] when there is no server or it refuses.
+    pub fn with_log() -> Result<Self, ScratchError> {
+        let scratch = Self::new()?;
+        STORE.steps.iter().try_for_each(|step| scratch.run(step.up.text(Dialect::Postgres)))?;
+        Ok(scratch)
     }
 
     /// Returns where the schema is.

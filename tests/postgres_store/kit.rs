@@ -9,15 +9,13 @@ use std::thread;
 
 use headwater::event::{NewEvent, Position, RecordedEvent, StreamId, Tenant};
 use headwater::postgres::Address;
-use headwater::store::postgres::{PostgresStore, PostgresStoreConfig, SCHEMA_UP};
+use headwater::store::postgres::{PostgresStore, PostgresStoreConfig};
 use headwater::store::{Append, EventStore, Expected, LogRead};
 use headwater::test::ScratchSchema;
 
 /// Makes a schema with an empty log.
 pub fn scratch() -> ScratchSchema {
-    let scratch = ScratchSchema::new().unwrap();
-    scratch.run(SCHEMA_UP).unwrap();
-    scratch
+    ScratchSchema::with_log().unwrap()
 }
 
 /// Opens a node.

@@ -1,8 +1,14 @@
 //! What a node finds when it opens a schema.
 
+use headwater::sql::Dialect;
+use headwater::sql::migration::{STORE, Script};
 use headwater::store::StoreError;
-use headwater::store::postgres::{PostgresStore, PostgresStoreConfig, SCHEMA_DOWN, SCHEMA_UP};
+use headwater::store::postgres::{PostgresStore, PostgresStoreConfig};
 use headwater::test::ScratchSchema;
+
+fn text(script: Script) -> &'static str {
+    script.text(Dialect::Postgres)
+}
 
 fn opening(scratch: &ScratchSchema) -> StoreError {
     PostgresStore::open(PostgresStoreConfig::new(scratch.address().clone())).err().unwrap()
@@ -29,7 +35,9 @@ fn tables_of_another_program_are_left_alone() {
 #[test]
 fn a_newer_format_is_refused() {
     let scratch = ScratchSchema::new().unwrap();
-    scratch.run(&SCHEMA_UP.replace("(format) values (1)", "(format) values (2)")).unwrap();
+    scratch
+        .run(&text(STORE.steps[0].up).replace("(format) values (1)", "(format) values (2)"))
+        .unwrap();
     let error = opening(&scratch);
     assert!(matches!(error, StoreError::NewerFormat { found: 2, supported: 1, .. }), "{error}");
 }
@@ -38,8 +46,8 @@ fn a_newer_format_is_refused() {
 fn what_goes_up_comes_down_and_up_again() {
     let scratch = ScratchSchema::new().unwrap();
     for _ in 0..2 {
-        scratch.run(SCHEMA_UP).unwrap();
-        scratch.run(SCHEMA_DOWN).unwrap();
+        scratch.run(text(STORE.steps[0].up)).unwrap();
+        scratch.run(text(STORE.steps[0].down)).unwrap();
     }
     let error = opening(&scratch).to_string();
     assert!(error.contains("holds no event log"), "{error}");

@@ -112,7 +112,9 @@ impl Migration {
 }
 
 impl Script {
-    const fn text(self, dialect: Dialect) -> &'static str {
+    /// Returns the text for an engine.
+    #[must_use]
+    pub const fn text(self, dialect: Dialect) -> &'static str {
         match (self, dialect) {
             (Self::Same(text), _) => text,
             (Self::Each { sqlite, .. }, Dialect::Sqlite) => sqlite,

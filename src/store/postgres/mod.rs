@@ -26,5 +26,4 @@ mod wire;
 
 pub use config::{PostgresStats, PostgresStoreConfig};
 pub use feed::HeadSource;
-pub use schema::{SCHEMA_DOWN, SCHEMA_UP};
 pub use store::PostgresStore;

@@ -8,13 +8,6 @@ use crate::event::Position;
 use crate::postgres::{Address, Fault};
 use crate::store::StoreError;
 
-/// The statements that make the tables and functions of the log, for migrations and tests.
-pub const SCHEMA_UP: &str = include_str!("../../../migrations/store/0001_events.up.postgres.sql");
-
-/// The statements that remove them, with every event.
-pub const SCHEMA_DOWN: &str =
-    include_str!("../../../migrations/store/0001_events.down.postgres.sql");
-
 /// The format of the tables that this program reads and writes.
 const FORMAT: i32 = 1;
 

@@ -9,8 +9,10 @@ use std::time::{Duration, Instant};
 use futures_util::future::try_join_all;
 use hdrhistogram::Histogram;
 use headwater::event::{Position, Tenant};
-use headwater::postgres::{Address, connect, make_schema};
-use headwater::store::postgres::{PostgresStore, PostgresStoreConfig, SCHEMA_UP};
+use headwater::postgres::{Address, connect};
+use headwater::sql::migration::STORE;
+use headwater::sql::{Migrator, PostgresConfig};
+use headwater::store::postgres::{PostgresStore, PostgresStoreConfig};
 use headwater::store::{Append, EventStore, LogRead};
 
 use super::append::append_of;
@@ -95,8 +97,8 @@ impl Bed<'_> {
         let address = address.clone().with_schema(&schema).map_err(told)?;
         ground.block_on(async {
             let client = connect(&address).await.map_err(told)?;
-            make_schema(&client, &address).await.map_err(told)?;
-            client.batch_execute(SCHEMA_UP).await.map_err(told)?;
+            let tables = PostgresConfig::at(address.clone()).open()?;
+            Migrator::only(tables, [STORE]).up().await?;
             client.batch_execute(TABLES).await.map_err(told)
         })?;
         let outcomes = PostgresStore::open(PostgresStoreConfig::new(address.clone()))
