@@ -26,6 +26,9 @@ enum Illness {
     Freeze,
 }
 
+/// Long enough to write the backtrace of a panic in.
+const FREEZE_AFTER: Duration = Duration::from_millis(500);
+
 struct Ward(Arc<Patient>);
 
 impl Plugin for Ward {
@@ -70,7 +73,7 @@ async fn ward(bad_starts: u64, illness: fn() -> Illness) -> (Running, Arc<Patien
         supervision: Supervision {
             backoff_min: Duration::from_millis(1),
             restarts_max: 3,
-            freeze_after: Duration::from_millis(20),
+            freeze_after: FREEZE_AFTER,
             ..Supervision::default()
         },
         ..RuntimeConfig::default()
