@@ -1,7 +1,8 @@
 //! Keeps a second program out of a database until several nodes can share one.
 //!
 //! Two programs on one read side would take each projection from each other again and again:
-//! nothing would be lost or doubled, and little would get done.
+//! nothing would be lost or doubled, and little would get done. A claim whose connection is lost
+//! is lost too, without a word; what fences projections is their checkpoint, not this.
 
 use headwater::postgres::{Address, Fault, connect};
 
