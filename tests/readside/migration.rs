@@ -1,6 +1,6 @@
 //! Migrations: up, down, checked.
 
-use headwater::sql::migration::{CORE, STORE, Script, StepState};
+use headwater::sql::migration::{CORE, NODES, STORE, Script, StepState};
 use headwater::sql::{Database, Migration, MigrationError, MigrationSet, Migrator};
 
 use super::place::{Place, schema};
@@ -33,7 +33,7 @@ fn database() -> (Place, Database) {
 #[tokio::test]
 async fn up_down_up_gives_the_same_schema_and_down_leaves_nothing() {
     let (_place, database) = database();
-    let migrator = Migrator::new(database.clone(), []);
+    let migrator = Migrator::only(database.clone(), [CORE]);
     let bare = migrator.status().await.unwrap();
     assert!(bare.iter().all(|step| step.applied_at.is_none()));
     let empty = schema(&database).await;
@@ -49,7 +49,7 @@ async fn up_down_up_gives_the_same_schema_and_down_leaves_nothing() {
 
 #[tokio::test]
 async fn every_step_up_down_and_up_again_gives_the_same_schema() {
-    for set in [CORE, STORE] {
+    for set in [CORE, NODES, STORE] {
         let (_place, database) = database();
         for count in 1..=set.steps.len() {
             let migrator = |count| Migrator::only(database.clone(), [part_of(set, count)]);
@@ -76,7 +76,7 @@ async fn of_five_runners_at_once_each_step_is_done_by_one_and_none_fails() {
     let start = std::sync::Arc::new(tokio::sync::Barrier::new(5));
     let runners: Vec<_> = (0..5)
         .map(|_| {
-            let migrator = Migrator::new(place.open(), [set(&[STEP])]);
+            let migrator = Migrator::only(place.open(), [CORE, set(&[STEP])]);
             let start = std::sync::Arc::clone(&start);
             tokio::spawn(async move {
                 start.wait().await;
@@ -94,7 +94,7 @@ async fn of_five_runners_at_once_each_step_is_done_by_one_and_none_fails() {
 #[tokio::test]
 async fn a_table_of_steps_of_an_early_program_is_taken_over() {
     let (_place, database) = database();
-    let migrator = Migrator::new(database.clone(), []);
+    let migrator = Migrator::only(database.clone(), [CORE]);
     migrator.up().await.unwrap();
     let early = "create table early as select capability, number, stem, checksum, applied_at
             from schema_migrations;
@@ -162,7 +162,7 @@ async fn a_database_of_a_newer_program_is_refused() {
 #[tokio::test]
 async fn a_step_that_fails_is_undone_as_a_whole_and_the_ones_before_stay() {
     let (_place, database) = database();
-    let migrator = Migrator::new(database.clone(), [set(&[STEP, BROKEN])]);
+    let migrator = Migrator::only(database.clone(), [CORE, set(&[STEP, BROKEN])]);
     let error = migrator.up().await.unwrap_err();
     assert!(matches!(&error, MigrationError::Failed { stem, .. } if stem == "0002_broken"));
     let names = format!("{:?}", schema(&database).await);

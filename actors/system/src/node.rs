@@ -6,7 +6,7 @@ use std::sync::Arc;
 use headwater::plugin::Plugin;
 use headwater::postgres::Address;
 use headwater::runtime::{Contribution, System};
-use headwater::sql::migration::STORE;
+use headwater::sql::migration::{NODES, STORE};
 use headwater::sql::{Database, MigrationSet, Migrator, PostgresConfig, SqliteConfig};
 use headwater::store::log::{LogConfig, LogStore};
 use headwater::store::postgres::{PostgresStore, PostgresStoreConfig};
@@ -135,7 +135,7 @@ async fn open_log(config: &Config) -> Result<Log, Failure> {
         log.reader_threads = config.log.reader_threads;
         return Ok(Log::Embedded(Arc::new(LogStore::open(log)?)));
     };
-    Migrator::only(open_tables(address)?, [STORE]).up().await?;
+    Migrator::only(open_tables(address)?, [STORE, NODES]).up().await?;
     let store = PostgresStoreConfig::new(address.clone()).with_limits(limits);
     Ok(Log::Postgres(Arc::new(PostgresStore::open(store)?)))
 }

@@ -6,7 +6,7 @@ use super::apart::apart;
 use super::ledger::{Applied, Entry, Mark, key, read_applied};
 use super::run::Run;
 use super::turn::Turn;
-use super::{CORE, Migration, MigrationError, MigrationSet, StepHead};
+use super::{CORE, Migration, MigrationError, MigrationSet, NODES, StepHead};
 use crate::sql::Database;
 
 /// How long a runner waits for another one unless it is told otherwise.
@@ -61,7 +61,7 @@ impl Migrator {
     /// Knows the framework's steps and those of the capabilities, which run in this order.
     #[must_use]
     pub fn new(database: Database, capabilities: impl IntoIterator<Item = MigrationSet>) -> Self {
-        Self::only(database, std::iter::once(CORE).chain(capabilities))
+        Self::only(database, [CORE, NODES].into_iter().chain(capabilities))
     }
 
     /// Knows these steps and no others, such as [`STORE`](super::STORE)'s in the database of the

@@ -27,6 +27,12 @@ pub const CORE: MigrationSet = crate::migrations!("core" in "migrations/core" {
     "0003_api_keys",
 });
 
+/// Who uses a database and what each holds of it; in the read side, and in the database of the
+/// log when that is another.
+pub const NODES: MigrationSet = crate::migrations!("nodes" in "migrations/nodes" {
+    "0001_nodes",
+});
+
 /// The tables of the event log in PostgreSQL; the embedded log has none.
 pub const STORE: MigrationSet = MigrationSet {
     capability: "store",
