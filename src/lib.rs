@@ -11,6 +11,7 @@ pub mod clock;
 pub mod event;
 #[cfg(doctest)]
 mod handbook;
+pub mod nodes;
 pub mod plugin;
 pub mod postgres;
 pub mod projection;

@@ -8,16 +8,16 @@ create table nodes (
     address text,
     started_at bigint not null,
     heartbeat_at bigint not null,
-    -- How long after its last heartbeat it is taken for dead.
+    -- How long after its last heartbeat it is taken for dead; 0 when it has left in order.
     silence_ms bigint not null,
     -- JSON object: the last step of each capability that the program knows.
     knows text not null,
-    -- JSON object: the version of each projection that the program has.
-    projections text not null
+    -- JSON object: what it could hold a lease on, and its version of that.
+    runs text not null
 );
 
--- What only one node may do at a time. A row stays when nobody holds it, so that the token,
--- which fences the holders before, only ever rises.
+-- What only one node may do at a time. A row stays when nobody holds it, so that its token,
+-- which tells a holder from those before it, only ever rises.
 create table leases (
     name text not null primary key,
     node text,

@@ -4,6 +4,7 @@ use std::convert::Infallible;
 
 use super::{Problem, ProblemKind};
 use crate::event::NameError;
+use crate::nodes::ClaimError;
 use crate::projection::QueryError;
 use crate::runtime::feed::StepError;
 use crate::runtime::{BodyError, ControlError, JsonSendError, SendError};
@@ -88,11 +89,13 @@ impl From<ControlError> for Problem {
             ControlError::NotRunning { .. } | ControlError::Step(StepError::Fenced { .. }) => {
                 Self::new(ProblemKind::Unavailable, detail)
             }
-            ControlError::Step(StepError::Refused { .. }) => {
+            ControlError::Step(StepError::Refused { .. })
+            | ControlError::Claim(ClaimError::Newer { .. }) => {
                 Self::new(ProblemKind::ProjectionRefused, detail)
             }
             ControlError::Step(StepError::Store(error)) => error.into(),
-            ControlError::Step(StepError::Sql(error)) => error.into(),
+            ControlError::Step(StepError::Sql(error))
+            | ControlError::Claim(ClaimError::Sql(error)) => error.into(),
         }
     }
 }

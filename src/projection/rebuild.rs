@@ -6,8 +6,22 @@ use super::definition::Definition;
 use crate::event::Position;
 use crate::sql::{SqlError, TxEngine, place_tables};
 
+/// Makes the live tables of a projection that has none, so that they can be read; returns its
+/// checkpoints, the live one first. Whoever runs it is left alone.
+pub(crate) fn prepare(
+    tx: &mut dyn TxEngine,
+    definition: &Definition,
+) -> Result<(Checkpoint, Option<Checkpoint>), SqlError> {
+    let name = definition.name();
+    checkpoint::hold(tx, name)?;
+    if !checkpoint::load(tx, name)?.iter().any(|row| row.is_live) {
+        begin(tx, definition, true)?;
+    }
+    split(name, checkpoint::load(tx, name)?)
+}
+
 /// Takes a projection over: makes what is missing, drops what is left over, fences whoever
-/// wrote before. Returns its checkpoints, the live one first.
+/// wrote before. Returns its checkpoints, the live one first. The projection must be held.
 ///
 /// Rows of another version stay live and readable; new ones are begun beside them. A rebuild
 /// that was killed is gone on with, for its rows and its checkpoint fit each other.
@@ -16,7 +30,6 @@ pub(crate) fn open(
     definition: &Definition,
 ) -> Result<(Checkpoint, Option<Checkpoint>), SqlError> {
     let (name, version) = (definition.name(), definition.version());
-    checkpoint::hold(tx, name)?;
     let mut rows = checkpoint::load(tx, name)?;
     if !rows.iter().any(|row| row.is_live) {
         begin(tx, definition, true)?;

@@ -17,9 +17,10 @@ use super::world::World;
 use crate::aggregate::Aggregate;
 use crate::clock::{SharedClock, SystemClock};
 use crate::event::{Category, NameError};
+use crate::nodes::{Membership, NodeConfig};
 use crate::plugin::Plugin;
 use crate::projection::{Projection, RowProjection};
-use crate::sql::{Database, MigrationError, Migrator};
+use crate::sql::{Database, MigrationError, Migrator, OpenError, SqlError};
 use crate::store::SharedStore;
 
 /// Says why a system could not be started.
@@ -53,6 +54,14 @@ pub enum StartError {
     /// A projection's tables could not be prepared; the error says who acts.
     #[error(transparent)]
     Projection(#[from] StepError),
+    /// The read side did not take its place among the nodes. Nobody while it is transient, else
+    /// operator.
+    #[error(transparent)]
+    Nodes(#[from] SqlError),
+    /// The read side cannot be opened once more for heartbeats. Operator: the limits of the
+    /// machine.
+    #[error(transparent)]
+    Open(#[from] OpenError),
     /// A category is not a name. Developer: rename it.
     #[error(transparent)]
     Name(#[from] NameError),
@@ -67,6 +76,7 @@ pub struct SystemBuilder {
     clock: SharedClock,
     database: Database,
     config: RuntimeConfig,
+    node: NodeConfig,
     plugins: Vec<&'static str>,
     parts: Contribution,
 }
@@ -78,6 +88,7 @@ impl SystemBuilder {
             clock: SystemClock::shared(),
             database,
             config: RuntimeConfig::default(),
+            node: NodeConfig::default(),
             plugins: Vec::new(),
             parts: Contribution::default(),
         }
@@ -94,6 +105,13 @@ impl SystemBuilder {
     #[must_use]
     pub fn config(mut self, config: RuntimeConfig) -> Self {
         self.config = config;
+        self
+    }
+
+    /// Sets how this program presents itself to others that share the read side.
+    #[must_use]
+    pub fn node(mut self, node: NodeConfig) -> Self {
+        self.node = node;
         self
     }
 
@@ -143,13 +161,19 @@ impl SystemBuilder {
         let parts = self.parts;
         check_names(&parts.aggregates)?;
         check_unique("plugin", self.plugins.iter().copied())?;
-        Migrator::new(self.database.clone(), parts.migrations).up().await?;
+        let migrator = Migrator::new(self.database.clone(), parts.migrations);
+        migrator.up().await?;
         let (database, store) = (self.database.clone(), Arc::clone(&self.store));
         let bounds = self.config.projections.clone();
         let projections =
             ProjectionCatalog::open(database, store, parts.projections, bounds).await?;
-        let read_models = ReadModels::new(projections);
+        let heartbeats = self.database.aside()?;
+        let membership = Membership::join(heartbeats, self.node, migrator.last_steps()).await?;
+        let read_models = ReadModels::new(projections, membership.clone());
         let threads = Threads::start(&self.config)?;
+        if let Some(watch) = threads.watch.at(0) {
+            watch.spawn(membership.live());
+        }
         let world = Arc::new(World::new(self.store, self.clock, self.database, self.config));
         let mut catalog = Catalog::default();
         for aggregate in parts.aggregates {

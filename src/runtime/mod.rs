@@ -32,6 +32,7 @@ mod known_ids;
 mod patience;
 mod pipeline;
 mod projection_actor;
+mod projection_owner;
 mod read_models;
 mod recovery;
 mod registry;

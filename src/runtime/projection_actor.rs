@@ -1,16 +1,22 @@
-//! The actor around a projection: steps its runner, and lets operators pause, resume and
-//! rebuild it between two steps.
+//! The actor around a projection: runs it while this node holds its lease, else follows how it
+//! stands elsewhere. An operator's request is done here all the same: the lease is taken for it.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot, watch};
+use tokio::time::sleep;
 
-use super::feed::{Catalog, Runner, StepError};
+use super::feed::{Catalog, StepError};
+use super::projection_owner::{End, ProjectionOwner};
 use super::supervised_actor::{ActorContext, ActorError, ActorResult, ActorSpec};
-use crate::projection::Step;
+use crate::nodes::{ClaimError, Membership, Tenure};
 
-/// The wait before a step is tried again when log or read side failed.
+/// How often an unowned projection is looked at when nobody waits for it.
+const LOOK_IDLE: Duration = Duration::from_secs(1);
+/// How often it is looked at while somebody does.
+const LOOK_AWAITED: Duration = Duration::from_millis(20);
+/// The wait before the next try when the read side failed.
 const OUTAGE_WAIT: Duration = Duration::from_secs(1);
 /// The most requests of operators that wait for one projection.
 const REQUESTS_MAX: usize = 16;
@@ -36,6 +42,9 @@ pub enum ControlError {
     /// The projection refused or failed; the error says who acts.
     #[error(transparent)]
     Step(#[from] StepError),
+    /// It could not be taken from the node that runs it; the error says who acts.
+    #[error(transparent)]
+    Claim(#[from] ClaimError),
 }
 
 /// What an operator may ask of a projection.
@@ -53,7 +62,8 @@ pub(super) struct ProjectionControl {
     actor: Arc<watch::Sender<Option<mpsc::Sender<Asked>>>>,
 }
 
-type Asked = (Request, oneshot::Sender<Result<(), StepError>>);
+/// A request, and the one who waits for its end.
+pub(super) type Asked = (Request, oneshot::Sender<Result<(), ControlError>>);
 
 impl ProjectionControl {
     /// Returns the name under which the supervisor knows a projection's actor.
@@ -62,14 +72,15 @@ impl ProjectionControl {
     }
 
     /// Describes the actor of a projection.
-    pub fn actor(&self, catalog: Catalog, name: &'static str) -> ActorSpec {
+    pub fn actor(&self, name: &'static str, catalog: Catalog, membership: Membership) -> ActorSpec {
         let control = self.clone();
-        ActorSpec::new(Self::actor_name(name), move |actor| {
-            let (catalog, control) = (catalog.clone(), control.clone());
-            async move {
-                let runner = catalog.runner(name).await.map_err(|error| failed(&error))?;
-                ProjectionActor::new(runner, actor, &control).run().await
-            }
+        let lease = Self::actor_name(name);
+        ActorSpec::new(lease.clone(), move |actor| {
+            let (ask, asked) = mpsc::channel(REQUESTS_MAX);
+            control.actor.send_replace(Some(ask));
+            let (catalog, membership) = (catalog.clone(), membership.clone());
+            let lease = lease.clone();
+            ProjectionActor { name, lease, catalog, membership, actor, asked }.run()
         })
     }
 
@@ -85,122 +96,123 @@ impl ProjectionControl {
         let (tell, told) = oneshot::channel();
         let actor = self.actor.borrow().clone().ok_or_else(gone)?;
         actor.try_send((request, tell)).map_err(|_| gone())?;
-        Ok(told.await.map_err(|_| gone())??)
+        told.await.map_err(|_| gone())?
     }
 }
 
 struct ProjectionActor {
-    runner: Runner,
+    name: &'static str,
+    /// The lease that says who runs it.
+    lease: String,
+    catalog: Catalog,
+    membership: Membership,
     actor: ActorContext,
     asked: mpsc::Receiver<Asked>,
 }
 
-/// What an actor does after something happened.
-enum Next {
-    Step,
-    /// There is nothing to do until somebody asks for something.
-    Stand,
+/// How waiting for a lease ends.
+enum Turn {
+    Own(Tenure, Option<Asked>),
     Stop,
 }
 
 impl ProjectionActor {
-    fn new(runner: Runner, actor: ActorContext, control: &ProjectionControl) -> Self {
-        let (ask, asked) = mpsc::channel(REQUESTS_MAX);
-        control.actor.send_replace(Some(ask));
-        Self { runner, actor, asked }
+    async fn run(mut self) -> ActorResult {
+        let version = self.catalog.version(self.name);
+        let _able = self.membership.be_able(&self.lease, version);
+        loop {
+            let heartbeat = self.actor.heartbeat.clone();
+            let Turn::Own(tenure, asked) = heartbeat.idle(self.until_held()).await else {
+                return Ok(());
+            };
+            let end = self.own(&tenure, asked).await;
+            // Whoever takes it next waits until what is under way has ended; should this not
+            // be written, it is taken from this node when its heartbeat no longer comes.
+            if let Err(error) = self.membership.give_up(tenure).await {
+                tracing::warn!(projection = self.name, %error, "lease was not given up");
+            }
+            match end? {
+                End::Stopped => return Ok(()),
+                End::Lost => {}
+            }
+        }
     }
 
-    async fn run(mut self) -> ActorResult {
+    /// Follows the projection until this node is to run it.
+    async fn until_held(&mut self) -> Turn {
+        let (lease, membership) = (self.lease.clone(), self.membership.clone());
+        let (catalog, name) = (self.catalog.clone(), self.name);
         loop {
-            match self.once().await? {
-                Next::Step => {}
-                Next::Stop => return Ok(()),
-                Next::Stand => {
-                    let heartbeat = self.actor.heartbeat.clone();
-                    if !heartbeat.idle(self.wait_for_request()).await {
-                        return Ok(());
+            tokio::select! {
+                biased;
+                () = self.actor.stopped() => return Turn::Stop,
+                tenure = membership.held(&lease) => return Turn::Own(tenure, None),
+                Some((request, tell)) = self.asked.recv() => {
+                    match membership.claim(&lease).await {
+                        Ok(tenure) => return Turn::Own(tenure, Some((request, tell))),
+                        Err(error) => drop(tell.send(Err(error.into()))),
                     }
                 }
+                () = follow(&catalog, name) => {}
             }
         }
     }
 
-    /// Does a step, or what is asked meanwhile. A step that is dropped for that goes on in
-    /// the read side's writer, and the runner finds out what became of it.
-    async fn once(&mut self) -> Result<Next, ActorError> {
-        let heartbeat = self.actor.heartbeat.clone();
-        heartbeat.beat();
-        let has_work = self.runner.status().lag_events > 0;
-        let step = async {
-            match has_work {
-                true => self.runner.step().await,
-                false => heartbeat.idle(self.runner.step()).await,
-            }
+    /// Runs the projection while the lease is held.
+    async fn own(&mut self, tenure: &Tenure, asked: Option<Asked>) -> Result<End, ActorError> {
+        let runner = match self.catalog.runner_under(self.name, tenure.clone()).await {
+            Ok(runner) => runner,
+            Err(error) => return self.not_opened(error, asked).await,
         };
-        tokio::select! {
-            biased;
-            () = self.actor.stopped() => Ok(Next::Stop),
-            Some(asked) = self.asked.recv() => {
-                self.answer(asked).await;
-                Ok(Next::Step)
-            }
-            step = step => self.after(step).await,
+        let lost = self.membership.lost(tenure);
+        let (actor, requests) = (self.actor.clone(), &mut self.asked);
+        let mut owner = ProjectionOwner { runner, actor, asked: requests };
+        if let Some(asked) = asked {
+            owner.answer(asked).await;
         }
+        owner.run(lost).await
     }
 
-    async fn after(&self, step: Result<Step, StepError>) -> Result<Next, ActorError> {
-        let name = self.runner.name();
-        match step {
-            Ok(Step::Paused | Step::Halted) => return Ok(Next::Stand),
-            Ok(Step::Failed { attempt, error }) => {
-                tracing::warn!(projection = name, attempt, error, "batch failed");
-            }
-            Ok(Step::Poisoned { position, reason, .. }) => {
-                tracing::error!(projection = name, %position, reason, "event cannot be applied");
-            }
-            Ok(Step::Swapped { generation }) => {
-                tracing::info!(projection = name, generation, "rebuild took over");
-            }
-            Ok(Step::Applied { .. }) => {}
-            Err(error @ (StepError::Store(_) | StepError::Sql(_))) => {
-                tracing::warn!(projection = name, %error, "step failed");
-                self.actor.heartbeat.idle(self.rest()).await;
-            }
-            Err(error) => return Err(failed(&error)),
-        }
-        Ok(Next::Step)
-    }
-
-    async fn rest(&self) {
-        tokio::select! {
-            () = self.actor.stopped() => {}
-            () = tokio::time::sleep(OUTAGE_WAIT) => {}
-        }
-    }
-
-    /// Waits for a request and does it; `false` when the actor is asked to stop first.
-    async fn wait_for_request(&mut self) -> bool {
-        tokio::select! {
-            biased;
-            () = self.actor.stopped() => false,
-            Some(asked) = self.asked.recv() => {
-                self.answer(asked).await;
-                true
-            }
-        }
-    }
-
-    async fn answer(&mut self, (request, tell): Asked) {
-        let done = match request {
-            Request::Pause => self.runner.pause().await,
-            Request::Resume => self.runner.resume().await,
-            Request::Rebuild => self.runner.rebuild().await.map(drop),
+    /// An outage is waited out here; what else is wrong is for the supervisor.
+    async fn not_opened(&self, error: StepError, asked: Option<Asked>) -> Result<End, ActorError> {
+        let words = error.to_string();
+        let is_passing = match &error {
+            StepError::Fenced { .. } => true,
+            StepError::Sql(error) => error.is_transient(),
+            StepError::Refused { .. } | StepError::Store(_) => false,
         };
-        // An operator who has gone does not want to know.
-        let _ = tell.send(done);
+        if let Some((_, tell)) = asked {
+            // An operator who has gone does not want to know.
+            drop(tell.send(Err(error.into())));
+        }
+        if !is_passing {
+            return Err(ActorError(words));
+        }
+        tracing::warn!(projection = self.name, error = words, "projection was not taken over");
+        self.actor.heartbeat.idle(rest(&self.actor)).await;
+        Ok(End::Lost)
     }
 }
 
-fn failed(error: &StepError) -> ActorError {
-    ActorError(error.to_string())
+/// Looks how a projection stands, then rests, less when somebody waits for it.
+async fn follow(catalog: &Catalog, name: &'static str) {
+    if let Err(error) = catalog.look(name).await {
+        tracing::debug!(projection = name, %error, "projection of another node was not seen");
+        return sleep(OUTAGE_WAIT).await;
+    }
+    match catalog.is_awaited(name) {
+        true => sleep(LOOK_AWAITED).await,
+        false => tokio::select! {
+            () = sleep(LOOK_IDLE) => {}
+            () = catalog.awaited(name) => {}
+        },
+    }
+}
+
+/// Waits for an outage to pass, or the request to stop.
+pub(super) async fn rest(actor: &ActorContext) {
+    tokio::select! {
+        () = actor.stopped() => {}
+        () = sleep(OUTAGE_WAIT) => {}
+    }
 }

@@ -11,26 +11,31 @@ use super::supervised_actor::ActorSpec;
 use super::supervisor::{ActorState, ActorStatus};
 use super::system::System;
 use crate::event::Position;
+use crate::nodes::Membership;
 use crate::projection::{ProjectionStatus, QueryError};
 
 /// The catalog of projections, and the way to the actors that run them.
 #[derive(Clone)]
 pub(super) struct ReadModels {
     pub catalog: Catalog,
+    pub membership: Membership,
     controls: Arc<FxHashMap<&'static str, ProjectionControl>>,
 }
 
 impl ReadModels {
-    pub fn new(catalog: Catalog) -> Self {
+    pub fn new(catalog: Catalog, membership: Membership) -> Self {
         let names = catalog.list().into_iter().map(|readable| readable.name);
         let controls = names.map(|name| (name, ProjectionControl::default())).collect();
-        Self { catalog, controls: Arc::new(controls) }
+        Self { catalog, membership, controls: Arc::new(controls) }
     }
 
     /// Describes the actors, by name of the projection.
     pub fn actors(&self) -> Vec<ActorSpec> {
         let names = self.catalog.list().into_iter().map(|readable| readable.name);
-        let actor = |name| Some(self.controls.get(name)?.actor(self.catalog.clone(), name));
+        let actor = |name| {
+            let control = self.controls.get(name)?;
+            Some(control.actor(name, self.catalog.clone(), self.membership.clone()))
+        };
         names.filter_map(actor).collect()
     }
 
@@ -68,7 +73,14 @@ impl System {
         &self.read_models().catalog
     }
 
-    /// Returns how every projection stands, by name.
+    /// Returns this node among those that share the read side.
+    #[must_use]
+    pub fn membership(&self) -> &Membership {
+        &self.read_models().membership
+    }
+
+    /// Returns how every projection stands, by name; of one that another node runs, as it was
+    /// at most a second ago.
     #[must_use]
     pub fn projections(&self) -> Vec<ProjectionStatus> {
         self.catalog().statuses()

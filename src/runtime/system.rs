@@ -211,6 +211,7 @@ impl System {
         intake.close();
         let actors = self.supervised().to_vec();
         let supervisor = self.inner.supervision.get().map(|own| own.supervisor.clone());
+        let membership = self.membership().clone();
         let drain = async move {
             // Commands first: an actor that is still at work may send some.
             intake.drained().await;
@@ -221,6 +222,9 @@ impl System {
                 let has_ended =
                     |state: ActorState| matches!(state, ActorState::Ended | ActorState::Halted);
                 let _ = actor.status.wait_for(|status| has_ended(status.state)).await;
+            }
+            if let Err(error) = membership.leave().await {
+                tracing::warn!(%error, "others were not told that this node leaves");
             }
         };
         let _ = self.on_watch_thread(tokio::time::timeout(within, drain)).await;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use tokio::sync::{oneshot, watch};
 
-use super::{Dialect, SqlError, SqlRows, TxEngine, Value};
+use super::{Dialect, OpenError, SqlError, SqlRows, TxEngine, Value};
 use crate::postgres::Address;
 
 /// The read side; cheap to clone. Dropping the last handle closes the engine.
@@ -37,6 +37,15 @@ pub trait SqlEngine: Send + Sync + 'static {
     /// Returns where its server is, for what needs a session of its own; `None` for a file.
     fn address(&self) -> Option<&Address> {
         None
+    }
+
+    /// Makes an engine on the same data with connections of its own, for short work that must
+    /// not wait behind long work; `None` where all work waits for each other anyway.
+    ///
+    /// # Errors
+    /// [`OpenError`] when it has no threads.
+    fn aside(&self) -> Result<Option<Arc<dyn SqlEngine>>, OpenError> {
+        Ok(None)
     }
 }
 
@@ -69,6 +78,13 @@ impl Database {
     /// Returns a handle that counts its writes and those of its clones apart from others.
     pub(crate) fn apart(&self) -> Self {
         Self { engine: Arc::clone(&self.engine), writes: Arc::default() }
+    }
+
+    /// Returns a handle whose short work does not wait behind the long work of others, where
+    /// the engine can do that.
+    pub(crate) fn aside(&self) -> Result<Self, OpenError> {
+        let engine = self.engine.aside()?;
+        Ok(engine.map_or_else(|| self.clone(), Self::new))
     }
 
     /// Waits until every write is over that this handle has begun, those too whose futures

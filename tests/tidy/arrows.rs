@@ -6,7 +6,7 @@ use super::source::{Source, close_of, ident_at, words};
 use super::{assert_clean, assert_fires, tree};
 
 /// Each folder of `src` with the folders that its production code may use.
-const ARROWS: [(&str, &[&str]); 14] = [
+const ARROWS: [(&str, &[&str]); 15] = [
     ("clock", &[]),
     ("telemetry", &["clock"]),
     ("page", &[]),
@@ -15,11 +15,22 @@ const ARROWS: [(&str, &[&str]); 14] = [
     ("aggregate", &["clock", "event"]),
     ("postgres", &[]),
     ("sql", &["clock", "event", "postgres"]),
+    ("nodes", &["sql"]),
     ("projection", &["clock", "event", "sql"]),
     ("store", &["clock", "event", "postgres"]),
     (
         "runtime",
-        &["clock", "event", "aggregate", "sql", "projection", "store", "telemetry", "plugin"],
+        &[
+            "clock",
+            "event",
+            "aggregate",
+            "sql",
+            "nodes",
+            "projection",
+            "store",
+            "telemetry",
+            "plugin",
+        ],
     ),
     ("plugin", &["event", "aggregate", "sql", "projection", "store", "runtime"]),
     (
@@ -29,6 +40,7 @@ const ARROWS: [(&str, &[&str]); 14] = [
             "event",
             "aggregate",
             "sql",
+            "nodes",
             "projection",
             "store",
             "runtime",

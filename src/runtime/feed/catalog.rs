@@ -8,17 +8,19 @@ use tokio::sync::watch;
 use tokio::time::timeout;
 
 use super::lane::Context;
+use super::runner::{lanes, progress};
 use super::{Runner, StepError};
 use crate::clock::SystemClock;
 use crate::event::{Position, Tenant};
+use crate::nodes::Tenure;
 use crate::projection::definition::Form;
 use crate::projection::status::Progress;
 use crate::projection::{
     Definition, ParkedStream, ProjectionState, ProjectionStatus, QueryError, RowEntry, RowPage,
-    RowQuery, RunnerConfig, SkippedEvent, parked, query,
+    RowQuery, RunnerConfig, SkippedEvent, checkpoint, parked, query, rebuild,
 };
-use crate::sql::{Database, SqlError, is_identifier};
-use crate::store::SharedStore;
+use crate::sql::{Database, SqlError, TxEngine, is_identifier};
+use crate::store::{LogRead, SharedStore};
 
 /// Knows every registered projection; cheap to clone.
 #[derive(Clone)]
@@ -63,8 +65,8 @@ impl Catalog {
         for definition in definitions {
             let cx = context(definition, &database, &store, &config);
             check(&cx)?;
-            let runner = Runner::open(cx.clone()).await?;
-            check_end(&cx, runner.live.position)?;
+            prepare(&cx).await?;
+            check_end(&cx).await?;
             if entries.insert(cx.facts.name, cx.clone()).is_some() {
                 return Err(cx.refused("another projection has the same name"));
             }
@@ -89,11 +91,60 @@ impl Catalog {
     /// # Errors
     /// [`StepError`].
     pub async fn runner(&self, name: &str) -> Result<Runner, StepError> {
-        let cx = self.entries.get(name).cloned().ok_or_else(|| StepError::Refused {
+        Runner::open(self.context(name)?.clone(), None).await
+    }
+
+    /// The same for the holder of a lease.
+    ///
+    /// # Errors
+    /// [`StepError::Fenced`] when the lease is lost; else as [`Catalog::runner`].
+    pub(crate) async fn runner_under(
+        &self,
+        name: &str,
+        tenure: Tenure,
+    ) -> Result<Runner, StepError> {
+        Runner::open(self.context(name)?.clone(), Some(tenure)).await
+    }
+
+    /// Looks how a projection stands that another node runs, and tells those who wait for it.
+    ///
+    /// # Errors
+    /// [`StepError`].
+    pub(crate) async fn look(&self, name: &str) -> Result<(), StepError> {
+        let cx = self.context(name)?;
+        let name = cx.facts.name;
+        let work = move |tx: &mut dyn TxEngine| {
+            let rows = rebuild::split(name, checkpoint::load(tx, name)?)?;
+            lanes(tx, name, rows)
+        };
+        let (live, shadow) = cx.database.inspect::<_, SqlError>(work).await?;
+        cx.progress.send_replace(progress(&live, shadow.as_ref()));
+        Ok(())
+    }
+
+    /// Returns whether somebody waits for a projection's progress.
+    pub(crate) fn is_awaited(&self, name: &str) -> bool {
+        self.entries.get(name).is_some_and(|cx| cx.progress.receiver_count() > 0)
+    }
+
+    /// Waits until somebody begins to wait for a projection's progress.
+    pub(crate) async fn awaited(&self, name: &str) {
+        match self.entries.get(name) {
+            Some(cx) => cx.is_wanted.notified().await,
+            None => std::future::pending().await,
+        }
+    }
+
+    /// Returns the version of a projection's definition; 0 when there is no such.
+    pub(crate) fn version(&self, name: &str) -> u32 {
+        self.entries.get(name).map_or(0, |cx| cx.facts.version)
+    }
+
+    fn context(&self, name: &str) -> Result<&Context, StepError> {
+        self.entries.get(name).ok_or_else(|| StepError::Refused {
             name: name.to_owned(),
             problem: "there is no such projection".to_owned(),
-        })?;
-        Runner::open(cx).await
+        })
     }
 
     /// Returns how every projection stands, by name.
@@ -127,6 +178,7 @@ impl Catalog {
         let is_over = |progress: &Progress| {
             progress.position >= position || progress.state == ProjectionState::Halted
         };
+        cx.is_wanted.notify_one();
         let reached = timeout(time, progress.wait_for(is_over)).await;
         let is_timeout = reached.is_err();
         drop(reached);
@@ -234,16 +286,35 @@ fn context(
         config: config.clone(),
         clock: SystemClock::shared(),
         progress: Arc::new(watch::Sender::new(progress)),
+        is_wanted: Arc::default(),
     }
+}
+
+/// Makes the tables of a projection that has none.
+async fn prepare(cx: &Context) -> Result<(), StepError> {
+    let (definition, name) = (cx.definition.clone(), cx.facts.name);
+    let work = move |tx: &mut dyn TxEngine| {
+        let rows = rebuild::prepare(tx, &definition)?;
+        lanes(tx, name, rows)
+    };
+    let (live, shadow) = cx.database.write(work).await?;
+    cx.progress.send_replace(progress(&live, shadow.as_ref()));
+    Ok(())
 }
 
 /// Checks that the log is not older than the rows made of it: what is appended to it next would
 /// be missing from them.
-fn check_end(cx: &Context, position: Position) -> Result<(), StepError> {
-    let end = *cx.store.head().borrow();
-    if position <= end {
+async fn check_end(cx: &Context) -> Result<(), StepError> {
+    let position = cx.progress.borrow().position;
+    if position <= *cx.store.head().borrow() {
         return Ok(());
     }
+    // Another node may have appended and applied it since this one looked where the log ends.
+    let page = cx.store.read_log(LogRead::after(position.previous(), 1)).await?;
+    if !page.events.is_empty() {
+        return Ok(());
+    }
+    let end = *cx.store.head().borrow();
     Err(cx.refused(format!(
         "its rows are of position {position}, the log ends at {end}: bring the newer log back, or \
          remove the read side's file, then rows are made anew"

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use rustc_hash::FxHashSet;
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 use tokio::time::Instant;
 
 use super::StepError;
@@ -29,6 +29,8 @@ pub(crate) struct Context {
     pub(crate) config: RunnerConfig,
     pub(crate) clock: SharedClock,
     pub(crate) progress: Arc<watch::Sender<Progress>>,
+    /// Told when somebody waits for progress, which may be made elsewhere.
+    pub(crate) is_wanted: Arc<Notify>,
 }
 
 /// A set of tables and how far it is.

@@ -7,6 +7,7 @@ use tokio::time::{Instant, sleep, sleep_until};
 use super::StepError;
 use super::lane::{Context, Lane};
 use crate::event::Position;
+use crate::nodes::Tenure;
 use crate::projection::checkpoint::{self, Checkpoint};
 use crate::projection::status::Progress;
 use crate::projection::{ProjectionState, ProjectionStatus, Step, parked, rebuild};
@@ -39,17 +40,24 @@ enum Turn {
 }
 
 impl Runner {
-    /// Takes the projection over and prepares its tables.
-    pub(crate) async fn open(cx: Context) -> Result<Self, StepError> {
+    /// Takes the projection over and prepares its tables; with a lease, only while that is held.
+    pub(crate) async fn open(cx: Context, tenure: Option<Tenure>) -> Result<Self, StepError> {
         let cx = Context { database: cx.database.apart(), ..cx };
         let definition = cx.definition.clone();
         let work = move |tx: &mut dyn TxEngine| {
-            let (live, shadow) = rebuild::open(tx, &definition)?;
-            let live = lane(tx, definition.name(), live)?;
-            let shadow = shadow.map(|row| lane(tx, definition.name(), row)).transpose()?;
-            Ok((live, shadow))
+            // The lease is looked at while the projection is held: whoever takes it after that
+            // takes the projection over after this, too.
+            checkpoint::hold(tx, definition.name())?;
+            if let Some(tenure) = tenure
+                && !tenure.is_held(tx)?
+            {
+                return Ok(None);
+            }
+            let rows = rebuild::open(tx, &definition)?;
+            lanes(tx, definition.name(), rows).map(Some)
         };
-        let (live, shadow) = cx.database.write(work).await?;
+        let opened = cx.database.write(work).await?;
+        let (live, shadow) = opened.ok_or_else(|| cx.fenced())?;
         let head = cx.store.head();
         let runner = Self { cx, live, shadow, head, is_in_doubt: false, is_shadows_turn: false };
         runner.publish();
@@ -135,10 +143,7 @@ impl Runner {
             if rows.iter().any(|row| row.owner != owner) {
                 return Ok(None);
             }
-            let (live, shadow) = rebuild::split(name, rows)?;
-            let live = lane(tx, name, live)?;
-            let shadow = shadow.map(|row| lane(tx, name, row)).transpose()?;
-            Ok(Some((live, shadow)))
+            lanes(tx, name, rebuild::split(name, rows)?).map(Some)
         };
         let found = self.cx.database.write(work).await?;
         let (live, shadow) = found.ok_or_else(|| self.cx.fenced())?;
@@ -268,29 +273,45 @@ impl Runner {
     }
 
     fn progress(&self) -> Progress {
-        let shadow = self.shadow.as_ref();
-        let is = |state| self.lanes().any(|lane| lane.state == state);
-        let state = if is(ProjectionState::Paused) {
-            ProjectionState::Paused
-        } else if is(ProjectionState::Halted) {
-            ProjectionState::Halted
-        } else if shadow.is_some() {
-            ProjectionState::Rebuilding
-        } else {
-            ProjectionState::Running
-        };
-        Progress {
-            version: self.live.version,
-            generation: self.live.generation,
-            position: self.live.position,
-            rebuild_position: shadow.map(|lane| lane.position),
-            state,
-            skipped: self.live.counts.skipped,
-            parked: self.live.counts.parked,
-            unknown: self.live.unknown,
-            last_error: self.lanes().find_map(|lane| lane.last_error.clone()),
-        }
+        progress(&self.live, self.shadow.as_ref())
     }
+}
+
+/// Says how a projection stands whose lanes are these.
+pub(crate) fn progress(live: &Lane, shadow: Option<&Lane>) -> Progress {
+    let lanes = || std::iter::once(live).chain(shadow);
+    let is = |state| lanes().any(|lane| lane.state == state);
+    let state = if is(ProjectionState::Paused) {
+        ProjectionState::Paused
+    } else if is(ProjectionState::Halted) {
+        ProjectionState::Halted
+    } else if shadow.is_some() {
+        ProjectionState::Rebuilding
+    } else {
+        ProjectionState::Running
+    };
+    Progress {
+        version: live.version,
+        generation: live.generation,
+        position: live.position,
+        rebuild_position: shadow.map(|lane| lane.position),
+        state,
+        skipped: live.counts.skipped,
+        parked: live.counts.parked,
+        unknown: live.unknown,
+        last_error: lanes().find_map(|lane| lane.last_error.clone()),
+    }
+}
+
+/// Makes the lanes of a projection out of its checkpoints.
+pub(crate) fn lanes(
+    tx: &mut dyn TxEngine,
+    name: &str,
+    (live, shadow): (Checkpoint, Option<Checkpoint>),
+) -> Result<(Lane, Option<Lane>), SqlError> {
+    let live = lane(tx, name, live)?;
+    let shadow = shadow.map(|row| lane(tx, name, row)).transpose()?;
+    Ok((live, shadow))
 }
 
 pub(crate) fn lane(tx: &mut dyn TxEngine, name: &str, row: Checkpoint) -> Result<Lane, SqlError> {

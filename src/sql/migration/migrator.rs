@@ -1,5 +1,6 @@
 //! The runner: what is known against what is done, and the way from one to the other.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::apart::apart;
@@ -148,6 +149,12 @@ impl Migrator {
     pub async fn verify(&self) -> Result<Vec<MigrationError>, MigrationError> {
         let done = self.done().await?;
         Ok(self.problems(&done))
+    }
+
+    /// Returns the number of the last step of each capability.
+    pub(crate) fn last_steps(&self) -> BTreeMap<String, u32> {
+        let last = |set: &MigrationSet| (set.capability.to_owned(), set.steps.len() as u32);
+        self.sets.iter().map(last).collect()
     }
 
     async fn done(&self) -> Result<Applied, MigrationError> {

@@ -78,14 +78,23 @@ impl PostgresConfig {
 struct PostgresEngine {
     writers: Line,
     readers: Line,
-    address: Address,
+    config: Arc<PostgresConfig>,
 }
+
+/// The bounds of short work aside: one that stands still makes others wait no longer than this.
+const ASIDE_LOCK_MS: u32 = 2_000;
+const ASIDE_IDLE_MS: u32 = 1_000;
 
 impl PostgresEngine {
     fn open(config: &Arc<PostgresConfig>) -> Result<Self, Fault> {
+        check(Session::new(Arc::clone(config), Arc::default())?)?;
+        Self::start(config)
+    }
+
+    /// Starts the threads without asking whether the server is there.
+    fn start(config: &Arc<PostgresConfig>) -> Result<Self, Fault> {
         let schema = Arc::new(AtomicU64::new(0));
         let session = || Session::new(Arc::clone(config), Arc::clone(&schema));
-        check(session()?)?;
         let sessions = |count: usize| (0..count.max(1)).map(|_| session()).collect();
         let writers: Result<Vec<Session>, Fault> = sessions(config.writers);
         let readers: Result<Vec<Session>, Fault> = sessions(config.readers);
@@ -100,7 +109,7 @@ impl PostgresEngine {
         Ok(Self {
             writers: start("sql-writer", config.waiting_writes_max, writers?)?,
             readers: start("sql-reader", config.waiting_reads_max, readers?)?,
-            address: config.address.clone(),
+            config: Arc::clone(config),
         })
     }
 }
@@ -132,7 +141,18 @@ impl SqlEngine for PostgresEngine {
     }
 
     fn address(&self) -> Option<&Address> {
-        Some(&self.address)
+        Some(&self.config.address)
+    }
+
+    fn aside(&self) -> Result<Option<Arc<dyn SqlEngine>>, OpenError> {
+        let config = PostgresConfig {
+            writers: 1,
+            readers: 1,
+            lock_timeout_ms: ASIDE_LOCK_MS,
+            idle_timeout_ms: ASIDE_IDLE_MS,
+            ..(*self.config).clone()
+        };
+        Ok(Some(Arc::new(Self::start(&Arc::new(config))?)))
     }
 }
 

@@ -1,0 +1,309 @@
+//! A node's own part: its heartbeat, its leases, and what it last saw of the others.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use tokio::sync::{Mutex, Notify, watch};
+use tokio::time::{MissedTickBehavior, interval};
+use uuid::Uuid;
+
+use super::roster::{Lease, Node, Roster};
+use super::share::{newest, share_out};
+use super::{NodeConfig, table};
+use crate::sql::{Database, Dialect, SqlError, ToValue, TxEngine, Value};
+
+/// A node among those that share a database; cheap to clone.
+#[derive(Clone)]
+pub struct Membership {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    id: String,
+    config: NodeConfig,
+    knows: Versions,
+    /// What somebody on this node stands ready to do, with its version.
+    able: parking_lot::Mutex<Versions>,
+    has_changed: Notify,
+    database: Database,
+    view: watch::Sender<View>,
+    /// One round at a time, so that a later one is not overwritten by an earlier one's view.
+    turn: Mutex<Turn>,
+}
+
+/// Whether there may be another round.
+#[derive(Default, PartialEq, Eq)]
+enum Turn {
+    #[default]
+    Open,
+    Left,
+}
+
+/// Versions by name.
+pub(crate) type Versions = BTreeMap<String, u32>;
+
+/// Somebody who stands ready to do what a lease is for; without one the node does not take it.
+pub(crate) struct Able {
+    inner: Arc<Inner>,
+    lease: String,
+}
+
+/// A lease as this node holds it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Tenure {
+    name: String,
+    node: String,
+    token: i64,
+}
+
+/// What a node saw at its last heartbeat.
+#[derive(Clone, Default)]
+struct View {
+    roster: Roster,
+    /// Its own leases, without those that it should give up.
+    holds: BTreeMap<String, i64>,
+}
+
+/// Says why a lease could not be taken at once.
+#[derive(Debug, thiserror::Error)]
+pub enum ClaimError {
+    /// Another node has a newer version of what the lease is for. Caller: ask that node.
+    #[error("{lease} is run by nodes of version {version}, such as {node}: ask that one")]
+    Newer {
+        /// The lease.
+        lease: String,
+        /// The newer version.
+        version: u32,
+        /// The name of a node that has it, with its address where it has one.
+        node: String,
+    },
+    /// The database failed. Nobody while it is transient, else operator.
+    #[error(transparent)]
+    Sql(#[from] SqlError),
+}
+
+impl Tenure {
+    /// Returns whether the lease is still held, as of this transaction.
+    pub(crate) fn is_held(&self, tx: &mut dyn TxEngine) -> Result<bool, SqlError> {
+        table::is_held(tx, self)
+    }
+
+    pub(super) fn values(&self) -> [Value; 3] {
+        [self.name.to_value(), self.node.to_value(), self.token.to_value()]
+    }
+}
+
+impl Membership {
+    /// Joins the nodes of a database, whose migrations must be up, and takes a first share.
+    ///
+    /// A file belongs to one program: there, whoever comes takes everything.
+    pub(crate) async fn join(
+        database: Database,
+        config: NodeConfig,
+        knows: Versions,
+    ) -> Result<Self, SqlError> {
+        let is_alone = database.dialect() == Dialect::Sqlite;
+        let (id, config) = (Uuid::now_v7().to_string(), config.bounded(is_alone));
+        let inner = Inner {
+            id,
+            config,
+            knows,
+            able: parking_lot::Mutex::default(),
+            has_changed: Notify::new(),
+            database,
+            view: watch::Sender::default(),
+            turn: Mutex::default(),
+        };
+        let own = Self { inner: Arc::new(inner) };
+        if is_alone {
+            own.be_alone().await?;
+        }
+        own.refresh().await?;
+        Ok(own)
+    }
+
+    /// Returns what tells this start of the program from every other.
+    #[must_use]
+    pub fn id(&self) -> &str {
+        &self.inner.id
+    }
+
+    /// Returns what was seen at the last heartbeat.
+    #[must_use]
+    pub fn roster(&self) -> Roster {
+        self.inner.view.borrow().roster.clone()
+    }
+
+    /// Waits until what is seen at a heartbeat is as wanted.
+    pub async fn until(&self, mut is_so: impl FnMut(&Roster) -> bool) -> Roster {
+        let mut views = self.inner.view.subscribe();
+        // The sender lives as long as this borrow.
+        let _ = views.wait_for(|view| is_so(&view.roster)).await;
+        self.roster()
+    }
+
+    /// Says again and again that this node lives, and takes its share; never ends.
+    pub(crate) async fn live(self) {
+        let mut beats = interval(self.inner.config.heartbeat);
+        beats.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut was_well = true;
+        loop {
+            tokio::select! {
+                _ = beats.tick() => {}
+                () = self.inner.has_changed.notified() => {}
+            }
+            let beaten = self.refresh().await;
+            match &beaten {
+                Ok(()) if !was_well => tracing::info!("heartbeats are written again"),
+                Err(error) if was_well => tracing::warn!(%error, "heartbeat was not written"),
+                Ok(()) | Err(_) => {}
+            }
+            was_well = beaten.is_ok();
+        }
+    }
+
+    /// Says that this node lives, sees who else does, and takes what it should hold.
+    pub(crate) async fn refresh(&self) -> Result<(), SqlError> {
+        let turn = self.inner.turn.lock().await;
+        if *turn == Turn::Left {
+            return Ok(());
+        }
+        let inner = Arc::clone(&self.inner);
+        let view = self.inner.database.write(move |tx| inner.round(tx)).await?;
+        self.inner.view.send_replace(view);
+        Ok(())
+    }
+
+    /// Stands ready to do what a lease is for, until the answer is dropped.
+    pub(crate) fn be_able(&self, lease: &str, version: u32) -> Able {
+        self.inner.able.lock().insert(lease.to_owned(), version);
+        self.inner.has_changed.notify_one();
+        Able { inner: Arc::clone(&self.inner), lease: lease.to_owned() }
+    }
+
+    /// Returns the lease, if this node holds it and should.
+    pub(crate) fn tenure(&self, lease: &str) -> Option<Tenure> {
+        let token = self.inner.view.borrow().holds.get(lease).copied()?;
+        Some(Tenure { name: lease.to_owned(), node: self.inner.id.clone(), token })
+    }
+
+    /// Waits until this node holds a lease.
+    pub(crate) async fn held(&self, lease: &str) -> Tenure {
+        let mut views = self.inner.view.subscribe();
+        loop {
+            if let Some(tenure) = self.tenure(lease) {
+                return tenure;
+            }
+            // The sender lives as long as this borrow.
+            let _ = views.changed().await;
+        }
+    }
+
+    /// Waits until a lease is lost, or should be given up.
+    pub(crate) async fn lost(&self, tenure: &Tenure) {
+        let is_lost = |view: &View| view.holds.get(&tenure.name) != Some(&tenure.token);
+        let _ = self.inner.view.subscribe().wait_for(is_lost).await;
+    }
+
+    /// Gives a lease up, after the work under it has ended; nothing when it was lost before.
+    pub(crate) async fn give_up(&self, tenure: Tenure) -> Result<(), SqlError> {
+        self.inner.database.write(move |tx| table::give_up(tx, &tenure)).await
+    }
+
+    /// Takes a lease from whoever has it, to do at once what an operator asked this node for.
+    pub(crate) async fn claim(&self, lease: &str) -> Result<Tenure, ClaimError> {
+        if let Some(tenure) = self.tenure(lease) {
+            return Ok(tenure);
+        }
+        let _turn = self.inner.turn.lock().await;
+        let (inner, name) = (Arc::clone(&self.inner), lease.to_owned());
+        let view = self.inner.database.transact(move |tx| inner.claim(tx, &name)).await?;
+        self.inner.view.send_replace(view);
+        self.tenure(lease).ok_or_else(|| SqlError::Closed.into())
+    }
+
+    /// Says that this node goes in order, and gives up what it holds.
+    pub(crate) async fn leave(&self) -> Result<(), SqlError> {
+        let mut turn = self.inner.turn.lock().await;
+        *turn = Turn::Left;
+        let id = self.inner.id.clone();
+        let work = move |tx: &mut dyn TxEngine| {
+            table::lock(tx)?;
+            table::leave(tx, &id)
+        };
+        self.inner.database.write(work).await
+    }
+
+    async fn be_alone(&self) -> Result<(), SqlError> {
+        let id = self.inner.id.clone();
+        self.inner.database.write(move |tx| table::remove_others(tx, &id)).await
+    }
+}
+
+impl Drop for Able {
+    fn drop(&mut self) {
+        self.inner.able.lock().remove(&self.lease);
+        self.inner.has_changed.notify_one();
+    }
+}
+
+impl Inner {
+    /// One heartbeat: what is due to this node is taken, and what is due to another is left out
+    /// of what it holds, so that whoever works under it ends and gives it up.
+    fn round(&self, tx: &mut dyn TxEngine) -> Result<View, SqlError> {
+        let before = self.enter(tx)?;
+        let chosen = share_out(&before);
+        let due = |lease: &Lease| chosen.get(lease.name.as_str()).copied();
+        let is_own = |lease: &Lease| due(lease) == Some(self.id.as_str());
+        for lease in before.leases.iter().filter(|lease| is_own(lease) && before.is_free(lease)) {
+            table::take(tx, &lease.name, &self.id)?;
+        }
+        let roster = table::roster(tx)?;
+        // What is due to nobody stays with who has it.
+        let held = roster.held_by(&self.id).filter(|lease| is_own(lease) || due(lease).is_none());
+        let holds = held.map(|lease| (lease.name.clone(), lease.token)).collect();
+        Ok(View { roster, holds })
+    }
+
+    /// Takes one lease, free or not, beside those it holds.
+    fn claim(&self, tx: &mut dyn TxEngine, lease: &str) -> Result<View, ClaimError> {
+        let roster = self.enter(tx)?;
+        let own = self.able.lock().get(lease).copied();
+        if let Some((version, node)) = newest(&roster, lease).filter(|(new, _)| Some(*new) > own) {
+            return Err(newer(lease, version, node));
+        }
+        table::take(tx, lease, &self.id)?;
+        let roster = table::roster(tx)?;
+        let held = roster.held_by(&self.id);
+        let held = held.filter(|held| held.name == lease || self.holds(&held.name));
+        let holds = held.map(|lease| (lease.name.clone(), lease.token)).collect();
+        Ok(View { roster, holds })
+    }
+
+    /// Writes this node's heartbeat and its leases, and reads all of them.
+    fn enter(&self, tx: &mut dyn TxEngine) -> Result<Roster, SqlError> {
+        table::lock(tx)?;
+        let able = self.able.lock().clone();
+        let nothing = Versions::new();
+        let runs = if self.config.is_visitor { &nothing } else { &able };
+        table::beat(tx, &self.id, &self.config, [&self.knows, runs])?;
+        let roster = table::roster(tx)?;
+        let is_known = |name: &String| roster.leases.iter().any(|lease| lease.name == *name);
+        let missing: Vec<&String> = able.keys().filter(|name| !is_known(name)).collect();
+        if missing.is_empty() {
+            return Ok(roster);
+        }
+        missing.into_iter().try_for_each(|name| table::add_lease(tx, name))?;
+        table::roster(tx)
+    }
+
+    fn holds(&self, lease: &str) -> bool {
+        self.view.borrow().holds.contains_key(lease)
+    }
+}
+
+fn newer(lease: &str, version: u32, node: &Node) -> ClaimError {
+    let place = node.address.as_ref().map(|address| format!(" at {address}")).unwrap_or_default();
+    let node = format!("{}{place}", node.name);
+    ClaimError::Newer { lease: lease.to_owned(), version, node }
+}

@@ -1,0 +1,82 @@
+//! Who runs which projection, and what becomes of it when a node goes.
+
+use headwater::nodes::{NodeState, Roster};
+
+use super::kit::{LONG, PROJECTIONS, Place, count, four, patient, shares, total, until_shared};
+
+#[tokio::test]
+async fn each_projection_is_run_by_one_node_and_a_node_that_comes_gets_its_share() {
+    let place = Place::new();
+    let first = place.node("first").await;
+    until_shared(&first, &[("first", 4)]).await;
+    let second = place.node("second").await;
+    until_shared(&first, &[("first", 2), ("second", 2)]).await;
+    let third = place.node("third").await;
+    let is_shared = |roster: &Roster| {
+        let mut counts: Vec<_> = shares(roster).into_iter().map(|(_, count)| count).collect();
+        counts.sort_unstable();
+        counts == [1, 1, 2]
+    };
+    second.membership().until(is_shared).await;
+    let position = count(&third).await;
+    for node in [&first, &second, &third] {
+        for name in PROJECTIONS {
+            node.wait_for(name, position, LONG).await.unwrap();
+            assert_eq!(total(node, name).await, 1, "{name}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_a_killed_node_ran_goes_on_elsewhere() {
+    let place = Place::new();
+    let (killed, heir) = (place.node("killed").await, place.node("heir").await);
+    until_shared(&heir, &[("heir", 2), ("killed", 2)]).await;
+    count(&killed).await;
+    // Without its threads nobody says that it lives, and nobody gives up what it holds.
+    drop(killed);
+    let position = count(&heir).await;
+    for name in PROJECTIONS {
+        heir.wait_for(name, position, LONG).await.unwrap();
+        assert_eq!(total(&heir, name).await, 2, "{name}");
+    }
+    let roster = heir.membership().roster();
+    assert_eq!(shares(&roster), [("heir", 4)]);
+    let gone = roster.nodes.iter().find(|node| node.name == "killed").unwrap();
+    assert_eq!(gone.state, NodeState::Silent);
+}
+
+#[tokio::test]
+async fn a_node_that_stops_in_order_hands_over_without_anybody_waiting_for_its_death() {
+    let place = Place::new();
+    let leaver = place.start(patient("leaver"), four::<1>).await;
+    let stayer = place.start(patient("stayer"), four::<1>).await;
+    until_shared(&stayer, &[("leaver", 2), ("stayer", 2)]).await;
+    let position = count(&leaver).await;
+    leaver.shutdown(LONG).await;
+    until_shared(&stayer, &[("stayer", 4)]).await;
+    for name in PROJECTIONS {
+        stayer.wait_for(name, position, LONG).await.unwrap();
+    }
+    let roster = stayer.membership().roster();
+    let gone = roster.nodes.iter().find(|node| node.name == "leaver").unwrap();
+    assert_eq!(gone.state, NodeState::Left);
+}
+
+#[tokio::test]
+async fn a_token_rises_with_each_holder() {
+    let place = Place::new();
+    let token = |roster: &Roster| {
+        let lease = roster.leases.iter().find(|lease| lease.name == "projection totals");
+        lease.map_or(0, |lease| lease.token)
+    };
+    let mut last = 0;
+    for round in 0..3 {
+        let node = place.start(patient(&round.to_string()), four::<1>).await;
+        until_shared(&node, &[(&round.to_string(), 4)]).await;
+        let own = token(&node.membership().roster());
+        assert!(own > last, "{own} after {last}");
+        last = own;
+        node.shutdown(LONG).await;
+    }
+}

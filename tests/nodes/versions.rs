@@ -1,0 +1,51 @@
+//! Programs of two versions side by side, as in a rolling deployment.
+
+use headwater::nodes::ClaimError;
+use headwater::runtime::ControlError;
+
+use super::kit::{LONG, Place, Totals, count, patient, total, until_shared};
+
+#[tokio::test]
+async fn a_newer_version_takes_a_projection_over_and_an_older_one_keeps_its_hands_off() {
+    let place = Place::new();
+    let old = place.start(patient("old"), |builder| builder.rows(Totals::<1>)).await;
+    let first = count(&old).await;
+    old.wait_for("totals", first, LONG).await.unwrap();
+    let new = place.start(patient("new"), |builder| builder.rows(Totals::<2>)).await;
+    until_shared(&old, &[("new", 1), ("old", 0)]).await;
+    let second = count(&old).await;
+    for node in [&old, &new] {
+        node.wait_for("totals", second, LONG).await.unwrap();
+        assert_eq!(total(node, "totals").await, 2);
+    }
+    assert_eq!(old.projections()[0].version, 2, "an older node tells what is there");
+    let told = old.rebuild("totals").await;
+    let Err(ControlError::Claim(ClaimError::Newer { version: 2, node, .. })) = told else {
+        panic!("{told:?}")
+    };
+    assert_eq!(node, "new");
+}
+
+#[tokio::test]
+async fn after_the_newer_program_is_stopped_the_older_one_makes_its_rows_again() {
+    let place = Place::new();
+    let old = place.start(patient("old"), |builder| builder.rows(Totals::<1>)).await;
+    let new = place.start(patient("new"), |builder| builder.rows(Totals::<2>)).await;
+    until_shared(&old, &[("new", 1), ("old", 0)]).await;
+    let position = count(&old).await;
+    new.wait_for("totals", position, LONG).await.unwrap();
+    while new.projections()[0].version != 2 {
+        tokio::task::yield_now().await;
+    }
+    new.shutdown(LONG).await;
+    until_shared(&old, &[("old", 1)]).await;
+    let is_back = async {
+        while old.projections()[0].version != 1 {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(LONG, is_back).await.unwrap();
+    let position = count(&old).await;
+    old.wait_for("totals", position, LONG).await.unwrap();
+    assert_eq!(total(&old, "totals").await, 2);
+}
