@@ -7,6 +7,7 @@ mod runtime {
     mod passivation;
     mod projection;
     mod records;
+    mod running;
     mod sample;
     mod snapshot;
     mod spans;

@@ -70,6 +70,13 @@ impl Roster {
         self.leases.iter().filter(move |lease| lease.node.as_deref() == Some(node))
     }
 
+    /// Returns the leases of what a living node could run and none does.
+    pub fn unheld(&self) -> impl Iterator<Item = &Lease> {
+        let alive = || self.nodes.iter().filter(|node| node.state == NodeState::Alive);
+        let is_wanted = move |lease: &Lease| alive().any(|it| it.runs.contains_key(&lease.name));
+        self.leases.iter().filter(move |lease| self.is_free(lease) && is_wanted(lease))
+    }
+
     /// Returns whether nobody holds a lease who lives.
     pub(super) fn is_free(&self, lease: &Lease) -> bool {
         let holder = lease.node.as_deref().and_then(|id| self.node(id));

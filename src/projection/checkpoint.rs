@@ -3,7 +3,7 @@
 
 use super::ProjectionState;
 use crate::event::Position;
-use crate::sql::{SqlError, SqlRow, ToValue, TxEngine, Value};
+use crate::sql::{Dialect, SqlError, SqlRow, ToValue, TxEngine, Value};
 
 /// How far a set of tables is.
 #[derive(Clone, Debug)]
@@ -132,6 +132,25 @@ pub(crate) fn hold(tx: &mut dyn TxEngine, name: &str) -> Result<(), SqlError> {
     tx.lock(&format!("projection {name}"))?;
     let sql = "update projection_checkpoints set owner = owner where name = $1";
     tx.execute(sql, &[name.to_value()]).map(drop)
+}
+
+/// Ends the sessions of a former owner who stands still in the middle of a write, on PostgreSQL:
+/// whoever holds the lease would wait for it as long as the server lets a session be idle.
+///
+/// An unfinished update's transaction stands in the row that it replaces.
+pub(crate) fn evict(tx: &mut dyn TxEngine, name: &str) -> Result<(), SqlError> {
+    if tx.dialect() == Dialect::Sqlite {
+        return Ok(());
+    }
+    let sql = "select pg_terminate_backend(session.pid)
+        from projection_checkpoints as checkpoint
+        join pg_locks as held on held.locktype = 'transactionid' and held.granted
+            and held.transactionid = checkpoint.xmax
+        join pg_stat_activity as session on session.pid = held.pid
+        where checkpoint.name = $1 and session.usename = current_user
+            and session.state = 'idle in transaction'
+            and session.state_change < clock_timestamp() - interval '500 milliseconds'";
+    tx.query(sql, &[name.to_value()]).map(drop)
 }
 
 /// Makes the caller the owner: whoever wrote before is fenced. The projection must be held.

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::sample::{self, Counter, CounterRejection, add, start, tenant};
+use super::running::start;
+use super::sample::{self, Counter, CounterRejection, add, tenant};
 use futures_util::future::join_all;
 use headwater::event::{Metadata, Revision, StreamId};
 use headwater::runtime::{JsonCommand, JsonSendError, RuntimeConfig, SendError, SendOptions};

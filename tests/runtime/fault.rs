@@ -9,7 +9,8 @@ use headwater::runtime::{RuntimeConfig, SendError, SendOptions};
 use headwater::store::{Append, AppendError, EventStore, Expected, MemoryStore, StreamRead};
 use headwater::test::{AppendFault, FaultyStore};
 
-use super::sample::{Add, Counter, CounterEvent, CounterRejection, Running, add, start, tenant};
+use super::running::{Running, start};
+use super::sample::{Add, Counter, CounterEvent, CounterRejection, add, tenant};
 
 fn stream() -> StreamId {
     StreamId::new("counter", "a").unwrap()

@@ -5,7 +5,8 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::sample::{Counter, add, start, tenant};
+use super::running::start;
+use super::sample::{Counter, add, tenant};
 use headwater::event::{Revision, StreamId};
 use headwater::runtime::{RuntimeConfig, System};
 use headwater::store::{EventStore, MemoryStore, StreamRead};

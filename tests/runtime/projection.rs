@@ -11,7 +11,8 @@ use headwater::sql::Tx;
 use headwater::store::MemoryStore;
 use serde::{Deserialize, Serialize};
 
-use super::sample::{Counter, CounterEvent, Running, add, start_with, tenant};
+use super::running::{Running, start_with};
+use super::sample::{Counter, CounterEvent, add, tenant};
 
 const LONG: Duration = Duration::from_secs(10);
 

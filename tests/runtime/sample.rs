@@ -1,14 +1,9 @@
 //! The sample domain of the runtime's tests: a counter with a bound, and a way to misbehave.
 
-use std::ops::Deref;
-
 use headwater::aggregate::{Aggregate, Command, Context, Decide, Rejection, SnapshotPolicy};
 use headwater::event::Tenant;
-use headwater::runtime::{AggregateSpec, RuntimeConfig, System, SystemBuilder};
-use headwater::sql::SqliteConfig;
-use headwater::store::SharedStore;
+use headwater::runtime::AggregateSpec;
 use serde::{Deserialize, Serialize};
-use tempfile::TempDir;
 use utoipa::ToSchema;
 
 /// Counts up to a bound.
@@ -123,38 +118,6 @@ pub fn tenant() -> Tenant {
 
 pub fn counter() -> AggregateSpec<Counter> {
     AggregateSpec::new().command::<Add>().command::<Explode>().command::<Curse>()
-}
-
-/// A system, and the folder of its read side.
-pub struct Running {
-    system: System,
-    _folder: TempDir,
-}
-
-impl Deref for Running {
-    type Target = System;
-
-    fn deref(&self) -> &System {
-        &self.system
-    }
-}
-
-/// Starts a system with the counter alone, on two threads.
-pub async fn start(store: SharedStore, config: RuntimeConfig) -> Running {
-    start_with(store, config, |builder| builder).await
-}
-
-/// Starts a system with the counter and more.
-pub async fn start_with(
-    store: SharedStore,
-    config: RuntimeConfig,
-    more: impl FnOnce(SystemBuilder) -> SystemBuilder,
-) -> Running {
-    let folder = tempfile::tempdir().unwrap();
-    let database = SqliteConfig::at(folder.path().join("read.db")).open().unwrap();
-    let config = RuntimeConfig { arbiters: 2, shards: 2, ..config };
-    let builder = System::builder(store, database).config(config).aggregate(counter());
-    Running { system: more(builder).start().await.unwrap(), _folder: folder }
 }
 
 fn one() -> u32 {

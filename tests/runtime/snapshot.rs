@@ -12,7 +12,8 @@ use headwater::store::{Append, EventStore, Expected, MemoryStore};
 use headwater::test::FaultyStore;
 
 use super::records;
-use super::sample::{Add, Counter, CounterEvent, CounterRejection, Running, start, tenant};
+use super::running::{Running, start};
+use super::sample::{Add, Counter, CounterEvent, CounterRejection, tenant};
 
 /// The sample takes a snapshot every so many events.
 const SNAPSHOT_AT: u64 = 10;

@@ -11,7 +11,8 @@ use headwater::runtime::{
 use headwater::store::MemoryStore;
 use tokio::sync::watch;
 
-use super::sample::{Counter, Running, add, start_with, tenant};
+use super::running::{Running, start_with};
+use super::sample::{Counter, add, tenant};
 
 /// Counts starts, and misbehaves in so many of the first ones.
 struct Patient {

@@ -9,7 +9,8 @@ use tracing::Instrument;
 
 use super::projection::Totals;
 use super::records;
-use super::sample::{Add, Counter, add, start_with, tenant};
+use super::running::start_with;
+use super::sample::{Add, Counter, add, tenant};
 use super::spans::{self, KeptSpan};
 
 const LONG: Duration = Duration::from_secs(10);

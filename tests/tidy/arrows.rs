@@ -41,6 +41,7 @@ const ARROWS: [(&str, &[&str]); 15] = [
             "aggregate",
             "sql",
             "nodes",
+            "nodes",
             "projection",
             "store",
             "runtime",

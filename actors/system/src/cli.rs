@@ -44,6 +44,8 @@ pub enum Command {
     /// Create, list or revoke API keys
     #[command(subcommand)]
     Keys(KeysCommand),
+    /// List the nodes that share the read side, and what each of them runs
+    Nodes(NodesArgs),
     /// Bring the tables of read side and log up or down, or compare them with this program
     #[command(subcommand)]
     Migrate(MigrateCommand),
@@ -83,6 +85,14 @@ pub struct DemoArgs {
 /// Flags of `serve`.
 #[derive(Args)]
 pub struct ServeArgs {
+    /// Flags of every command.
+    #[command(flatten)]
+    pub shared: SharedArgs,
+}
+
+/// Flags of `nodes`.
+#[derive(Args)]
+pub struct NodesArgs {
     /// Flags of every command.
     #[command(flatten)]
     pub shared: SharedArgs,

@@ -4,10 +4,10 @@
 //! each command of [`cli`] is a file in `command`.
 
 mod bench;
-mod claim;
 pub mod cli;
 mod command;
 pub mod config;
+mod data_folder;
 mod error;
 mod intake;
 mod node;

@@ -1,8 +1,9 @@
 //! The composition root: log, read side and actors over one data folder or database.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use headwater::nodes::NodeConfig;
 use headwater::plugin::Plugin;
 use headwater::postgres::Address;
 use headwater::runtime::{Contribution, System};
@@ -13,8 +14,8 @@ use headwater::store::postgres::{PostgresStore, PostgresStoreConfig};
 use headwater::store::{SharedStore, StoreError};
 use headwater_shop::plugin::Shop;
 
-use crate::claim::Claim;
 use crate::config::Config;
+use crate::data_folder::DataFolder;
 use crate::error::Failure;
 
 /// Everything that runs over the data.
@@ -26,7 +27,7 @@ pub struct Node {
     /// The actors.
     pub system: System,
     config: Config,
-    _claims: Vec<Claim>,
+    _folder: Option<DataFolder>,
 }
 
 impl Node {
@@ -36,15 +37,32 @@ impl Node {
     /// A [`Failure`] naming the file or the database and the fix, for example that another
     /// process has it.
     pub async fn open(config: Config) -> Result<Self, Failure> {
-        let claims = claim(&config).await?;
+        let node = config.node_config();
+        Self::start(config, node).await
+    }
+
+    /// The same for a command that is there for a moment, and takes no work from other nodes.
+    ///
+    /// # Errors
+    /// As [`Node::open`].
+    pub async fn visit(config: Config) -> Result<Self, Failure> {
+        let node = NodeConfig { is_visitor: true, address: None, ..config.node_config() };
+        Self::start(config, node).await
+    }
+
+    async fn start(config: Config, node: NodeConfig) -> Result<Self, Failure> {
+        // The embedded log keeps others out of its folder by itself.
+        let is_read_alone = config.store.is_some() && config.read.is_none();
+        let folder = is_read_alone.then(|| DataFolder::take(&config.data_dir)).transpose()?;
         let log = open_log(&config).await?;
         let database = open_database(&config)?;
         let system = System::builder(log.store(), database.clone())
             .config(config.runtime.runtime_config())
+            .node(node)
             .plugin(Shop)
             .start()
             .await?;
-        Ok(Self { log, database, system, config, _claims: claims })
+        Ok(Self { log, database, system, config, _folder: folder })
     }
 
     /// Stops in order: commands under way are answered, projections finish their batch, the
@@ -102,7 +120,7 @@ pub fn open_database(config: &Config) -> Result<Database, Failure> {
     if let Some(address) = &config.read {
         return Ok(PostgresConfig::at(address.clone()).open()?);
     }
-    make_data_dir(config)?;
+    make_data_dir(&config.data_dir)?;
     Ok(SqliteConfig::at(config.data_dir.join("read.sqlite")).open()?)
 }
 
@@ -140,20 +158,8 @@ async fn open_log(config: &Config) -> Result<Log, Failure> {
     Ok(Log::Postgres(Arc::new(PostgresStore::open(store)?)))
 }
 
-/// Keeps other processes out of the databases; the data folder has a lock of its own.
-async fn claim(config: &Config) -> Result<Vec<Claim>, Failure> {
-    let mut claims = Vec::new();
-    for (engine, address) in [("store", &config.store), ("read", &config.read)] {
-        if let Some(address) = address {
-            claims.push(Claim::take(engine, address).await?);
-        }
-    }
-    Ok(claims)
-}
-
 /// Makes the data folder, which the embedded log would have made.
-fn make_data_dir(config: &Config) -> Result<(), Failure> {
-    let dir = &config.data_dir;
+pub fn make_data_dir(dir: &Path) -> Result<(), Failure> {
     std::fs::create_dir_all(dir)
         .map_err(|error| Failure::new(format!("create {}: {error}", dir.display())))
 }

@@ -8,6 +8,7 @@ pub(super) mod document;
 pub(super) mod event;
 pub(super) mod health;
 pub(super) mod key;
+pub(super) mod node;
 pub(super) mod noop;
 pub(super) mod projection;
 pub(super) mod read_model;
@@ -26,8 +27,18 @@ use super::origin::Origin;
 use super::{ApiState, PluginRoutes, Problem, ProblemKind};
 
 /// First parts of fixed addresses, which no category of an aggregate may have.
-pub const RESERVED: [&str; 9] =
-    ["docs", "events", "health", "keys", "noop", "openapi.json", "projections", "read", "streams"];
+pub const RESERVED: [&str; 10] = [
+    "docs",
+    "events",
+    "health",
+    "keys",
+    "nodes",
+    "noop",
+    "openapi.json",
+    "projections",
+    "read",
+    "streams",
+];
 
 /// Registers every address. What is not listed as open has the guard before it.
 pub(super) fn configure(services: &mut ServiceConfig, state: &Arc<ApiState>) {
@@ -56,6 +67,7 @@ fn closed(services: &mut ServiceConfig, state: &ApiState) {
         .service(at("/events", "GET", vec![web::get().to(event::read)]))
         .service(at("/events/subscribe", "GET", vec![web::get().to(subscribe::subscribe)]))
         .service(keys())
+        .service(group("/nodes").service(at("", "GET", vec![web::get().to(node::list)])))
         .service(projections())
         .service(
             group("/read")

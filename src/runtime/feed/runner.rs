@@ -45,6 +45,9 @@ impl Runner {
         let cx = Context { database: cx.database.apart(), ..cx };
         let definition = cx.definition.clone();
         let work = move |tx: &mut dyn TxEngine| {
+            if tenure.is_some() {
+                checkpoint::evict(tx, definition.name())?;
+            }
             // The lease is looked at while the projection is held: whoever takes it after that
             // takes the projection over after this, too.
             checkpoint::hold(tx, definition.name())?;

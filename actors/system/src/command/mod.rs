@@ -6,6 +6,7 @@ mod events;
 mod import;
 mod keys;
 mod migrate;
+mod nodes;
 pub(crate) mod output;
 mod projections;
 mod serve;
@@ -36,6 +37,7 @@ pub fn run(cli: Cli) -> Result<(), Failure> {
         Command::Backup(args) => backup::run(&args),
         Command::Bench(args) => bench::run(&args),
         Command::Keys(keys) => block_on(keys::run(keys)),
+        Command::Nodes(args) => block_on(nodes::run(args)),
         Command::Migrate(migrate) => block_on(migrate::run(migrate)),
     }
 }

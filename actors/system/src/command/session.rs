@@ -10,7 +10,7 @@ use crate::remote::Remote;
 
 /// A way to the data.
 pub enum Session {
-    /// Nobody has the folder open, so this process does.
+    /// Nobody has the folder open, or the data is shared, so this process opens it.
     Local(Box<Node>),
     /// A server has it open and is asked.
     Remote(Remote),
@@ -23,15 +23,15 @@ impl Session {
     /// A [`Failure`] when the folder cannot be opened, or a server has it and no key is given.
     pub async fn start(shared: &SharedArgs) -> Result<Self, Failure> {
         let config = super::settings(shared)?;
-        if config.store.is_some() || config.read.is_some() {
-            // A second node would take the projections of a server that may run elsewhere.
+        let is_shared = config.store.is_some() && config.read.is_some();
+        if is_shared && std::env::var_os("HEADWATER_KEY").is_some() {
             return remote(&config).map(Self::Remote);
         }
-        if !crate::node::log_dir(&config).exists() {
+        if config.store.is_none() && !crate::node::log_dir(&config).exists() {
             let dir = config.data_dir.display();
             return Err(Failure::new(format!("{dir} holds no data: name another --data-dir")));
         }
-        match Node::open(config.clone()).await {
+        match Node::visit(config.clone()).await {
             Ok(node) => Ok(Self::Local(Box::new(node))),
             Err(Failure::Store(StoreError::Locked { .. })) => remote(&config).map(Self::Remote),
             Err(other) => Err(other),
@@ -53,11 +53,7 @@ impl Session {
 /// Points at the server of the settings, or at `HEADWATER_URL`, with the key `HEADWATER_KEY`.
 fn remote(config: &Config) -> Result<Remote, Failure> {
     let key = std::env::var("HEADWATER_KEY").map_err(|_| {
-        let words = match config.store.is_some() || config.read.is_some() {
-            true => "data in PostgreSQL is asked for through its server",
-            false => "a server has the data open",
-        };
-        Failure::new(format!("{words}: set HEADWATER_KEY to one of its API keys"))
+        Failure::new("a server has the data open: set HEADWATER_KEY to one of its API keys")
     })?;
     let url = std::env::var("HEADWATER_URL");
     Ok(Remote::new(url.unwrap_or_else(|_| format!("http://{}", config.listen)), key))

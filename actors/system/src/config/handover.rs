@@ -3,10 +3,14 @@
 use std::num::{NonZeroU32, NonZeroUsize};
 
 use headwater::api::{ApiConfig, ApiLimits};
+use headwater::nodes::NodeConfig;
 use headwater::runtime::RuntimeConfig;
 use headwater::store::StoreLimits;
 
 use super::{Config, LimitSettings, LogSettings, RuntimeSettings};
+
+/// How many heartbeats may be lost before a node is taken for dead.
+const HEARTBEATS_IN_SILENCE: u32 = 5;
 
 impl Config {
     /// Names where the log lies, for the person at the terminal; never a password.
@@ -15,6 +19,21 @@ impl Config {
         match &self.store {
             Some(address) => address.to_string(),
             None => self.data_dir.display().to_string(),
+        }
+    }
+
+    /// Returns how this program presents itself to others that share its database.
+    #[must_use]
+    pub fn node_config(&self) -> NodeConfig {
+        let own = NodeConfig::default();
+        let listen = (self.listen.port() != 0).then(|| self.listen.to_string());
+        NodeConfig {
+            name: self.node.name.clone().unwrap_or(own.name),
+            program_version: env!("CARGO_PKG_VERSION").to_owned(),
+            address: self.node.address.clone().or(listen),
+            heartbeat: self.node.silence / HEARTBEATS_IN_SILENCE,
+            silence: self.node.silence,
+            is_visitor: false,
         }
     }
 

@@ -40,6 +40,8 @@ pub struct Config {
     pub read: Option<Address>,
     /// The address of the HTTP server; port 0 lets the system choose.
     pub listen: SocketAddr,
+    /// This program among those that share a database.
+    pub node: NodeSettings,
     /// How long a stop waits for work under way.
     pub shutdown_timeout: Duration,
     /// How records of the program are written.
@@ -50,6 +52,17 @@ pub struct Config {
     pub limits: LimitSettings,
     /// The actors.
     pub runtime: RuntimeSettings,
+}
+
+/// A program among those that share a database.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NodeSettings {
+    /// What people call it; `None` means the machine's name.
+    pub name: Option<String>,
+    /// Where others reach its API; `None` means the address it listens on.
+    pub address: Option<String>,
+    /// How long after its last heartbeat its work is taken over.
+    pub silence: Duration,
 }
 
 /// How records of the program are written.
@@ -163,6 +176,11 @@ impl Config {
             store: reader.place("store"),
             read: reader.place("read"),
             listen: reader.address("listen"),
+            node: NodeSettings {
+                name: reader.name("node.name"),
+                address: reader.name("node.address"),
+                silence: reader.duration("node.silence"),
+            },
             shutdown_timeout: reader.duration("shutdown_timeout"),
             telemetry: TelemetrySettings {
                 format: reader.log_format("telemetry.format"),

@@ -9,7 +9,7 @@ use headwater::telemetry::{LogFormat, check_filter};
 
 use super::layer::{Given, Layers};
 use super::quantity::{parse_count, parse_duration, parse_size, show_duration, show_size};
-use super::setting::EMBEDDED;
+use super::setting::{EMBEDDED, NAME_MAX};
 use super::{ConfigError, Fault, Kind, Origin, SETTINGS, Setting};
 
 /// Stands for a value that may hold a secret.
@@ -45,6 +45,19 @@ impl Reader {
         let parse = |text: &str, _: &Kind| match text.trim() {
             EMBEDDED => Ok(None),
             text => text.parse().map(Some).map_err(|error: AddressError| error.to_string()),
+        };
+        self.value(key, parse).flatten()
+    }
+
+    /// Reads a name; `None` when it is empty.
+    pub fn name(&mut self, key: &'static str) -> Option<String> {
+        let parse = |text: &str, _: &Kind| match text.trim() {
+            text if text.chars().count() > NAME_MAX => Err("is too long".to_owned()),
+            text if text.chars().any(char::is_control) => {
+                Err("has a character that is not visible".to_owned())
+            }
+            "" => Ok(None),
+            text => Ok(Some(text.to_owned())),
         };
         self.value(key, parse).flatten()
     }

@@ -32,6 +32,8 @@ pub enum Kind {
     Count(u64, u64),
     /// A span of time.
     Span(Duration, Duration),
+    /// A few words, or nothing.
+    Name,
     /// `pretty` or `json`.
     LogFormat,
     /// A filter of log records.
@@ -55,6 +57,7 @@ impl Kind {
             Self::Span(min, max) => {
                 format!("a time from {} to {}", show_duration(*min), show_duration(*max))
             }
+            Self::Name => format!("at most {NAME_MAX} visible characters"),
             Self::LogFormat => "pretty or json".to_owned(),
             Self::LogFilter => "a level, or modules with levels".to_owned(),
         }
@@ -104,6 +107,9 @@ pub const ELSEWHERE: [&str; 9] = [
 /// Says that an engine keeps its data in the data folder.
 pub(super) const EMBEDDED: &str = "embedded";
 
+/// The most characters of a name.
+pub(super) const NAME_MAX: usize = 100;
+
 /// Where data lies when nobody says.
 pub const DEFAULT_DATA_DIR: &str = "./headwater-data";
 
@@ -118,11 +124,14 @@ const fn span(min_ms: u64, max_s: u64) -> Kind {
 
 /// Every setting of the program, in the order of the reference page.
 #[rustfmt::skip]
-pub const SETTINGS: [Setting; 35] = [
+pub const SETTINGS: [Setting; 38] = [
     Setting::new("data_dir", DEFAULT_DATA_DIR, Kind::Folder, "Where the log and the read models lie; made when missing"),
     Setting::new("store", EMBEDDED, Kind::Place, "The engine of the log: files in the data folder, or PostgreSQL"),
     Setting::new("read", EMBEDDED, Kind::Place, "The engine of the read models: a SQLite file in the data folder, or PostgreSQL"),
     Setting::new("listen", "127.0.0.1:4600", Kind::Address, "Address of the HTTP server; port 0 lets the system choose"),
+    Setting::new("node.name", "", Kind::Name, "What people call this node among those that share a database; empty means the machine's name"),
+    Setting::new("node.address", "", Kind::Name, "Where others reach this node's API, shown to operators; empty means `listen`"),
+    Setting::new("node.silence", "2500ms", span(300, 60), "How long after its last heartbeat a node's work is taken over; a heartbeat comes five times as often"),
     Setting::new("shutdown_timeout", "30s", span(0, 600), "How long a stop waits for work under way"),
     Setting::new("telemetry.format", "pretty", Kind::LogFormat, "How log records are written: for people or for machines"),
     Setting::new("telemetry.filter", "info,actix_server=warn", Kind::LogFilter, "Which log records: a level, or modules with levels"),

@@ -25,11 +25,11 @@ const INVOICES: u64 = 600;
 
 /// A command as it is sent, again if need be.
 #[derive(Clone, Debug)]
-struct Sent {
-    stream: String,
-    path: String,
-    key: String,
-    body: Value,
+pub struct Sent {
+    pub stream: String,
+    pub path: String,
+    pub key: String,
+    pub body: Value,
 }
 
 /// A command with the receipt that came for it.
@@ -45,12 +45,12 @@ struct Ledger {
     unknown: Sent,
 }
 
-fn rounds() -> u64 {
+pub fn rounds() -> u64 {
     std::env::var("HEADWATER_KILLS").map_or(2, |rounds| rounds.parse().unwrap())
 }
 
 /// The commands of one sender: a product described again and again, and orders in between.
-fn command(sender: &str, number: u64) -> Sent {
+pub fn command(sender: &str, number: u64) -> Sent {
     let key = format!("{sender}-{number}");
     let (stream, verb, body) = match number {
         0 => (format!("product/{sender}"), "add", json!({ "description": "FIRST" })),

@@ -15,6 +15,8 @@ mod kill;
 #[cfg(test)]
 mod migrate;
 #[cfg(test)]
+mod nodes;
+#[cfg(test)]
 mod postgres;
 #[cfg(test)]
 mod reading;

@@ -58,14 +58,13 @@ fn rows_after(folder: &Folder, place: &[&str]) -> Vec<Vec<Value>> {
 }
 
 #[test]
-fn a_second_process_on_the_same_schema_is_kept_out_until_the_first_is_killed() {
+fn read_models_in_a_folder_are_one_program_s_own_though_the_log_is_shared() {
     let (folder, place) = (Folder::new(), Place::new());
-    let server = Server::start(&folder, &place.both());
-    let key = server.client.key().to_owned();
-    let second = folder.run(&[&["serve", "--listen", "127.0.0.1:0"][..], &place.both()].concat());
-    second.assert_refused(&["another headwater runs on it", "?schema="]);
-    server.kill();
-    Server::start_again(&folder, &place.both(), &key).stop();
+    let store = ["--store", place.text.as_str()];
+    let server = Server::start(&folder, &store);
+    let second = folder.run(&[&["serve", "--listen", "127.0.0.1:0"][..], &store].concat());
+    second.assert_refused(&["headwater-data is in use by another process", "--read"]);
+    server.stop();
 }
 
 #[test]
@@ -74,7 +73,6 @@ fn what_only_files_have_is_refused_with_what_to_do_instead() {
     let run = |args: &[&str]| folder.run(&[args, &place.both()].concat());
     run(&["backup", "copy"]).assert_refused(&["pg_dump --schema="]);
     run(&["verify"]).assert_refused(&["pg_amcheck"]);
-    run(&["events", "read"]).assert_refused(&["through its server", "HEADWATER_KEY"]);
 }
 
 #[test]

@@ -67,11 +67,16 @@ impl Server {
         self.child.wait().unwrap();
     }
 
+    /// Sends it a signal: `STOP` makes it stand still, `CONT` lets it go on.
+    pub fn signal(&self, name: &str) {
+        let id = self.child.id().to_string();
+        let sent = Command::new("sh").args(["-c", "kill -$1 $0", &id, name]).status().unwrap();
+        assert!(sent.success());
+    }
+
     /// Asks it to end and waits; returns its exit code and its log.
     pub fn terminate(mut self) -> (Option<i32>, String) {
-        let id = self.child.id().to_string();
-        let asked = Command::new("sh").args(["-c", "kill -TERM \"$0\"", &id]).status().unwrap();
-        assert!(asked.success());
+        self.signal("TERM");
         self.output.read_to_string(&mut String::new()).unwrap();
         let status = self.child.wait().unwrap();
         (status.code(), std::fs::read_to_string(&self.log).unwrap())

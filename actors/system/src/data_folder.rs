@@ -1,0 +1,36 @@
+//! Keeps a second program out of a data folder that has read models and no log.
+
+use std::fs::{File, TryLockError};
+use std::path::Path;
+
+use crate::error::Failure;
+use crate::node::make_data_dir;
+
+/// A lock on the folder that the system lifts when this process ends, however it does.
+pub struct DataFolder {
+    _lock: File,
+}
+
+impl DataFolder {
+    /// Takes the folder, making it when it is not there.
+    ///
+    /// # Errors
+    /// A [`Failure`] when another process has it or it cannot be used.
+    pub fn take(dir: &Path) -> Result<Self, Failure> {
+        make_data_dir(dir)?;
+        let path = dir.join("read.lock");
+        let told = |problem: String| Failure::new(format!("{}: {problem}", path.display()));
+        let lock = File::create(&path).map_err(|error| told(error.to_string()))?;
+        match lock.try_lock() {
+            Ok(()) => Ok(Self { _lock: lock }),
+            Err(TryLockError::WouldBlock) => {
+                let name = dir.display();
+                Err(Failure::new(format!(
+                    "{name} is in use by another process: stop it, name another --data-dir, or \
+                     share read models in PostgreSQL with --read"
+                )))
+            }
+            Err(TryLockError::Error(error)) => Err(told(error.to_string())),
+        }
+    }
+}
