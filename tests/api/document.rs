@@ -8,7 +8,7 @@ use crate::server::Server;
 const FILE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/schema/openapi/v1.json");
 
 #[test]
-fn the_checked_in_document_is_that_of_the_code() {
+fn the_checked_in_openapi_document_is_that_of_the_code() {
     let made = serde_json::to_string_pretty(&headwater::api::openapi(&[])).unwrap() + "\n";
     if std::env::var_os("UPDATE_OPENAPI").is_some() {
         std::fs::write(FILE, &made).unwrap();

@@ -8,7 +8,7 @@ mod settings {
 
     use headwater::telemetry::LogFormat;
     use headwater_system::config::{
-        Config, ConfigArgs, ConfigError, Fault, Origin, SETTINGS, reference_table,
+        Config, ConfigArgs, ConfigError, Fault, Kind, Origin, SETTINGS, Setting, reference_table,
     };
 
     type Variables<'a> = &'a [(&'a str, &'a str)];
@@ -65,8 +65,12 @@ mod settings {
 
     #[test]
     fn every_setting_is_read_and_every_fault_is_listed_at_once() {
+        let bad = |setting: &Setting| match setting.kind {
+            Kind::Name => "\u{7}",
+            _ => "",
+        };
         let bad: Vec<(String, &str)> =
-            SETTINGS.iter().map(|setting| (setting.variable(), "")).collect();
+            SETTINGS.iter().map(|setting| (setting.variable(), bad(setting))).collect();
         let bad: Vec<(&str, &str)> =
             bad.iter().map(|(name, value)| (name.as_str(), *value)).collect();
         let mut found: Vec<String> =

@@ -9,9 +9,13 @@ use super::SETTINGS;
 pub fn reference_table() -> String {
     let mut out = String::from("| key | default | may be | what for |\n|---|---|---|---|\n");
     for setting in &SETTINGS {
-        let (key, default, about) = (setting.key, setting.default, setting.about);
+        let (key, about) = (setting.key, setting.about);
+        let default = match setting.default {
+            "" => "empty".to_owned(),
+            default => format!("`{default}`"),
+        };
         // Writing to a string cannot fail.
-        let _ = writeln!(out, "| `{key}` | `{default}` | {} | {about} |", setting.kind.expected());
+        let _ = writeln!(out, "| `{key}` | {default} | {} | {about} |", setting.kind.expected());
     }
     out
 }
