@@ -21,13 +21,15 @@ struct Patient {
     illness: fn() -> Illness,
 }
 
+#[derive(PartialEq, Eq)]
 enum Illness {
     Panic,
     Error,
     Freeze,
 }
 
-/// Long enough to write the backtrace of a panic in.
+/// How long one that freezes is waited for. The others may take longer than this: to write the
+/// backtrace of a panic, say.
 const FREEZE_AFTER: Duration = Duration::from_millis(500);
 
 struct Ward(Arc<Patient>);
@@ -70,12 +72,14 @@ impl Patient {
 
 async fn ward(bad_starts: u64, illness: fn() -> Illness) -> (Running, Arc<Patient>) {
     let patient = Arc::new(Patient { starts: watch::Sender::new(0), bad_starts, illness });
+    let calm = Supervision::default();
+    let will_freeze = illness() == Illness::Freeze;
     let config = RuntimeConfig {
         supervision: Supervision {
             backoff_min: Duration::from_millis(1),
             restarts_max: 3,
-            freeze_after: FREEZE_AFTER,
-            ..Supervision::default()
+            freeze_after: if will_freeze { FREEZE_AFTER } else { calm.freeze_after },
+            ..calm
         },
         ..RuntimeConfig::default()
     };

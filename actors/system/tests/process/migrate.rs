@@ -20,7 +20,7 @@ fn states(folder: &Folder, place: &[&str]) -> Vec<String> {
 fn a_fresh_folder_goes_up_and_one_step_down_when_it_is_meant() {
     let folder = Folder::new();
     folder.run(&["migrate", "status"]).assert_refused(&["no read side", "headwater migrate up"]);
-    let count = migrate(&folder, &["up"], &[])["done"].as_u64().unwrap();
+    migrate(&folder, &["up"], &[]);
     assert_eq!(migrate(&folder, &["verify"], &[]), json!({ "fits": true, "pending": 0 }));
     let down = ["migrate", "down", "core"];
     folder.run(&down).assert_refused(&["0003_api_keys", "say --yes"]);
@@ -29,7 +29,7 @@ fn a_fresh_folder_goes_up_and_one_step_down_when_it_is_meant() {
     let wanted = "core/0003_api_keys: expand, in a transaction, waits 2s for a lock\n";
     assert!(plan.stdout.starts_with(wanted), "{plan:?}");
     assert_eq!(migrate(&folder, &["down", "core", "--to", "0", "--yes"], &[])["undone"], 2);
-    assert_eq!(migrate(&folder, &["up"], &[])["done"], count);
+    assert_eq!(migrate(&folder, &["up"], &[])["done"], 3);
     folder.run(&["migrate", "down", "store", "--yes"]).assert_refused(&["lies in files"]);
     folder.run(&["migrate", "down", "shoe", "--yes"]).assert_refused(&["capability \"shoe\""]);
 }
