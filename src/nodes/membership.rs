@@ -7,7 +7,7 @@ use tokio::sync::{Mutex, Notify, watch};
 use tokio::time::{MissedTickBehavior, interval};
 use uuid::Uuid;
 
-use super::roster::{Lease, Node, Roster};
+use super::roster::{Lease, Node, NodeState, Roster};
 use super::share::{newest, share_out};
 use super::{NodeConfig, table};
 use crate::sql::{Database, Dialect, SqlError, ToValue, TxEngine, Value};
@@ -27,6 +27,7 @@ struct Inner {
     has_changed: Notify,
     database: Database,
     view: watch::Sender<View>,
+    company: Company,
     /// One round at a time, so that a later one is not overwritten by an earlier one's view.
     turn: Mutex<Turn>,
 }
@@ -49,12 +50,17 @@ pub(crate) struct Able {
 }
 
 /// A lease as this node holds it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub(crate) struct Tenure {
     name: String,
     node: String,
     token: i64,
+    company: Company,
 }
+
+/// Whether other nodes live, which follow what this one does.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Company(Arc<watch::Sender<bool>>);
 
 /// What a node saw at its last heartbeat.
 #[derive(Clone, Default)]
@@ -82,7 +88,25 @@ pub enum ClaimError {
     Sql(#[from] SqlError),
 }
 
+impl Company {
+    /// Returns whether there was another living node at the last heartbeat.
+    pub(crate) fn is_there(&self) -> bool {
+        *self.0.borrow()
+    }
+
+    /// Waits until there is another living node.
+    pub(crate) async fn arrives(&self) {
+        // The sender lives as long as this borrow.
+        let _ = self.0.subscribe().wait_for(|is_there| *is_there).await;
+    }
+}
+
 impl Tenure {
+    /// Returns what tells whether the holder is followed by others.
+    pub(crate) fn company(&self) -> Company {
+        self.company.clone()
+    }
+
     /// Returns whether the lease is still held, as of this transaction.
     pub(crate) fn is_held(&self, tx: &mut dyn TxEngine) -> Result<bool, SqlError> {
         table::is_held(tx, self)
@@ -112,6 +136,7 @@ impl Membership {
             has_changed: Notify::new(),
             database,
             view: watch::Sender::default(),
+            company: Company::default(),
             turn: Mutex::default(),
         };
         let own = Self { inner: Arc::new(inner) };
@@ -170,6 +195,9 @@ impl Membership {
         }
         let inner = Arc::clone(&self.inner);
         let view = self.inner.database.write(move |tx| inner.round(tx)).await?;
+        let mut others = view.roster.nodes.iter().filter(|node| node.id != self.inner.id);
+        let has_company = others.any(|node| node.state == NodeState::Alive);
+        self.inner.company.0.send_replace(has_company);
         self.inner.view.send_replace(view);
         Ok(())
     }
@@ -184,7 +212,8 @@ impl Membership {
     /// Returns the lease, if this node holds it and should.
     pub(crate) fn tenure(&self, lease: &str) -> Option<Tenure> {
         let token = self.inner.view.borrow().holds.get(lease).copied()?;
-        Some(Tenure { name: lease.to_owned(), node: self.inner.id.clone(), token })
+        let (name, node) = (lease.to_owned(), self.inner.id.clone());
+        Some(Tenure { name, node, token, company: self.inner.company.clone() })
     }
 
     /// Waits until this node holds a lease.
@@ -226,10 +255,12 @@ impl Membership {
     pub(crate) async fn leave(&self) -> Result<(), SqlError> {
         let mut turn = self.inner.turn.lock().await;
         *turn = Turn::Left;
-        let id = self.inner.id.clone();
+        let (id, is_visitor) = (self.inner.id.clone(), self.inner.config.is_visitor);
         let work = move |tx: &mut dyn TxEngine| {
             table::lock(tx)?;
-            table::leave(tx, &id)
+            table::leave(tx, &id)?;
+            // It was never one that others had to know of.
+            if is_visitor { table::remove(tx, &id) } else { Ok(()) }
         };
         self.inner.database.write(work).await
     }

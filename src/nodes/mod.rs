@@ -15,6 +15,6 @@ mod share;
 mod table;
 
 pub use self::config::NodeConfig;
-pub(crate) use self::membership::Tenure;
 pub use self::membership::{ClaimError, Membership};
+pub(crate) use self::membership::{Company, Tenure};
 pub use self::roster::{Lease, Node, NodeState, Roster, roster};

@@ -62,6 +62,11 @@ pub(super) fn remove_others(tx: &mut dyn TxEngine, id: &str) -> Result<(), SqlEr
     tx.execute("delete from nodes where id <> $1", &[id.to_value()]).map(drop)
 }
 
+/// Removes a node.
+pub(super) fn remove(tx: &mut dyn TxEngine, id: &str) -> Result<(), SqlError> {
+    tx.execute("delete from nodes where id = $1", &[id.to_value()]).map(drop)
+}
+
 /// Writes that a node has gone in order, and gives up what it holds.
 pub(super) fn leave(tx: &mut dyn TxEngine, id: &str) -> Result<(), SqlError> {
     tx.execute("update nodes set silence_ms = 0 where id = $1", &[id.to_value()])?;

@@ -1,8 +1,20 @@
 //! Who runs which projection, and what becomes of it when a node goes.
 
+use headwater::event::{EventType, NewEvent, Position, StreamId};
 use headwater::nodes::{NodeState, Roster};
+use headwater::runtime::System;
+use headwater::store::{Append, Expected};
 
 use super::kit::{LONG, PROJECTIONS, Place, count, four, patient, shares, total, until_shared};
+use super::sample::tenant;
+
+/// Appends an event that no projection asks for, and returns where it lies.
+async fn note(node: &System) -> Position {
+    let event = NewEvent::json(EventType::new("Noted").unwrap(), 1, "{}").unwrap();
+    let stream = StreamId::new("note", "n").unwrap();
+    let append = Append::to_stream(tenant(), stream, Expected::Any, vec![event]);
+    node.store().append(append).await.unwrap().position
+}
 
 #[tokio::test]
 async fn each_projection_is_run_by_one_node_and_a_node_that_comes_gets_its_share() {
@@ -64,6 +76,20 @@ async fn a_node_that_stops_in_order_hands_over_without_anybody_waiting_for_its_d
 }
 
 #[tokio::test]
+async fn a_node_that_follows_hears_of_events_that_concern_nobody() {
+    let place = Place::new();
+    let (one, two) = (place.node("one").await, place.node("two").await);
+    until_shared(&two, &[("one", 2), ("two", 2)]).await;
+    let position = note(&one).await;
+    let three = place.node("three").await;
+    for node in [&one, &two, &three] {
+        for name in PROJECTIONS {
+            node.wait_for(name, position, LONG).await.unwrap();
+        }
+    }
+}
+
+#[tokio::test]
 async fn a_token_rises_with_each_holder() {
     let place = Place::new();
     let token = |roster: &Roster| {
@@ -78,5 +104,19 @@ async fn a_token_rises_with_each_holder() {
         assert!(own > last, "{own} after {last}");
         last = own;
         node.shutdown(LONG).await;
+    }
+}
+
+#[tokio::test]
+async fn a_node_that_comes_hears_of_events_that_the_first_passed_over_alone() {
+    let place = Place::new();
+    let first = place.node("first").await;
+    let position = note(&first).await;
+    for name in PROJECTIONS {
+        first.wait_for(name, position, LONG).await.unwrap();
+    }
+    let second = place.node("second").await;
+    for name in PROJECTIONS {
+        second.wait_for(name, position, LONG).await.unwrap();
     }
 }

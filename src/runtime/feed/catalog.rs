@@ -12,7 +12,7 @@ use super::runner::{lanes, progress};
 use super::{Runner, StepError};
 use crate::clock::SystemClock;
 use crate::event::{Position, Tenant};
-use crate::nodes::Tenure;
+use crate::nodes::{Company, Tenure};
 use crate::projection::definition::Form;
 use crate::projection::status::Progress;
 use crate::projection::{
@@ -287,6 +287,7 @@ fn context(
         clock: SystemClock::shared(),
         progress: Arc::new(watch::Sender::new(progress)),
         is_wanted: Arc::default(),
+        company: Company::default(),
     }
 }
 

@@ -1,6 +1,7 @@
 //! One set of tables of a projection being filled: reads, decodes, commits.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use rustc_hash::FxHashSet;
 use tokio::sync::{Notify, watch};
@@ -9,6 +10,7 @@ use tokio::time::Instant;
 use super::StepError;
 use crate::clock::SharedClock;
 use crate::event::{Position, RecordedEvent};
+use crate::nodes::Company;
 use crate::projection::checkpoint::{Checkpoint, Ticket, suffix};
 use crate::projection::definition::{Decoded, Definition, Facts};
 use crate::projection::parked::{self, Counts};
@@ -18,6 +20,9 @@ use crate::projection::{ProjectionError, ProjectionState, RunnerConfig, Step};
 use crate::runtime::trace::Traces;
 use crate::sql::{Database, Memory, SqlError, Tx};
 use crate::store::{LogRead, SharedStore, StoreError};
+
+/// How long other nodes may take a projection to be behind events that it passes over.
+const CHECKPOINT_IN_COMPANY: Duration = Duration::from_millis(50);
 
 /// What all lanes of a projection share.
 #[derive(Clone)]
@@ -31,6 +36,7 @@ pub(crate) struct Context {
     pub(crate) progress: Arc<watch::Sender<Progress>>,
     /// Told when somebody waits for progress, which may be made elsewhere.
     pub(crate) is_wanted: Arc<Notify>,
+    pub(crate) company: Company,
 }
 
 /// A set of tables and how far it is.
@@ -48,6 +54,8 @@ pub(crate) struct Lane {
     pub(crate) unknown: u64,
     pub(crate) last_error: Option<String>,
     pub(crate) poison: Option<Position>,
+    /// Since when the position is ahead of the checkpoint.
+    pub(crate) ahead_since: Option<Instant>,
     /// When a batch that has failed may be tried again.
     pub(crate) not_before: Option<Instant>,
     pub(crate) parked_streams: FxHashSet<[String; 3]>,
@@ -121,6 +129,7 @@ impl Lane {
             unknown: row.unknown,
             last_error: row.last_error,
             poison: row.poison,
+            ahead_since: None,
             not_before: None,
             parked_streams: parked,
             work: None,
@@ -152,9 +161,13 @@ impl Lane {
             return self.condemn(cx, &event, reason).await;
         }
         let moved = work.end().since(self.persisted);
-        if work.is_committed() && moved < cx.config.idle_checkpoint_events {
+        let is_due = self.checkpoint_at(cx).is_some_and(|at| at <= Instant::now());
+        if work.is_committed() && moved < cx.config.idle_checkpoint_events && !is_due {
             self.position = work.end();
             self.work = None;
+            if self.position > self.persisted {
+                self.ahead_since.get_or_insert_with(Instant::now);
+            }
             return Ok(self.applied(0));
         }
         let count = work.range().len() as u64;
@@ -163,6 +176,13 @@ impl Lane {
             Err(ApplyError::Fenced) => Err(cx.fenced()),
             Err(ApplyError::Failed(error)) => self.failed(cx, error).await,
         }
+    }
+
+    /// Returns when the checkpoint is moved over events that did not match: soon, where other
+    /// nodes read there how far the projection is; else with the next that does.
+    pub(crate) fn checkpoint_at(&self, cx: &Context) -> Option<Instant> {
+        let since = self.ahead_since.filter(|_| cx.company.is_there())?;
+        Some(since + CHECKPOINT_IN_COMPANY)
     }
 
     /// Reads and decodes the next batch.
@@ -239,6 +259,7 @@ impl Lane {
     fn moved_to(&mut self, to: Position) {
         self.persisted = to;
         self.position = to;
+        self.ahead_since = None;
         let Some(work) = &mut self.work else { return };
         work.committed();
         if work.is_committed() && work.poison.is_none() {

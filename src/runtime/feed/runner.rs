@@ -42,7 +42,8 @@ enum Turn {
 impl Runner {
     /// Takes the projection over and prepares its tables; with a lease, only while that is held.
     pub(crate) async fn open(cx: Context, tenure: Option<Tenure>) -> Result<Self, StepError> {
-        let cx = Context { database: cx.database.apart(), ..cx };
+        let company = tenure.as_ref().map(Tenure::company).unwrap_or_default();
+        let cx = Context { database: cx.database.apart(), company, ..cx };
         let definition = cx.definition.clone();
         let work = move |tx: &mut dyn TxEngine| {
             if tenure.is_some() {
@@ -196,15 +197,20 @@ impl Runner {
         beyond: Option<Position>,
         until: Option<Instant>,
     ) -> Result<(), StepError> {
+        let is_ahead = self.lanes().any(|lane| lane.ahead_since.is_some());
+        let company = self.cx.company.clone();
         let remembers = self.lanes().any(|lane| lane.memory.is_some());
         let after = self.cx.config.forget_rows_after;
         let head = &mut self.head;
         let grown = OptionFuture::from(beyond.map(|at| head.wait_for(move |head| *head > at)));
         let awake = OptionFuture::from(until.map(sleep_until));
         let quiet = OptionFuture::from(remembers.then(|| sleep(after)));
+        let is_news = is_ahead && !company.is_there();
+        let joined = OptionFuture::from(is_news.then(|| company.arrives()));
         let is_quiet = tokio::select! {
             Some(grown) = grown => grown.map(|_| false).map_err(|_| StoreError::Closed)?,
             Some(()) = awake => false,
+            Some(()) = joined => false,
             Some(()) = quiet => true,
             else => false,
         };
@@ -232,10 +238,16 @@ impl Runner {
         let lanes = lanes.filter(|(lane, _)| self.is_able(lane));
         let (mut turns, mut beyond, mut until) = (Vec::with_capacity(2), None, None);
         for (lane, turn) in lanes {
-            match lane.not_before.filter(|at| *at > now) {
+            let is_ready = lane.work.is_some() || head > lane.position;
+            let checkpoint_at = lane.checkpoint_at(&self.cx).filter(|_| !is_ready);
+            let not_before = lane.not_before.filter(|at| *at > now);
+            match not_before.or(checkpoint_at.filter(|at| *at > now)) {
                 Some(at) => until = Some(until.map_or(at, |other: Instant| other.min(at))),
-                None if lane.work.is_some() || head > lane.position => turns.push(turn),
-                None => beyond = Some(lane.position),
+                None if is_ready || checkpoint_at.is_some() => turns.push(turn),
+                None => {}
+            }
+            if !is_ready {
+                beyond = Some(lane.position);
             }
         }
         let preferred = if self.is_shadows_turn { turns.pop() } else { turns.into_iter().next() };
