@@ -29,14 +29,14 @@ struct Inner {
     view: watch::Sender<View>,
     company: Company,
     /// One round at a time, so that a later one is not overwritten by an earlier one's view.
-    turn: Mutex<Turn>,
+    presence: Mutex<Presence>,
 }
 
 /// Whether there may be another round.
 #[derive(Default, PartialEq, Eq)]
-enum Turn {
+enum Presence {
     #[default]
-    Open,
+    Here,
     Left,
 }
 
@@ -137,7 +137,7 @@ impl Membership {
             database,
             view: watch::Sender::default(),
             company: Company::default(),
-            turn: Mutex::default(),
+            presence: Mutex::default(),
         };
         let own = Self { inner: Arc::new(inner) };
         if is_alone {
@@ -189,8 +189,8 @@ impl Membership {
 
     /// Says that this node lives, sees who else does, and takes what it should hold.
     pub(crate) async fn refresh(&self) -> Result<(), SqlError> {
-        let turn = self.inner.turn.lock().await;
-        if *turn == Turn::Left {
+        let presence = self.inner.presence.lock().await;
+        if *presence == Presence::Left {
             return Ok(());
         }
         let inner = Arc::clone(&self.inner);
@@ -212,8 +212,7 @@ impl Membership {
     /// Returns the lease, if this node holds it and should.
     pub(crate) fn tenure(&self, lease: &str) -> Option<Tenure> {
         let token = self.inner.view.borrow().holds.get(lease).copied()?;
-        let (name, node) = (lease.to_owned(), self.inner.id.clone());
-        Some(Tenure { name, node, token, company: self.inner.company.clone() })
+        Some(self.inner.tenure(lease, token))
     }
 
     /// Waits until this node holds a lease.
@@ -244,7 +243,7 @@ impl Membership {
         if let Some(tenure) = self.tenure(lease) {
             return Ok(tenure);
         }
-        let _turn = self.inner.turn.lock().await;
+        let _presence = self.inner.presence.lock().await;
         let (inner, name) = (Arc::clone(&self.inner), lease.to_owned());
         let view = self.inner.database.transact(move |tx| inner.claim(tx, &name)).await?;
         self.inner.view.send_replace(view);
@@ -253,8 +252,8 @@ impl Membership {
 
     /// Says that this node goes in order, and gives up what it holds.
     pub(crate) async fn leave(&self) -> Result<(), SqlError> {
-        let mut turn = self.inner.turn.lock().await;
-        *turn = Turn::Left;
+        let mut presence = self.inner.presence.lock().await;
+        *presence = Presence::Left;
         let (id, is_visitor) = (self.inner.id.clone(), self.inner.config.is_visitor);
         let work = move |tx: &mut dyn TxEngine| {
             table::lock(tx)?;
@@ -321,11 +320,22 @@ impl Inner {
         let roster = table::roster(tx)?;
         let is_known = |name: &String| roster.leases.iter().any(|lease| lease.name == *name);
         let missing: Vec<&String> = able.keys().filter(|name| !is_known(name)).collect();
-        if missing.is_empty() {
+        // Whoever worked under one of these has ended without a word.
+        let held = roster.held_by(&self.id);
+        let left: Vec<&Lease> = held.filter(|held| !able.contains_key(&held.name)).collect();
+        if missing.is_empty() && left.is_empty() {
             return Ok(roster);
         }
         missing.into_iter().try_for_each(|name| table::add_lease(tx, name))?;
+        for lease in left {
+            table::give_up(tx, &self.tenure(&lease.name, lease.token))?;
+        }
         table::roster(tx)
+    }
+
+    fn tenure(&self, lease: &str, token: i64) -> Tenure {
+        let (name, node) = (lease.to_owned(), self.id.clone());
+        Tenure { name, node, token, company: self.company.clone() }
     }
 
     fn holds(&self, lease: &str) -> bool {
@@ -337,4 +347,47 @@ fn newer(lease: &str, version: u32, node: &Node) -> ClaimError {
     let place = node.address.as_ref().map(|address| format!(" at {address}")).unwrap_or_default();
     let node = format!("{}{place}", node.name);
     ClaimError::Newer { lease: lease.to_owned(), version, node }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::sql::migration::NODES;
+    use crate::sql::{Migrator, PostgresConfig};
+    use crate::test::ScratchSchema;
+
+    async fn member(scratch: &ScratchSchema) -> Membership {
+        let database = PostgresConfig::at(scratch.address().clone()).open().unwrap();
+        Migrator::only(database.clone(), [NODES]).up().await.unwrap();
+        let config = NodeConfig { silence: Duration::from_secs(600), ..NodeConfig::default() };
+        Membership::join(database, config, Versions::new()).await.unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_lease_under_which_nobody_works_any_more_goes_to_another_node() {
+        let scratch = ScratchSchema::new().unwrap();
+        let (one, two) = (member(&scratch).await, member(&scratch).await);
+        let able = one.be_able("work", 1);
+        one.refresh().await.unwrap();
+        let _able = two.be_able("work", 1);
+        two.refresh().await.unwrap();
+        assert!(one.tenure("work").is_some() && two.tenure("work").is_none());
+        // As when an actor panics, or is given up by its supervisor.
+        drop(able);
+        one.refresh().await.unwrap();
+        two.refresh().await.unwrap();
+        assert!(one.tenure("work").is_none() && two.tenure("work").is_some());
+    }
+
+    #[tokio::test]
+    async fn who_has_left_says_no_more_that_it_lives() {
+        let scratch = ScratchSchema::new().unwrap();
+        let (one, two) = (member(&scratch).await, member(&scratch).await);
+        one.leave().await.unwrap();
+        one.refresh().await.unwrap();
+        two.refresh().await.unwrap();
+        assert_eq!(two.roster().node(one.id()).unwrap().state, NodeState::Left);
+    }
 }

@@ -126,11 +126,7 @@ impl ProjectionActor {
                 return Ok(());
             };
             let end = self.own(&tenure, asked).await;
-            // Whoever takes it next waits until what is under way has ended; should this not
-            // be written, it is taken from this node when its heartbeat no longer comes.
-            if let Err(error) = self.membership.give_up(tenure).await {
-                tracing::warn!(projection = self.name, %error, "lease was not given up");
-            }
+            heartbeat.idle(self.give_up(&tenure)).await;
             match end? {
                 End::Stopped => return Ok(()),
                 End::Lost => {}
@@ -164,6 +160,9 @@ impl ProjectionActor {
             Ok(runner) => runner,
             Err(error) => return self.not_opened(error, asked).await,
         };
+        if tenure.company().is_there() {
+            tracing::info!(projection = self.name, "this node runs it now");
+        }
         let lost = self.membership.lost(tenure);
         let (actor, requests) = (self.actor.clone(), &mut self.asked);
         let mut owner = ProjectionOwner { runner, actor, asked: requests };
@@ -171,6 +170,18 @@ impl ProjectionActor {
             owner.answer(asked).await;
         }
         owner.run(lost).await
+    }
+
+    /// Lets another node have it: whoever takes it waits until what is under way has ended.
+    async fn give_up(&self, tenure: &Tenure) {
+        while let Err(error) = self.membership.give_up(tenure.clone()).await {
+            tracing::warn!(projection = self.name, %error, "lease was not given up");
+            if self.actor.is_stopped() {
+                // All of them are given up when the node leaves, or lost when it is silent.
+                return;
+            }
+            rest(&self.actor).await;
+        }
     }
 
     /// An outage is waited out here; what else is wrong is for the supervisor.
