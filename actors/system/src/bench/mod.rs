@@ -4,6 +4,7 @@ mod append;
 mod case;
 mod command;
 mod ground;
+mod lag;
 mod load;
 mod postgres;
 mod project;

@@ -18,6 +18,7 @@ use headwater::store::{Append, EventStore, LogRead};
 use super::append::append_of;
 use super::case::{Case, Measure, Outcome, Round, Target};
 use super::ground::Ground;
+use super::lag::follow;
 use crate::error::Failure;
 
 const TABLES: &str = "
@@ -57,6 +58,7 @@ pub fn run_append(ground: &Ground, address: &Address) -> Result<Vec<Outcome>, Fa
             outcomes.push(bed.against(writers, 1, Baseline::Plain)?);
         }
         outcomes.push(bed.against(8, 100, Baseline::Plain)?);
+        outcomes.push(bed.lag(32)?);
         Ok(outcomes)
     })
 }
@@ -143,6 +145,26 @@ impl Bed<'_> {
                 batch_us as f64 / 1e3
             ));
             Ok(Round { subject, limit })
+        })?;
+        outcome.notes = notes;
+        Ok(outcome)
+    }
+
+    /// Measures how long after an append's answer another node has its event.
+    fn lag(&self, writers: u64) -> Result<Outcome, Failure> {
+        let name = format!("another node sees an event, {writers} writers, p99");
+        let limit_name = "an append of those writers, p99";
+        let case = Case { name, unit: "times", limit_name, target: Target::Seconds(0.05) };
+        let config = PostgresStoreConfig::new(self.address.clone());
+        let follower = Arc::new(PostgresStore::open(config)?);
+        let mut notes = Vec::new();
+        let mut outcome = case.run(self.ground.rounds, || {
+            let nodes = [&self.store, &follower];
+            let lag = self.ground.block_on(follow(nodes, writers, self.ground.within))?;
+            let [p99, longest] = [lag.p99, lag.longest].map(|time| time.as_secs_f64() * 1e3);
+            notes.push(format!("{p99:.1} ms, longest {longest:.1} ms, {} events", lag.events));
+            let once = |elapsed| Measure { count: 1, elapsed };
+            Ok(Round { subject: once(lag.p99), limit: once(lag.append_p99) })
         })?;
         outcome.notes = notes;
         Ok(outcome)
