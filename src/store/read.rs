@@ -53,7 +53,7 @@ pub struct StreamPage {
 }
 
 /// Asks for a page of the log.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LogRead {
     /// Only this tenant's events; `None` for all, which only the program itself may ask.
     pub tenant: Option<Tenant>,

@@ -4,10 +4,12 @@
 //! travel in one round trip to a function of the schema (`request`, `answer`), which takes the
 //! lock that is the order of the log, checks every append and inserts what passes. The lock is
 //! held until the commit is visible, so position = order = visibility for every reader, and no
-//! reader looks behind. Readers (`reader`, `statement`, `page`) are a small pool. The head moves
+//! reader looks behind. Readers (`reader`, `statement`, `page`) are a small pool; who reads page
+//! after page has the next one fetched meanwhile (`ahead`). The head moves
 //! with the node's own commits and with notifications (`feed`), or visibly by polling.
 //! Tables and function are described in `docs/reference/postgres-store.md`.
 
+mod ahead;
 mod answer;
 mod appender;
 mod batch;

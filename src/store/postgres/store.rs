@@ -10,6 +10,7 @@ use parking_lot::Mutex;
 use tokio::runtime::{Builder, Handle};
 use tokio::sync::{mpsc, oneshot, watch};
 
+use super::ahead::Ahead;
 use super::appender::Appender;
 use super::config::{Counters, PostgresStats, PostgresStoreConfig};
 use super::fault::store_error;
@@ -31,6 +32,7 @@ pub struct PostgresStore {
     limits: StoreLimits,
     queue: mpsc::Sender<Prepared>,
     reader: Arc<Reader>,
+    ahead: Arc<Ahead>,
     reading: Handle,
     position: watch::Receiver<Position>,
     head: Weak<Head>,
@@ -67,7 +69,8 @@ impl PostgresStore {
         let reading_handle = handle.recv().unwrap_or(Err(StoreError::Closed))?;
         let threads = Mutex::new(vec![writer, reading]);
         let reading = reading_handle;
-        Ok(Self { limits, queue, reader, reading, position, head, counters, stop, threads })
+        let ahead = Arc::default();
+        Ok(Self { limits, queue, reader, ahead, reading, position, head, counters, stop, threads })
     }
 
     /// Returns what this node has done since it opened the store.
@@ -141,7 +144,8 @@ impl EventStore for PostgresStore {
     }
 
     fn read_log(&self, read: LogRead) -> BoxFuture<'static, Result<LogPage, StoreError>> {
-        self.read(|reader| async move { reader.log_page(read).await })
+        let ahead = Arc::clone(&self.ahead);
+        self.read(|reader| async move { ahead.log_page(reader, read).await })
     }
 
     fn find_event(
