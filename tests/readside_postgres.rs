@@ -10,6 +10,7 @@ mod readside {
     mod backfill;
     mod database;
     mod fixture;
+    mod kill;
     mod migration;
     mod poison;
     mod query;
