@@ -209,7 +209,7 @@ pub struct BackupArgs {
 /// Flags of `bench`.
 #[derive(Args)]
 pub struct BenchArgs {
-    /// What to measure; everything when left out
+    /// What to measure; everything but migrate when left out
     #[arg(value_enum)]
     pub what: Vec<Bench>,
     /// Rounds of each case; medians are printed
@@ -250,6 +250,8 @@ pub enum Bench {
     Http,
     /// Projecting events into rows
     Project,
+    /// Requests to a large table on PostgreSQL while it is migrated
+    Migrate,
 }
 
 /// What can be done with API keys.
