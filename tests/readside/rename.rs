@@ -3,8 +3,8 @@
 
 use std::time::Duration;
 
-use headwater::sql::migration::{Phase, Reach};
-use headwater::sql::{Database, MigrationSet, Migrator, Value};
+use headwater::sql::migration::{Phase, Reach, Script};
+use headwater::sql::{Database, Dialect, Migration, MigrationSet, Migrator, Value};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
@@ -150,4 +150,25 @@ async fn every_step_before_the_last_is_undone_to_what_was_and_the_last_keeps_the
     assert_eq!(names, [[Value::Text("Ann".into()), Value::Text("Ann".into())]]);
     // A column that comes back comes last, so only the names of columns are as they were.
     assert_eq!(schema(&database).await.len(), before[2].len());
+}
+
+#[test]
+fn a_step_for_one_engine_does_nothing_on_the_other() {
+    const ONE: MigrationSet = headwater::migrations!("people" in "tests/readside/rename" {
+        "0002_full_name" for sqlite,
+        "0002_full_name" for postgres,
+    });
+    let texts = |way: fn(&Migration) -> Script| {
+        let text = |step: &Migration| {
+            [Dialect::Sqlite, Dialect::Postgres].map(|dialect| way(step).text(dialect))
+        };
+        ONE.steps.iter().map(text).collect::<Vec<_>>()
+    };
+    for (way, each) in
+        [(texts(|step| step.up), STEPS.steps[1].up), (texts(|step| step.down), STEPS.steps[1].down)]
+    {
+        let [sqlite, postgres] = [each.text(Dialect::Sqlite), each.text(Dialect::Postgres)];
+        assert!(!sqlite.is_empty() && !postgres.is_empty() && sqlite != postgres);
+        assert_eq!(way, [[sqlite, ""], ["", postgres]]);
+    }
 }

@@ -96,7 +96,12 @@ impl Migrator {
 
     async fn advance_by(&self, reach: Reach) -> Result<usize, MigrationError> {
         reach.check(&self.sets)?;
-        if reach.select(self.pending(&self.checked().await?)?)?.is_empty() {
+        let [taken, left] = reach.select(self.pending(&self.checked().await?)?)?;
+        for Pending { set, step, head, .. } in left {
+            let (capability, step, phase) = (set.capability, step.stem, head.phase);
+            tracing::info!(capability, step, %phase, "migration is left to an operator");
+        }
+        if taken.is_empty() {
             return Ok(0);
         }
         let own = self.clone();
@@ -183,7 +188,8 @@ impl Migrator {
         // Read again: another runner may have had its turn before.
         let done = self.checked().await?;
         let mut count = 0;
-        for Pending { set, step, .. } in reach.select(self.pending(&done)?)? {
+        let [taken, _] = reach.select(self.pending(&done)?)?;
+        for Pending { set, step, .. } in taken {
             let change = Change::of(set, &step, self.database.dialect(), true)?;
             count += usize::from(self.run(change, turn).await?);
         }

@@ -60,14 +60,14 @@ impl Reach {
         Err(MigrationError::UnknownStep { capability: capability.clone(), number: *number })
     }
 
-    /// Returns those of the steps that are to be done, in their order.
+    /// Parts those of the steps that are to be done, in their order, from those left for later.
     ///
     /// # Errors
     /// [`MigrationError::Waits`] when one comes after another of its capability that is not.
     pub(super) fn select<'a>(
         &self,
         pending: Vec<Pending<'a>>,
-    ) -> Result<Vec<Pending<'a>>, MigrationError> {
+    ) -> Result<[Vec<Pending<'a>>; 2], MigrationError> {
         let mut left: Vec<Pending<'a>> = Vec::new();
         let mut taken = Vec::new();
         for step in pending.into_iter().filter(|step| self.covers(step)) {
@@ -86,11 +86,7 @@ impl Reach {
                 }
             }
         }
-        for step in left {
-            let (capability, stem, phase) = (step.set.capability, step.step.stem, step.head.phase);
-            tracing::info!(capability, stem, %phase, "migration is left to headwater migrate up");
-        }
-        Ok(taken)
+        Ok([taken, left])
     }
 
     fn covers(&self, step: &Pending<'_>) -> bool {

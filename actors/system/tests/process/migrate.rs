@@ -117,3 +117,23 @@ fn a_new_step_is_written_behind_the_last_one_and_overwrites_none() {
     new(&["stock", "Shelf-2"]).assert_refused(&["name is \"Shelf-2\""]);
     new(&["../x", "shelves"]).assert_refused(&["capability is \"../x\""]);
 }
+
+#[test]
+fn the_program_starts_on_what_a_newer_one_added_and_refuses_what_it_took_away() {
+    let folder = Folder::new();
+    migrate(&folder, &["up"], &[]);
+    edit(
+        &folder,
+        "insert into schema_migrations (capability, number, stem, checksum, applied_at, phase)
+        values ('core', 4, '0004_newer', 'x', '', 'expand')",
+    );
+    let start = ["demo", "--invoices", "3", "--exit", "--data-dir", "headwater-data"];
+    let started = folder.run(&start);
+    assert!(started.is_success, "{started:?}");
+    assert_eq!(migrate(&folder, &["verify"], &[])["fits"], true);
+    edit(&folder, "update schema_migrations set phase = 'contract' where number = 4");
+    let words = ["contract step core/0004_newer of a newer program", "headwater migrate down"];
+    folder.run(&start).assert_refused(&words);
+    folder.run(&["migrate", "verify"]).assert_refused(&words);
+    folder.run(&["migrate", "down", "core", "--yes"]).assert_refused(&["is missing"]);
+}
