@@ -136,6 +136,9 @@ impl Migrator {
 
     /// Compares what is done with what is known and returns everything that does not fit.
     ///
+    /// A program that starts looks once more when its row in `nodes` is written: a contract step
+    /// that was done meanwhile has either seen the row and given up, or is seen now.
+    ///
     /// # Errors
     /// [`MigrationError::Sql`] when the table of done steps cannot be read.
     pub async fn verify(&self) -> Result<Vec<MigrationError>, MigrationError> {

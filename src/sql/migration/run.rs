@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use super::batch::{Batch, Progress};
 use super::change::Change;
-use super::gate::users;
+use super::gate::{self, Stop};
 use super::ledger::{Mark, enter, keeps_turn, mark_of, note, progress_of, remove};
 use super::migrator::{MigrationProgress, Observer};
 use super::turn::{Turn, pause, signature};
@@ -27,16 +27,6 @@ pub(super) struct Run<'a> {
     /// `None` on SQLite, where the write transaction keeps others away.
     pub(super) turn: Option<&'a Turn>,
     pub(super) observer: Option<&'a Observer>,
-}
-
-/// What became of a transaction.
-enum Outcome<T> {
-    Changed(T),
-    /// Another runner has done it meanwhile.
-    WasDone,
-    Superseded,
-    /// These programs need what it would take away.
-    InUse(String),
 }
 
 /// What became of a part of a backfill.
@@ -176,27 +166,27 @@ impl Run<'_> {
         let work = move |tx: &mut dyn TxEngine| {
             if let Some(token) = token {
                 if !keeps_turn(tx, &token)? {
-                    return Ok(Outcome::Superseded);
+                    return Err(Stop::Superseded);
                 }
                 let timeout = change.head.lock_timeout.as_millis();
                 tx.run_script(&format!("set local lock_timeout = {timeout}"))?;
             }
             if mark_of(tx, &change)? == change.is_up.then_some(Mark::Done) {
-                return Ok(Outcome::WasDone);
+                return Ok(None);
             }
-            let users = if gate == Gate::Closed { users(tx, &change)? } else { String::new() };
-            if !users.is_empty() {
-                return Ok(Outcome::InUse(users));
+            if gate == Gate::Open {
+                return Ok(Some(work(tx, &change)?));
             }
-            work(tx, &change).map(Outcome::Changed)
+            gate::check(tx, &change)?;
+            let done = work(tx, &change)?;
+            gate::check_last(tx, &change)?;
+            Ok(Some(done))
         };
-        match self.database.write_durably(work).await {
-            Ok(Outcome::Changed(done)) => Ok(Some(done)),
-            Ok(Outcome::WasDone) => Ok(None),
-            Ok(Outcome::Superseded) => Err(MigrationError::Superseded),
-            Ok(Outcome::InUse(nodes)) => Err(self.in_use(nodes)),
-            Err(source) => Err(self.failed(source)),
-        }
+        self.database.transact_durably(work).await.map_err(|stop| match stop {
+            Stop::Sql(source) => self.failed(source),
+            Stop::Superseded => MigrationError::Superseded,
+            Stop::InUse(nodes) => self.in_use(nodes),
+        })
     }
 
     fn observe(&self, progress: &Progress) {
