@@ -19,7 +19,7 @@ help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 .PHONY: check
-check: tools fmt-check clippy doc test deny ## every check: format, lints, docs, tests, licences and bans
+check: tools fmt-check clippy doc test deny sql-lint ## every check: format, lints, docs, tests, licences, bans and SQL
 	@echo "make check: everything holds"
 
 .PHONY: tools
@@ -61,6 +61,14 @@ deny: ## check licences, bans and sources; tests/tidy does the same without carg
 		$(CARGO) deny check bans licenses sources; \
 	else \
 		echo "cargo-deny is not installed: tests/tidy/supply.rs has enforced deny.toml"; \
+	fi
+
+.PHONY: sql-lint
+sql-lint: ## check the steps of migrations on PostgreSQL; tests/tidy does a little without squawk
+	@if command -v squawk >/dev/null 2>&1; then \
+		find . -path ./target -prune -o -name '*.up*.sql' ! -name '*.sqlite.sql' -print | sort | xargs squawk; \
+	else \
+		echo "squawk is not installed: tests/tidy/steps.rs has checked the phases of the steps"; \
 	fi
 
 .PHONY: torture

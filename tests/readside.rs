@@ -7,6 +7,7 @@ mod readside {
     mod sqlite;
     use sqlite as place;
 
+    mod backfill;
     mod database;
     mod fixture;
     mod memory;
@@ -14,6 +15,8 @@ mod readside {
     mod poison;
     mod query;
     mod rebuild;
+    mod rename;
+    mod rolling;
     mod runner;
     mod snapshot;
 }

@@ -7,12 +7,16 @@ mod readside {
     mod server;
     use postgres as place;
 
+    mod backfill;
     mod database;
     mod fixture;
+    mod kill;
     mod migration;
     mod poison;
     mod query;
     mod rebuild;
+    mod rename;
+    mod rolling;
     mod runner;
     mod snapshot;
     mod turn;

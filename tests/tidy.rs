@@ -11,6 +11,7 @@ mod tidy {
     mod pages;
     mod sizes;
     mod source;
+    mod steps;
     mod supply;
     mod tree;
     mod wiring;

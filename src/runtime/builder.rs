@@ -9,6 +9,7 @@ use super::catalog::{Catalog, Unstarted};
 use super::config::RuntimeConfig;
 use super::contribution::Contribution;
 use super::feed::{Catalog as ProjectionCatalog, StepError};
+use super::places::Places;
 use super::read_models::ReadModels;
 use super::spec::AggregateSpec;
 use super::supervised_actor::ActorSpec;
@@ -17,7 +18,7 @@ use super::world::World;
 use crate::aggregate::Aggregate;
 use crate::clock::{SharedClock, SystemClock};
 use crate::event::{Category, NameError};
-use crate::nodes::{Membership, NodeConfig};
+use crate::nodes::NodeConfig;
 use crate::plugin::Plugin;
 use crate::projection::{Projection, RowProjection};
 use crate::sql::{Database, MigrationError, Migrator, OpenError, SqlError};
@@ -77,6 +78,7 @@ pub struct SystemBuilder {
     database: Database,
     config: RuntimeConfig,
     node: NodeConfig,
+    log_tables: Option<Database>,
     plugins: Vec<&'static str>,
     parts: Contribution,
 }
@@ -89,6 +91,7 @@ impl SystemBuilder {
             database,
             config: RuntimeConfig::default(),
             node: NodeConfig::default(),
+            log_tables: None,
             plugins: Vec::new(),
             parts: Contribution::default(),
         }
@@ -112,6 +115,14 @@ impl SystemBuilder {
     #[must_use]
     pub fn node(mut self, node: NodeConfig) -> Self {
         self.node = node;
+        self
+    }
+
+    /// Says where the log's tables lie, if it has any, so that no migration takes away what this
+    /// program needs of them.
+    #[must_use]
+    pub fn log_tables(mut self, tables: Option<Database>) -> Self {
+        self.log_tables = tables;
         self
     }
 
@@ -162,17 +173,21 @@ impl SystemBuilder {
         check_names(&parts.aggregates)?;
         check_unique("plugin", self.plugins.iter().copied())?;
         let migrator = Migrator::new(self.database.clone(), parts.migrations);
-        migrator.up().await?;
+        match self.node.is_visitor {
+            true => migrator.check().await?,
+            false => migrator.up().await.map(drop)?,
+        }
         let (database, store) = (self.database.clone(), Arc::clone(&self.store));
         let bounds = self.config.projections.clone();
         let projections =
             ProjectionCatalog::open(database, store, parts.projections, bounds).await?;
-        let heartbeats = self.database.aside()?;
-        let membership = Membership::join(heartbeats, self.node, migrator.last_steps()).await?;
-        let read_models = ReadModels::new(projections, membership.clone());
+        let places = Places::join(&self.database, migrator, self.log_tables, self.node).await?;
+        let read_models = ReadModels::new(projections, places.read_side.clone());
         let threads = Threads::start(&self.config)?;
         if let Some(watch) = threads.watch.at(0) {
-            watch.spawn(membership.live());
+            for place in places.all() {
+                watch.spawn(place.live());
+            }
         }
         let world = Arc::new(World::new(self.store, self.clock, self.database, self.config));
         let mut catalog = Catalog::default();
@@ -184,7 +199,7 @@ impl SystemBuilder {
         let mut actors = read_models.actors();
         actors.extend(parts.actors);
         check_unique("actor", actors.iter().map(|actor| actor.name.as_str()))?;
-        let outside = Outside { checks: parts.checks, routes: parts.routes };
+        let outside = Outside { checks: parts.checks, routes: parts.routes, places };
         let system = System::new((world, threads), catalog, read_models, outside);
         let supervised = system.supervise(actors).await;
         supervised.ok_or_else(|| io::Error::other("the supervisor ended at its start"))?;

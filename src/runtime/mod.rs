@@ -31,6 +31,7 @@ mod kind;
 mod known_ids;
 mod patience;
 mod pipeline;
+mod places;
 mod projection_actor;
 mod projection_owner;
 mod read_models;

@@ -16,6 +16,7 @@ use super::envelope::Key;
 use super::error::{AddressError, JsonSendError};
 use super::handle::AggregateHandle;
 use super::health::{Check, HealthCheck, run_all};
+use super::places::Places;
 use super::read_models::ReadModels;
 use super::report::{ActorReport, SystemReport};
 use super::spec::CommandInfo;
@@ -50,10 +51,12 @@ struct Inner {
     supervision: OnceLock<Supervision>,
 }
 
-/// What plugins brought for those who look at the system from outside.
+/// What plugins brought for those who look at the system from outside, and the databases that
+/// know of it.
 pub(super) struct Outside {
     pub checks: Vec<Check>,
     pub routes: Vec<Routes>,
+    pub places: Places,
 }
 
 struct Supervision {
@@ -211,7 +214,7 @@ impl System {
         intake.close();
         let actors = self.supervised().to_vec();
         let supervisor = self.inner.supervision.get().map(|own| own.supervisor.clone());
-        let membership = self.membership().clone();
+        let system = self.clone();
         let drain = async move {
             // Commands first: an actor that is still at work may send some.
             intake.drained().await;
@@ -223,9 +226,7 @@ impl System {
                     |state: ActorState| matches!(state, ActorState::Ended | ActorState::Halted);
                 let _ = actor.status.wait_for(|status| has_ended(status.state)).await;
             }
-            if let Err(error) = membership.leave().await {
-                tracing::warn!(%error, "others were not told that this node leaves");
-            }
+            system.inner.outside.places.leave().await;
         };
         let _ = self.on_watch_thread(tokio::time::timeout(within, drain)).await;
         let leftover = self.leftover();

@@ -101,7 +101,7 @@ impl Database {
     }
 
     /// Returns where its server is; `None` for a file.
-    pub(super) fn address(&self) -> Option<Address> {
+    pub(crate) fn address(&self) -> Option<Address> {
         self.engine.address().cloned()
     }
 
@@ -126,9 +126,21 @@ impl Database {
         &self,
         work: impl FnOnce(&mut dyn TxEngine) -> Result<T, SqlError> + Send + 'static,
     ) -> Result<T, SqlError> {
+        self.transact_durably(work).await
+    }
+
+    /// Like [`Database::write_durably`], for work with an error of its own.
+    pub(super) async fn transact_durably<T, E>(
+        &self,
+        work: impl FnOnce(&mut dyn TxEngine) -> Result<T, E> + Send + 'static,
+    ) -> Result<T, E>
+    where
+        T: Send + 'static,
+        E: From<SqlError> + Send + 'static,
+    {
         let (job, done) = Job::queued(work, UnderWay::begin(Some(&self.writes)));
         self.engine.write(job, Durability::Power);
-        done.await.unwrap_or(Err(SqlError::Closed))
+        done.await.unwrap_or_else(|_| Err(SqlError::Closed.into()))
     }
 
     /// Like [`Database::write`], for work with an error of its own.

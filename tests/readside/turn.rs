@@ -1,6 +1,6 @@
 //! Migrations on a server: one runner at a time, steps without a transaction, bounded locks.
 
-use headwater::sql::migration::{Script, StepState};
+use headwater::sql::migration::{NODES, Reach, Script, StepState};
 use headwater::sql::{Database, Migration, MigrationError, MigrationSet, Migrator, Value};
 use tokio::sync::oneshot;
 
@@ -220,4 +220,30 @@ fn a_runner_needs_neither_the_network_nor_the_clock_of_its_caller() {
     let migrator = migrator(&database, &[GROUND, INDEXES]);
     assert_eq!(bare.block_on(migrator.up()).unwrap(), 2);
     assert_eq!(bare.block_on(migrator.down("sample", 0)).unwrap(), 2);
+}
+
+#[tokio::test]
+async fn a_program_that_comes_while_a_contract_step_waits_keeps_it_from_being_done() {
+    const DROP: Migration = Migration {
+        stem: "0002_drop",
+        up: Script::Same(
+            "-- phase: contract\n-- lock-timeout: 60s\nalter table things drop column x",
+        ),
+        down: Script::Same("alter table things add column x bigint"),
+    };
+    let (place, database) = grounded().await;
+    let set = MigrationSet { capability: "sample", steps: &[GROUND, DROP] };
+    let migrator = Migrator::only(place.open(), [NODES, set]);
+    migrator.up().await.unwrap();
+    let before = schema(&database).await;
+    let go = hold(&database).await;
+    let contract = tokio::spawn(async move { migrator.advance(&Reach::all()).await });
+    queued(&database).await;
+    let node = r#"insert into nodes values ('n', 'web-1', '0.7.0', null, 0, 9000000000000, 20000,
+        '{"sample": 1}', '{}')"#;
+    place.scratch.run(node).unwrap();
+    go.send(()).unwrap();
+    let error = contract.await.unwrap().unwrap_err();
+    assert!(matches!(error, MigrationError::InUse { .. }), "{error}");
+    assert_eq!(schema(&database).await, before);
 }

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 use headwater::event::{Category, EventType, Position, Tag, Tenant};
 use headwater::postgres::Address;
+use headwater::sql::migration::Phase;
 
 use crate::config::ConfigArgs;
 
@@ -218,7 +219,7 @@ pub struct BackupArgs {
 /// Flags of `bench`.
 #[derive(Args)]
 pub struct BenchArgs {
-    /// What to measure; everything when left out
+    /// What to measure; everything but migrate when left out
     #[arg(value_enum)]
     pub what: Vec<Bench>,
     /// Rounds of each case; medians are printed
@@ -259,6 +260,8 @@ pub enum Bench {
     Http,
     /// Projecting events into rows
     Project,
+    /// Requests to a large table on PostgreSQL while it is migrated
+    Migrate,
 }
 
 /// What can be done with API keys.
@@ -287,6 +290,18 @@ pub enum KeysCommand {
     },
 }
 
+/// A capability and the number of a step, as in `core/3`.
+pub type StepName = (String, u32);
+
+fn step_name(text: &str) -> Result<StepName, String> {
+    let (capability, step) = text.split_once('/').unwrap_or_default();
+    let number = step.split('_').next().and_then(|number| number.parse().ok());
+    match number {
+        Some(number) if !capability.is_empty() => Ok((capability.to_owned(), number)),
+        _ => Err("say a capability and the number of a step, such as core/3".to_owned()),
+    }
+}
+
 /// What can be done with the schema.
 #[derive(Subcommand)]
 pub enum MigrateCommand {
@@ -294,8 +309,32 @@ pub enum MigrateCommand {
     Status(ServeArgs),
     /// Show what `up` would do, without doing it
     Plan(ServeArgs),
-    /// Do every step that is not done
-    Up(ServeArgs),
+    /// Do every step that is not done, or those of a rolling deployment whose time has come
+    Up {
+        /// Do the steps of one capability alone, up to this one
+        #[arg(long, value_name = "CAPABILITY/NUMBER", value_parser = step_name)]
+        to: Option<StepName>,
+        /// Stop in each capability before the first step of a later phase: expand, backfill or
+        /// contract
+        #[arg(long, value_name = "PHASE")]
+        phase: Option<Phase>,
+        /// Flags of every command.
+        #[command(flatten)]
+        shared: SharedArgs,
+    },
+    /// Write the two files of a new step into the tree of its capability
+    New {
+        /// Whose step
+        capability: String,
+        /// What it does, such as add_digest
+        name: String,
+        /// When it may run: expand, backfill or contract
+        #[arg(long, value_name = "PHASE", default_value_t = Phase::Expand)]
+        phase: Phase,
+        /// The folder with a folder for each capability
+        #[arg(long, value_name = "FOLDER", default_value = "migrations")]
+        dir: PathBuf,
+    },
     /// Undo the last step of a capability, or all above a number
     Down {
         /// Whose steps: core, store or a capability's

@@ -54,11 +54,12 @@ impl Node {
         // The embedded log keeps others out of its folder by itself.
         let is_read_alone = config.store.is_some() && config.read.is_none();
         let folder = is_read_alone.then(|| DataFolder::take(&config.data_dir)).transpose()?;
-        let log = open_log(&config).await?;
+        let log = open_log(&config, node.is_visitor).await?;
         let database = open_database(&config)?;
         let system = System::builder(log.store(), database.clone())
             .config(config.runtime.runtime_config())
             .node(node)
+            .log_tables(open_store_database(&config)?)
             .plugin(Shop)
             .start()
             .await?;
@@ -142,7 +143,7 @@ fn open_tables(address: &Address) -> Result<Database, Failure> {
     Ok(tables.open()?)
 }
 
-async fn open_log(config: &Config) -> Result<Log, Failure> {
+async fn open_log(config: &Config, is_visit: bool) -> Result<Log, Failure> {
     let limits = config.limits.store_limits(&config.log);
     let Some(address) = &config.store else {
         let mut log = LogConfig::new(log_dir(config))
@@ -153,7 +154,11 @@ async fn open_log(config: &Config) -> Result<Log, Failure> {
         log.reader_threads = config.log.reader_threads;
         return Ok(Log::Embedded(Arc::new(LogStore::open(log)?)));
     };
-    Migrator::only(open_tables(address)?, [STORE, NODES]).up().await?;
+    let migrator = Migrator::only(open_tables(address)?, [STORE, NODES]);
+    match is_visit {
+        true => migrator.check().await?,
+        false => migrator.up().await.map(drop)?,
+    }
     let store = PostgresStoreConfig::new(address.clone()).with_limits(limits);
     Ok(Log::Postgres(Arc::new(PostgresStore::open(store)?)))
 }

@@ -1,6 +1,6 @@
 //! Why a schema was not changed; each variant says who acts.
 
-use super::head::HeadError;
+use super::head::{HeadError, Phase};
 use crate::sql::SqlError;
 
 /// Says why the schema was not changed.
@@ -14,13 +14,74 @@ pub enum MigrationError {
         /// The step.
         stem: String,
     },
-    /// The database has a step that this program does not. Operator: use the newer program.
-    #[error("database has migration {capability}/{stem}, unknown here: use a newer program")]
+    /// The database lacks what only older programs use, this one among them. Operator: use the
+    /// newer program.
+    #[error(
+        "database has contract step {capability}/{stem} of a newer program, which takes away \
+         what this one may need: use the newer program, or undo the step: headwater migrate down"
+    )]
     Newer {
         /// The capability.
         capability: String,
         /// The step.
         stem: String,
+    },
+    /// A step is wanted that comes after one which is left to an operator. Operator: migrate.
+    #[error(
+        "migration {capability}/{stem} comes after {phase} step {behind}, which is not done by \
+         itself: run `headwater migrate up`"
+    )]
+    Waits {
+        /// The capability.
+        capability: String,
+        /// The step that is wanted.
+        stem: String,
+        /// The step that is left to the operator.
+        behind: String,
+        /// Its phase.
+        phase: Phase,
+    },
+    /// A step is not done that must be. Operator: migrate, or start a server, which does.
+    #[error("migration {capability}/{stem} is not done: run `headwater migrate up`")]
+    Pending {
+        /// The capability.
+        capability: String,
+        /// The step.
+        stem: String,
+    },
+    /// Programs that run need what the step takes away. Operator: replace or stop them.
+    #[error(
+        "migration {capability}/{stem} would take away what running programs need: {nodes}; \
+         {way} them, or stop them, and try again (one that was killed counts until it has been \
+         silent for as long as it said)"
+    )]
+    InUse {
+        /// The capability.
+        capability: String,
+        /// The step.
+        stem: String,
+        /// Who runs, in which version, and what each knows.
+        nodes: String,
+        /// What to do with them besides stopping them.
+        way: &'static str,
+    },
+    /// There is no such step. Caller: name another.
+    #[error("no step {capability}/{number} is known: see `headwater migrate status`")]
+    UnknownStep {
+        /// The capability asked for.
+        capability: String,
+        /// The number asked for.
+        number: u32,
+    },
+    /// The text with which a newer program would undo its step cannot be used. Operator.
+    #[error("the stored text that undoes {capability}/{stem} {problem}: undo it with its program")]
+    Stored {
+        /// The capability.
+        capability: String,
+        /// The step.
+        stem: String,
+        /// What is wrong with it.
+        problem: &'static str,
     },
     /// A step is not numbered as its place says, or an earlier one is missing. Developer.
     #[error("migration {capability}/{stem} is out of order: number steps from 0001 without gaps")]
@@ -36,8 +97,8 @@ pub enum MigrationError {
         /// The capability asked for.
         capability: String,
     },
-    /// A step failed. It was rolled back, or, without a transaction, is done again from its
-    /// beginning by the next run. Developer or operator, as the cause says.
+    /// A step failed. It was rolled back, or is gone on with by the next run: a backfill where it
+    /// stopped, a step without a transaction from its beginning. Developer or operator, as the cause says.
     #[error("migration {capability}/{stem} failed: {source}; correct the cause and migrate again")]
     Failed {
         /// The capability.

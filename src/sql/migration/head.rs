@@ -4,26 +4,31 @@ use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
+use super::batch::Batch;
 use super::statement::{code, statements};
 
 /// How a step is run: comment lines such as `-- phase: contract` at the top of its text.
 ///
 /// `phase` is `expand` (the default), `backfill` or `contract`. `transaction: none` runs each
 /// statement by itself, for what refuses to run in a transaction; SQLite, which has nothing of
-/// the kind, runs it in one all the same. `lock-timeout`, in `ms` or `s`, is how long a
-/// statement may wait for a lock, and those who come behind it with it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// the kind, runs it in one all the same. `batch` does a backfill in parts, see [`Batch`].
+/// `lock-timeout`, in `ms` or `s`, is how long a statement may wait for a lock, and those who
+/// come behind it with it.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StepHead {
     /// When it may run.
     pub phase: Phase,
     /// Whether the whole step is one transaction.
     pub is_in_transaction: bool,
-    /// How long a statement may wait for a lock; 1 ms to 60 s.
+    /// The rows it goes through in parts; `None` when all is done at once.
+    pub batch: Option<Batch>,
+    /// How long a statement may wait for a lock; 1 ms to 60 s. Of a batch half a second unless
+    /// said, of others two.
     pub lock_timeout: Duration,
 }
 
 /// When a step may run, while programs of two versions work side by side.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Phase {
     /// Adds what the older program does not mind.
     #[default]
@@ -45,11 +50,19 @@ pub struct HeadError {
 }
 
 const LOCK_TIMEOUT: Duration = Duration::from_secs(2);
+/// Shorter than the second after which a server ends one of two who wait for each other: it must
+/// not be the program's own work that is ended.
+const LOCK_TIMEOUT_BATCH: Duration = Duration::from_millis(500);
 const LOCK_TIMEOUT_MAX: Duration = Duration::from_secs(60);
 
 impl Default for StepHead {
     fn default() -> Self {
-        Self { phase: Phase::default(), is_in_transaction: true, lock_timeout: LOCK_TIMEOUT }
+        Self {
+            phase: Phase::default(),
+            is_in_transaction: true,
+            batch: None,
+            lock_timeout: LOCK_TIMEOUT,
+        }
     }
 }
 
@@ -72,6 +85,10 @@ impl FromStr for StepHead {
         if !head.is_in_transaction {
             check_repeatable(script)?;
         }
+        head.check_batch(script)?;
+        if head.batch.is_some() && !seen.contains(&"lock-timeout") {
+            head.lock_timeout = LOCK_TIMEOUT_BATCH;
+        }
         Ok(head)
     }
 }
@@ -79,24 +96,36 @@ impl FromStr for StepHead {
 impl StepHead {
     fn set(&mut self, key: &str, value: &str) -> Result<(), String> {
         match (key, value) {
-            ("phase", "expand") => self.phase = Phase::Expand,
-            ("phase", "backfill") => self.phase = Phase::Backfill,
-            ("phase", "contract") => self.phase = Phase::Contract,
-            ("phase", _) => {
-                return Err(format!("phase is {value:?}, not expand, backfill or contract"));
-            }
+            ("phase", _) => self.phase = value.parse()?,
             ("transaction", "none") => self.is_in_transaction = false,
             ("transaction", _) => {
                 return Err(format!("transaction is {value:?}: say none, or leave the line out"));
             }
             ("lock-timeout", _) => self.lock_timeout = duration(value)?,
+            ("batch", _) => self.batch = Some(Batch::parse(value)?),
             _ => {
                 return Err(format!(
-                    "{key} is unknown: phase, transaction and lock-timeout can be said"
+                    "{key} is unknown: phase, transaction, batch and lock-timeout can be said"
                 ));
             }
         }
         Ok(())
+    }
+
+    fn check_batch(&self, script: &str) -> Result<(), HeadError> {
+        if self.batch.is_none() {
+            return Ok(());
+        }
+        let checked = match (self.phase, self.is_in_transaction) {
+            (Phase::Backfill, true) => Batch::check(script),
+            (Phase::Backfill, false) => {
+                Err("batch has a transaction for each part: leave `transaction: none` out".into())
+            }
+            _ => Err("batch belongs to a backfill: say `phase: backfill`, too".into()),
+        };
+        let said = |line: &str| line.trim_start_matches('-').trim().starts_with("batch");
+        let line = script.lines().position(said).unwrap_or_default() + 1;
+        checked.map_err(|problem| HeadError { line, problem })
     }
 }
 
@@ -107,6 +136,16 @@ impl fmt::Display for Phase {
             Self::Backfill => "backfill",
             Self::Contract => "contract",
         })
+    }
+}
+
+impl FromStr for Phase {
+    type Err = String;
+
+    fn from_str(name: &str) -> Result<Self, String> {
+        let all = [Self::Expand, Self::Backfill, Self::Contract];
+        let found = all.into_iter().find(|phase| phase.to_string() == name);
+        found.ok_or_else(|| format!("phase is {name:?}, not expand, backfill or contract"))
     }
 }
 
@@ -185,6 +224,7 @@ mod tests {
         let wanted = StepHead {
             phase: Phase::Contract,
             is_in_transaction: false,
+            batch: None,
             lock_timeout: Duration::from_millis(200),
         };
         assert_eq!(head.unwrap(), wanted);
@@ -200,6 +240,9 @@ mod tests {
             ("-- lock-timeout: 61s\n", "not 1ms to 60s"),
             ("-- transaction: yes\n", "say none, or leave the line out"),
             ("-- phase: expand\n-- phase: expand\n", "line 2: phase is said twice"),
+            ("-- x\n-- batch: t by id\nupdate t set x = 1", "line 2: batch belongs to a backfill"),
+            ("-- phase: backfill\n-- batch: t\n", "line 2: batch is \"t\""),
+            ("-- phase: backfill\n-- batch: t by id\nselect 1", "between $1 and $2"),
         ];
         for (script, part) in wrong {
             let error = parse(script).unwrap_err().to_string();

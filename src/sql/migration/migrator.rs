@@ -1,13 +1,16 @@
 //! The runner: what is known against what is done, and the way from one to the other.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::apart::apart;
+use super::change::Change;
 use super::ledger::{Applied, Entry, Mark, key, read_applied};
+use super::reach::{Pending, Reach};
 use super::run::Run;
 use super::turn::Turn;
-use super::{CORE, Migration, MigrationError, MigrationSet, NODES, StepHead};
+use super::{CORE, Migration, MigrationError, MigrationSet, NODES, Phase};
 use crate::sql::Database;
 
 /// How long a runner waits for another one unless it is told otherwise.
@@ -21,42 +24,23 @@ pub struct Migrator {
     database: Database,
     sets: Vec<MigrationSet>,
     patience: Duration,
+    observer: Option<Observer>,
 }
 
-/// What is known of a step.
+/// How far a backfill is.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct MigrationStatus {
+pub struct MigrationProgress {
     /// The capability.
     pub capability: String,
     /// `NNNN_name`.
     pub stem: String,
-    /// How far it is.
-    pub state: StepState,
-    /// When it was done; `None` while it is not.
-    pub applied_at: Option<String>,
-    /// Who has done or begun it; `None` when nobody has, or an early program did.
-    pub applied_by: Option<String>,
-    /// How it is run; the defaults for a step that is unknown here.
-    pub head: StepHead,
+    /// The rows that were looked at, by earlier runs too.
+    pub rows: u64,
+    /// About how many there were when it began.
+    pub rows_total: u64,
 }
 
-/// How far a step is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum StepState {
-    /// Not begun.
-    Pending,
-    /// Done.
-    Done,
-    /// Begun without a transaction and not finished: a run goes on, or was killed; the next
-    /// `up` heals and finishes it.
-    Unfinished,
-    /// The same on its way down; the next `up` does it again, the next `down` undoes it.
-    UnfinishedDown,
-    /// Done with another text than this program's.
-    Changed,
-    /// Done by a newer program, not known here.
-    Unknown,
-}
+pub(super) type Observer = Arc<dyn Fn(&MigrationProgress) + Send + Sync>;
 
 impl Migrator {
     /// Knows the framework's steps and those of the capabilities, which run in this order.
@@ -69,7 +53,8 @@ impl Migrator {
     /// log.
     #[must_use]
     pub fn only(database: Database, sets: impl IntoIterator<Item = MigrationSet>) -> Self {
-        Self { database, sets: sets.into_iter().collect(), patience: PATIENCE }
+        let sets = sets.into_iter().collect();
+        Self { database, sets, patience: PATIENCE, observer: None }
     }
 
     /// Sets how long it waits while another runner works on the same schema; 2 minutes unless
@@ -80,26 +65,58 @@ impl Migrator {
         self
     }
 
-    /// Does every step that is not done and returns how many this runner did. Without such a
-    /// step it waits for nobody.
+    /// Tells somebody how far a backfill is, before its first part and after each.
+    #[must_use]
+    pub fn observed(
+        mut self,
+        observer: impl Fn(&MigrationProgress) + Send + Sync + 'static,
+    ) -> Self {
+        self.observer = Some(Arc::new(observer));
+        self
+    }
+
+    /// Does what a program may do by itself when it starts, and returns how many steps this
+    /// runner did. Without such a step it waits for nobody.
+    ///
+    /// Steps of phase contract and backfills in parts are left to [`Migrator::advance`], unless
+    /// nothing of their capability is done yet.
     ///
     /// # Errors
     /// [`MigrationError`]; steps before the one that failed stay done.
     pub async fn up(&self) -> Result<usize, MigrationError> {
-        if self.pending(&self.checked().await?).next().is_none() {
+        self.advance_by(Reach::start()).await
+    }
+
+    /// Does every step that is not done, as far as is said, and returns how many this runner did.
+    ///
+    /// # Errors
+    /// [`MigrationError`]; steps before the one that failed stay done.
+    pub async fn advance(&self, reach: &Reach) -> Result<usize, MigrationError> {
+        self.advance_by(reach.clone()).await
+    }
+
+    async fn advance_by(&self, reach: Reach) -> Result<usize, MigrationError> {
+        reach.check(&self.sets)?;
+        let [taken, left] = reach.select(self.pending(&self.checked().await?)?)?;
+        for Pending { set, step, head, .. } in left {
+            let (capability, step, phase) = (set.capability, step.stem, head.phase);
+            tracing::info!(capability, step, %phase, "migration is left to an operator");
+        }
+        if taken.is_empty() {
             return Ok(0);
         }
         let own = self.clone();
         apart(async move {
             let turn = own.take_turn().await?;
-            let done = own.go_up(turn.as_ref()).await;
+            let done = own.go_up(&reach, turn.as_ref()).await;
             end(turn).await;
             done
         })
         .await
     }
 
-    /// Undoes a capability's steps above number `to`, latest first; 0 undoes all.
+    /// Undoes a capability's steps above number `to`, latest first; 0 undoes all. Steps of a
+    /// newer program are undone by the text that it has left.
     ///
     /// # Errors
     /// [`MigrationError`]; steps undone before the one that failed stay undone.
@@ -108,7 +125,6 @@ impl Migrator {
         let set = set.ok_or_else(|| MigrationError::UnknownCapability {
             capability: capability.to_owned(),
         })?;
-        self.checked().await?;
         let (own, set) = (self.clone(), *set);
         apart(async move {
             let turn = own.take_turn().await?;
@@ -119,30 +135,10 @@ impl Migrator {
         .await
     }
 
-    /// Lists every step and how far it is, those too that are unknown here.
-    ///
-    /// # Errors
-    /// [`MigrationError::Head`] and [`MigrationError::Sql`].
-    pub async fn status(&self) -> Result<Vec<MigrationStatus>, MigrationError> {
-        let done = self.done().await?;
-        let mut all = Vec::new();
-        for set in &self.sets {
-            for step in set.steps {
-                all.push(self.status_of(set, step, done.get(&key(set, step)))?);
-            }
-            all.extend(unknown(set, &done).map(|(_, entry)| MigrationStatus {
-                capability: set.capability.to_owned(),
-                stem: entry.stem.clone(),
-                state: StepState::Unknown,
-                applied_at: (entry.mark == Mark::Done).then(|| entry.at.clone()),
-                applied_by: entry.by.clone(),
-                head: StepHead::default(),
-            }));
-        }
-        Ok(all)
-    }
-
     /// Compares what is done with what is known and returns everything that does not fit.
+    ///
+    /// A program that starts looks once more when its row in `nodes` is written: a contract step
+    /// that was done meanwhile has either seen the row and given up, or is seen now.
     ///
     /// # Errors
     /// [`MigrationError::Sql`] when the table of done steps cannot be read.
@@ -151,13 +147,40 @@ impl Migrator {
         Ok(self.problems(&done))
     }
 
+    /// Checks that the schema is as [`Migrator::up`] would make it, and changes nothing; for
+    /// programs that only look.
+    ///
+    /// # Errors
+    /// [`MigrationError::Pending`], and whatever does not fit.
+    pub async fn check(&self) -> Result<(), MigrationError> {
+        let pending = self.pending(&self.checked().await?)?;
+        let [taken, _] = Reach::start().select(pending)?;
+        let Some(Pending { set, step, .. }) = taken.first() else { return Ok(()) };
+        let (capability, stem) = (set.capability.to_owned(), step.stem.to_owned());
+        Err(MigrationError::Pending { capability, stem })
+    }
+
+    /// Knows one capability more.
+    pub(crate) fn with(mut self, set: MigrationSet) -> Self {
+        self.sets.push(set);
+        self
+    }
+
     /// Returns the number of the last step of each capability.
     pub(crate) fn last_steps(&self) -> BTreeMap<String, u32> {
         let last = |set: &MigrationSet| (set.capability.to_owned(), set.steps.len() as u32);
         self.sets.iter().map(last).collect()
     }
 
-    async fn done(&self) -> Result<Applied, MigrationError> {
+    pub(super) fn sets(&self) -> &[MigrationSet] {
+        &self.sets
+    }
+
+    pub(crate) const fn database(&self) -> &Database {
+        &self.database
+    }
+
+    pub(super) async fn done(&self) -> Result<Applied, MigrationError> {
         Ok(self.database.write(read_applied).await?)
     }
 
@@ -170,12 +193,16 @@ impl Migrator {
         }
     }
 
-    fn pending<'a>(
-        &'a self,
-        done: &'a Applied,
-    ) -> impl Iterator<Item = (&'a MigrationSet, Migration)> {
-        let steps = self.sets.iter().flat_map(|set| set.steps.iter().map(move |step| (set, *step)));
-        steps.filter(|(set, step)| !is_done(done.get(&key(set, step))))
+    fn pending<'a>(&'a self, done: &Applied) -> Result<Vec<Pending<'a>>, MigrationError> {
+        let mut pending = Vec::new();
+        for set in &self.sets {
+            let is_fresh = !done.keys().any(|(capability, _)| capability == set.capability);
+            for step in set.steps.iter().filter(|step| !is_done(done.get(&key(set, step)))) {
+                let head = Change::of(set, step, self.database.dialect(), true)?.head;
+                pending.push(Pending { set, step: *step, head, is_fresh });
+            }
+        }
+        Ok(pending)
     }
 
     /// Waits for its turn where there is a server; a file has its write transaction.
@@ -186,12 +213,14 @@ impl Migrator {
         }
     }
 
-    async fn go_up(&self, turn: Option<&Turn>) -> Result<usize, MigrationError> {
+    async fn go_up(&self, reach: &Reach, turn: Option<&Turn>) -> Result<usize, MigrationError> {
         // Read again: another runner may have had its turn before.
         let done = self.checked().await?;
         let mut count = 0;
-        for (set, step) in self.pending(&done) {
-            count += usize::from(self.run(set, step, true, turn).await?);
+        let [taken, _] = reach.select(self.pending(&done)?)?;
+        for Pending { set, step, .. } in taken {
+            let change = Change::of(set, &step, self.database.dialect(), true)?;
+            count += usize::from(self.run(change, turn).await?);
         }
         Ok(count)
     }
@@ -202,25 +231,28 @@ impl Migrator {
         to: u32,
         turn: Option<&Turn>,
     ) -> Result<usize, MigrationError> {
-        let done = self.checked().await?;
+        let done = self.done().await?;
+        // What a newer program did is about to be undone.
+        let is_newer = |problem: &MigrationError| matches!(problem, MigrationError::Newer { capability, .. } if capability == set.capability);
+        if let Some(problem) = self.problems(&done).into_iter().find(|it| !is_newer(it)) {
+            return Err(problem);
+        }
         let mut count = 0;
-        for step in set.steps.iter().rev().filter(|step| step.number() > to) {
-            if done.contains_key(&key(set, step)) {
-                count += usize::from(self.run(set, *step, false, turn).await?);
+        for ((capability, number), entry) in done.iter().rev() {
+            if capability == set.capability && *number > to {
+                let change = match set.steps.iter().find(|step| step.number() == *number) {
+                    Some(step) => Change::of(set, step, self.database.dialect(), false)?,
+                    None => Change::stored(capability, *number, entry)?,
+                };
+                count += usize::from(self.run(change, turn).await?);
             }
         }
         Ok(count)
     }
 
-    async fn run(
-        &self,
-        set: &MigrationSet,
-        step: Migration,
-        is_up: bool,
-        turn: Option<&Turn>,
-    ) -> Result<bool, MigrationError> {
-        let (database, capability) = (&self.database, set.capability);
-        Run { database, capability, step, is_up, turn }.run().await
+    async fn run(&self, change: Change, turn: Option<&Turn>) -> Result<bool, MigrationError> {
+        let (database, observer) = (&self.database, self.observer.as_ref());
+        Run { database, change: Arc::new(change), turn, observer }.run().await
     }
 
     fn problems(&self, done: &Applied) -> Vec<MigrationError> {
@@ -243,7 +275,9 @@ impl Migrator {
             }
             has_gap |= !is_done(entry);
         }
-        problems.extend(unknown(set, done).map(|(_, entry)| MigrationError::Newer {
+        // What a newer program adds does not harm this one; what it takes away does.
+        let missing = unknown(set, done).find(|(_, entry)| takes_away(entry));
+        problems.extend(missing.map(|(_, entry)| MigrationError::Newer {
             capability: set.capability.to_owned(),
             stem: entry.stem.clone(),
         }));
@@ -251,34 +285,9 @@ impl Migrator {
     }
 
     /// Whether a done step has another text; one that was never finished may be corrected.
-    fn is_changed(&self, step: &Migration, entry: Option<&Entry>) -> bool {
+    pub(super) fn is_changed(&self, step: &Migration, entry: Option<&Entry>) -> bool {
         let checksum = step.checksum(self.database.dialect());
         entry.is_some_and(|entry| entry.mark == Mark::Done && entry.checksum != checksum)
-    }
-
-    fn status_of(
-        &self,
-        set: &MigrationSet,
-        step: &Migration,
-        entry: Option<&Entry>,
-    ) -> Result<MigrationStatus, MigrationError> {
-        let (capability, stem) = (set.capability.to_owned(), step.stem.to_owned());
-        let head = step.head(self.database.dialect(), true);
-        let head = head.map_err(|source| MigrationError::Head {
-            capability: capability.clone(),
-            stem: stem.clone(),
-            source,
-        })?;
-        let state = match entry.map(|entry| entry.mark) {
-            None => StepState::Pending,
-            Some(Mark::Doing) => StepState::Unfinished,
-            Some(Mark::Undoing) => StepState::UnfinishedDown,
-            Some(Mark::Done) if self.is_changed(step, entry) => StepState::Changed,
-            Some(Mark::Done) => StepState::Done,
-        };
-        let applied_at = entry.filter(|entry| is_done(Some(entry))).map(|entry| entry.at.clone());
-        let applied_by = entry.and_then(|entry| entry.by.clone());
-        Ok(MigrationStatus { capability, stem, state, applied_at, applied_by, head })
     }
 }
 
@@ -288,12 +297,17 @@ async fn end(turn: Option<Turn>) {
     }
 }
 
-fn is_done(entry: Option<&Entry>) -> bool {
+pub(super) fn is_done(entry: Option<&Entry>) -> bool {
     entry.is_some_and(|entry| entry.mark == Mark::Done)
 }
 
+/// Whether a step may have removed what a program that does not know it uses.
+pub(super) fn takes_away(entry: &Entry) -> bool {
+    entry.phase.is_none_or(|phase| phase == Phase::Contract)
+}
+
 /// Returns the entries of a capability past its last known step.
-fn unknown<'a>(
+pub(super) fn unknown<'a>(
     set: &'a MigrationSet,
     done: &'a Applied,
 ) -> impl Iterator<Item = (&'a (String, u32), &'a Entry)> {

@@ -7,17 +7,25 @@
 //! are not migrated: a raised version fills new ones.
 
 mod apart;
+mod batch;
+mod change;
 mod error;
+mod gate;
 mod head;
 mod ledger;
 mod migrator;
+mod reach;
 mod run;
 mod statement;
+mod status;
 mod turn;
 
+pub use self::batch::Batch;
 pub use self::error::MigrationError;
 pub use self::head::{HeadError, Phase, StepHead};
-pub use self::migrator::{MigrationStatus, Migrator, StepState};
+pub use self::migrator::{MigrationProgress, Migrator};
+pub use self::reach::Reach;
+pub use self::status::{MigrationStatus, StepState};
 use super::Dialect;
 
 /// The framework's own tables.
@@ -34,20 +42,9 @@ pub const NODES: MigrationSet = crate::migrations!("nodes" in "migrations/nodes"
 });
 
 /// The tables of the event log in PostgreSQL; the embedded log has none.
-pub const STORE: MigrationSet = MigrationSet {
-    capability: "store",
-    steps: &[Migration {
-        stem: "0001_events",
-        up: Script::Each {
-            sqlite: "",
-            postgres: include_str!("../../../migrations/store/0001_events.up.postgres.sql"),
-        },
-        down: Script::Each {
-            sqlite: "",
-            postgres: include_str!("../../../migrations/store/0001_events.down.postgres.sql"),
-        },
-    }],
-};
+pub const STORE: MigrationSet = crate::migrations!("store" in "migrations/store" {
+    "0001_events" for postgres,
+});
 
 /// The steps of a capability, in order.
 #[derive(Clone, Copy, Debug)]
@@ -105,16 +102,19 @@ impl Migration {
         script.text(dialect)
     }
 
-    /// Returns the hash of both texts; line ends do not count.
+    /// Returns the hash of both texts.
     fn checksum(&self, dialect: Dialect) -> String {
-        let mut hasher = blake3::Hasher::new();
-        for script in [self.up, self.down] {
-            for line in script.text(dialect).lines() {
-                hasher.update(line.as_bytes()).update(b"\n");
-            }
-        }
-        hasher.finalize().to_hex().as_str().chars().take(32).collect()
+        checksum_of(&[self.up, self.down].map(|script| script.text(dialect)))
     }
+}
+
+/// Returns the hash of texts; line ends do not count.
+fn checksum_of(texts: &[&str]) -> String {
+    let mut hasher = blake3::Hasher::new();
+    for line in texts.iter().flat_map(|text| text.lines()) {
+        hasher.update(line.as_bytes()).update(b"\n");
+    }
+    hasher.finalize().to_hex().as_str().chars().take(32).collect()
 }
 
 impl Script {
@@ -138,20 +138,48 @@ impl Script {
 ///     "0001_projections",
 /// });
 /// ```
+///
+/// Where the engines truly differ, `"0002_name" for each` takes `0002_name.up.sqlite.sql` and
+/// `0002_name.up.postgres.sql`, and the same with `down`; `for postgres` and `for sqlite` take
+/// the files of one engine and do nothing on the other.
 #[macro_export]
 macro_rules! migrations {
-    ($capability:literal in $folder:literal { $( $stem:literal ),* $(,)? }) => {
+    ($capability:literal in $folder:literal {
+        $( $stem:literal $( for $engine:ident )? ),* $(,)?
+    }) => {
         $crate::sql::MigrationSet {
             capability: $capability,
             steps: &[ $( $crate::sql::Migration {
                 stem: $stem,
-                up: $crate::sql::migration::Script::Same(include_str!(concat!(
-                    env!("CARGO_MANIFEST_DIR"), "/", $folder, "/", $stem, ".up.sql"
-                ))),
-                down: $crate::sql::migration::Script::Same(include_str!(concat!(
-                    env!("CARGO_MANIFEST_DIR"), "/", $folder, "/", $stem, ".down.sql"
-                ))),
+                up: $crate::migrations!(@script $folder, $stem, ".up" $(, $engine)?),
+                down: $crate::migrations!(@script $folder, $stem, ".down" $(, $engine)?),
             } ),* ],
         }
+    };
+    (@script $folder:literal, $stem:literal, $way:literal) => {
+        $crate::sql::migration::Script::Same(
+            $crate::migrations!(@text $folder, $stem, $way, ".sql")
+        )
+    };
+    (@script $folder:literal, $stem:literal, $way:literal, each) => {
+        $crate::sql::migration::Script::Each {
+            sqlite: $crate::migrations!(@text $folder, $stem, $way, ".sqlite.sql"),
+            postgres: $crate::migrations!(@text $folder, $stem, $way, ".postgres.sql"),
+        }
+    };
+    (@script $folder:literal, $stem:literal, $way:literal, sqlite) => {
+        $crate::sql::migration::Script::Each {
+            sqlite: $crate::migrations!(@text $folder, $stem, $way, ".sqlite.sql"),
+            postgres: "",
+        }
+    };
+    (@script $folder:literal, $stem:literal, $way:literal, postgres) => {
+        $crate::sql::migration::Script::Each {
+            sqlite: "",
+            postgres: $crate::migrations!(@text $folder, $stem, $way, ".postgres.sql"),
+        }
+    };
+    (@text $folder:literal, $stem:literal, $way:literal, $end:literal) => {
+        include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/", $folder, "/", $stem, $way, $end))
     };
 }

@@ -1,145 +1,232 @@
-//! How a step is run: in a transaction with its entry, or statement by statement.
+//! How a step is run: in a transaction with its entry, statement by statement, or in parts.
 
-use std::time::Duration;
+use std::future::Future;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 
-use super::ledger::{Mark, enter, keeps_turn, mark_of, remove};
+use super::batch::{Batch, Progress};
+use super::change::Change;
+use super::gate::{self, Stop};
+use super::ledger::{Mark, enter, keeps_turn, mark_of, note, progress_of, remove};
+use super::migrator::{MigrationProgress, Observer};
 use super::turn::{Turn, pause, signature};
-use super::{Migration, MigrationError, StepHead};
+use super::{MigrationError, StepHead};
 use crate::sql::{Database, SqlError, TxEngine};
 
-/// How often a step is tried again that could not have its locks in time.
+/// How often something is tried again that could not have its locks in time.
 const RETRIES: u32 = 5;
 
 /// The mean wait before the first retry; each further one is twice as long.
 const RETRY_FIRST: Duration = Duration::from_millis(200);
 
 /// A step on its way up or down.
-#[derive(Clone, Copy)]
+#[derive(Clone)]
 pub(super) struct Run<'a> {
     pub(super) database: &'a Database,
-    pub(super) capability: &'static str,
-    pub(super) step: Migration,
-    pub(super) is_up: bool,
+    pub(super) change: Arc<Change>,
     /// `None` on SQLite, where the write transaction keeps others away.
     pub(super) turn: Option<&'a Turn>,
+    pub(super) observer: Option<&'a Observer>,
 }
 
-/// What became of a transaction.
-enum Outcome {
-    Changed,
-    /// Another runner has done it meanwhile.
-    WasDone,
-    Superseded,
+/// What became of a part of a backfill.
+enum Part {
+    Done(Progress),
+    /// There was none left.
+    End,
+    /// Another runner has turned the step round.
+    Lost,
+}
+
+/// Whether programs that run are looked for first.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Gate {
+    /// At the beginning.
+    Closed,
+    /// Once begun it goes on: half of a step helps nobody.
+    Open,
 }
 
 impl Run<'_> {
     /// Runs the step and returns whether it was this runner who did.
-    pub(super) async fn run(self) -> Result<bool, MigrationError> {
-        let head = self.head()?;
+    pub(super) async fn run(&self) -> Result<bool, MigrationError> {
+        match (&self.change.head.batch, self.turn) {
+            (Some(batch), _) => self.by_batches(batch).await,
+            (None, Some(turn)) if !self.change.head.is_in_transaction => {
+                self.retried(|| self.by_statements(turn)).await
+            }
+            _ => self.retried(|| self.in_transaction()).await,
+        }
+    }
+
+    async fn retried<T, F>(&self, attempt: impl Fn() -> F) -> Result<T, MigrationError>
+    where
+        F: Future<Output = Result<T, MigrationError>>,
+    {
         let mut wait = RETRY_FIRST;
         for _ in 0..RETRIES {
-            match self.attempt(head).await {
+            match attempt().await {
                 Err(MigrationError::Failed { source, .. })
                     if source.is_transient() && !self.turn.is_some_and(Turn::is_lost) =>
                 {
-                    tracing::debug!(step = self.step.stem, error = %source, "migration is retried");
+                    let step = self.change.name();
+                    tracing::debug!(step, error = %source, "migration is retried");
                     pause(wait).await;
                     wait *= 2;
                 }
                 ended => return ended,
             }
         }
-        self.attempt(head).await
+        attempt().await
     }
 
-    fn head(self) -> Result<StepHead, MigrationError> {
-        let head = self.step.head(self.database.dialect(), self.is_up);
-        head.map_err(|source| MigrationError::Head {
-            capability: self.capability.to_owned(),
-            stem: self.step.stem.to_owned(),
-            source,
-        })
-    }
-
-    async fn attempt(self, head: StepHead) -> Result<bool, MigrationError> {
-        match self.turn {
-            Some(turn) if !head.is_in_transaction => self.by_statements(head, turn).await,
-            _ => self.in_transaction(head).await,
-        }
-    }
-
-    async fn in_transaction(self, head: StepHead) -> Result<bool, MigrationError> {
-        let Self { capability, step, is_up, .. } = self;
-        let lock_timeout = self.turn.map(|_| head.lock_timeout.as_millis());
-        self.transact(move |tx| {
-            if let Some(milliseconds) = lock_timeout {
-                tx.run_script(&format!("set local lock_timeout = {milliseconds}"))?;
-            }
-            tx.run_script(step.text(tx.dialect(), is_up))?;
-            finish(tx, capability, &step, is_up)
-        })
-        .await
+    async fn in_transaction(&self) -> Result<bool, MigrationError> {
+        let work = |tx: &mut dyn TxEngine, change: &Change| {
+            tx.run_script(&change.script)?;
+            finish(tx, change)
+        };
+        Ok(self.transact(Gate::Closed, work).await?.is_some())
     }
 
     /// Marks the step, heals what a killed run has left, runs each statement, marks it done.
-    async fn by_statements(self, head: StepHead, turn: &Turn) -> Result<bool, MigrationError> {
-        let Self { capability, step, is_up, .. } = self;
-        let mark = if is_up { Mark::Doing } else { Mark::Undoing };
-        let begin = move |tx: &mut dyn TxEngine| enter(tx, capability, &step, mark, signature());
-        if !self.transact(begin).await? {
+    async fn by_statements(&self, turn: &Turn) -> Result<bool, MigrationError> {
+        let begin = |tx: &mut dyn TxEngine, change: &Change| {
+            enter(tx, change, change.mark(), None, signature())
+        };
+        if self.transact(Gate::Closed, begin).await?.is_none() {
             return Ok(false);
         }
-        let script = step.text(self.database.dialect(), is_up);
+        let Change { head, script, .. } = &*self.change;
         run_statements(turn, head, script).await.map_err(|source| self.failed(source))?;
-        self.transact(move |tx| finish(tx, capability, &step, is_up)).await
+        Ok(self.transact(Gate::Open, finish).await?.is_some())
+    }
+
+    /// Marks the step with where it ends, or finds how far it is, and does part after part.
+    async fn by_batches(&self, batch: &Batch) -> Result<bool, MigrationError> {
+        let Some(mut progress) = self.retried(|| self.begin_batches(batch)).await? else {
+            return Ok(false);
+        };
+        loop {
+            self.observe(&progress);
+            let begun = Instant::now();
+            let next = match self.retried(|| self.next_batch(batch, progress.size)).await? {
+                // Another runner has done the rest.
+                None => return Ok(false),
+                Some(Part::Lost) => return Err(MigrationError::Superseded),
+                Some(Part::End) => {
+                    return Ok(self.retried(|| self.transact(Gate::Open, finish)).await?.is_some());
+                }
+                Some(Part::Done(next)) => next,
+            };
+            let took = begun.elapsed();
+            progress = next.paced(took);
+            // As long as it worked, so that others have at least half of the database.
+            pause(took).await;
+        }
+    }
+
+    async fn begin_batches(&self, batch: &Batch) -> Result<Option<Progress>, MigrationError> {
+        let own = batch.clone();
+        // In a transaction of its own: counting must not keep writers waiting.
+        let survey = self.database.inspect(move |tx| own.survey(tx)).await;
+        let survey: Progress = survey.map_err(|source| self.failed(source))?;
+        let begin = move |tx: &mut dyn TxEngine, change: &Change| {
+            if let Some(progress) = progress_of(tx, change, change.mark())? {
+                return Ok(progress);
+            }
+            enter(tx, change, change.mark(), Some(&survey), signature())?;
+            Ok(survey)
+        };
+        self.transact(Gate::Closed, begin).await
+    }
+
+    /// Does a part and notes it, in one transaction.
+    async fn next_batch(&self, batch: &Batch, size: u32) -> Result<Option<Part>, MigrationError> {
+        let batch = batch.clone();
+        let work = move |tx: &mut dyn TxEngine, change: &Change| {
+            // What the entry says counts: another runner may have done parts meanwhile.
+            let Some(progress) = progress_of(tx, change, change.mark())? else {
+                return Ok(Part::Lost);
+            };
+            match batch.advance(tx, &change.script, progress.sized(size))? {
+                None => Ok(Part::End),
+                Some(next) => note(tx, change, &next).map(|()| Part::Done(next)),
+            }
+        };
+        self.transact(Gate::Open, work).await
     }
 
     /// Changes the schema or the ledger in one transaction, unless somebody else has.
-    async fn transact(
-        self,
-        change: impl FnOnce(&mut dyn TxEngine) -> Result<(), SqlError> + Send + 'static,
-    ) -> Result<bool, MigrationError> {
-        let Self { capability, step, is_up, .. } = self;
-        let token = self.turn.map(Turn::token);
+    async fn transact<T: Send + 'static>(
+        &self,
+        gate: Gate,
+        work: impl FnOnce(&mut dyn TxEngine, &Change) -> Result<T, SqlError> + Send + 'static,
+    ) -> Result<Option<T>, MigrationError> {
+        let (change, token) = (Arc::clone(&self.change), self.turn.map(Turn::token));
         let work = move |tx: &mut dyn TxEngine| {
-            if let Some(token) = token
-                && !keeps_turn(tx, &token)?
-            {
-                return Ok(Outcome::Superseded);
+            if let Some(token) = token {
+                if !keeps_turn(tx, &token)? {
+                    return Err(Stop::Superseded);
+                }
+                let timeout = change.head.lock_timeout.as_millis();
+                tx.run_script(&format!("set local lock_timeout = {timeout}"))?;
             }
-            let wanted = is_up.then_some(Mark::Done);
-            if mark_of(tx, capability, &step)? == wanted {
-                return Ok(Outcome::WasDone);
+            if mark_of(tx, &change)? == change.is_up.then_some(Mark::Done) {
+                return Ok(None);
             }
-            change(tx).map(|()| Outcome::Changed)
+            if gate == Gate::Open {
+                return Ok(Some(work(tx, &change)?));
+            }
+            gate::check(tx, &change)?;
+            let done = work(tx, &change)?;
+            gate::check_last(tx, &change)?;
+            Ok(Some(done))
         };
-        match self.database.write_durably(work).await {
-            Ok(Outcome::Changed) => Ok(true),
-            Ok(Outcome::WasDone) => Ok(false),
-            Ok(Outcome::Superseded) => Err(MigrationError::Superseded),
-            Err(source) => Err(self.failed(source)),
+        self.database.transact_durably(work).await.map_err(|stop| match stop {
+            Stop::Sql(source) => self.failed(source),
+            Stop::Superseded => MigrationError::Superseded,
+            Stop::InUse(nodes) => self.in_use(nodes),
+        })
+    }
+
+    fn observe(&self, progress: &Progress) {
+        if let Some(observer) = self.observer {
+            observer(&MigrationProgress {
+                capability: self.change.capability.clone(),
+                stem: self.change.stem.clone(),
+                rows: progress.rows,
+                rows_total: progress.rows_total,
+            });
         }
     }
 
-    fn failed(self, source: SqlError) -> MigrationError {
-        let (capability, stem) = (self.capability.to_owned(), self.step.stem.to_owned());
+    fn in_use(&self, nodes: String) -> MigrationError {
+        let way = if self.change.is_up { "replace them by programs that know" } else { "replace" };
+        let (capability, stem) = (self.change.capability.clone(), self.change.stem.clone());
+        MigrationError::InUse { capability, stem, nodes, way }
+    }
+
+    fn failed(&self, source: SqlError) -> MigrationError {
+        let (capability, stem) = (self.change.capability.clone(), self.change.stem.clone());
         MigrationError::Failed { capability, stem, source }
     }
 }
 
-fn finish(
-    tx: &mut dyn TxEngine,
-    capability: &str,
-    step: &Migration,
-    is_up: bool,
-) -> Result<(), SqlError> {
-    match is_up {
-        true => enter(tx, capability, step, Mark::Done, signature()),
-        false => remove(tx, capability, step),
+impl Change {
+    /// Returns what marks it while it is under way.
+    const fn mark(&self) -> Mark {
+        if self.is_up { Mark::Doing } else { Mark::Undoing }
     }
 }
 
-async fn run_statements(turn: &Turn, head: StepHead, script: &str) -> Result<(), SqlError> {
+fn finish(tx: &mut dyn TxEngine, change: &Change) -> Result<(), SqlError> {
+    match change.is_up {
+        true => enter(tx, change, Mark::Done, None, signature()),
+        false => remove(tx, change),
+    }
+}
+
+async fn run_statements(turn: &Turn, head: &StepHead, script: &str) -> Result<(), SqlError> {
     turn.bound_locks(head.lock_timeout).await?;
     for index in turn.invalid_indexes(script).await? {
         // `if not exists` would take it for the index that is wanted.

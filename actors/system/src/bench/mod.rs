@@ -6,6 +6,7 @@ mod command;
 mod ground;
 mod lag;
 mod load;
+mod migrate;
 mod postgres;
 mod project;
 mod raw;
@@ -18,6 +19,7 @@ use crate::cli::{Bench, BenchArgs};
 use crate::error::Failure;
 use ground::Ground;
 
+/// What is measured when nothing is named; `migrate` needs a server.
 const ALL: [Bench; 6] =
     [Bench::Append, Bench::Read, Bench::Rehydrate, Bench::Command, Bench::Http, Bench::Project];
 
@@ -33,8 +35,12 @@ pub fn run(args: &BenchArgs) -> Result<(), Failure> {
         outcomes.extend(match (bench, &args.store) {
             (Bench::Append, Some(address)) => postgres::run_append(&ground, address)?,
             (Bench::Read, Some(address)) => postgres::run_read(&ground, address)?,
+            (Bench::Migrate, Some(address)) => migrate::run(&ground, address)?,
+            (Bench::Migrate, None) => {
+                return Err(Failure::new("migrate is measured on PostgreSQL: say --store"));
+            }
             (_, Some(_)) => {
-                let words = "--store measures append and read: name one, or both";
+                let words = "--store measures append, read and migrate: name what you mean";
                 return Err(Failure::new(words));
             }
             (Bench::Append, None) => append::run(&ground)?,

@@ -1,11 +1,13 @@
 //! `headwater migrate`: the schema of read side and log, shown, compared, brought up and down.
 
-use headwater::sql::migration::{STORE, StepHead, StepState};
+use headwater::sql::migration::{NODES, Phase, Reach, STORE, StepHead, StepState};
 use headwater::sql::{MigrationStatus, Migrator};
 use serde_json::{Value, json};
 
+use super::migration_file;
+use super::migration_progress;
 use super::output;
-use crate::cli::{MigrateCommand, SharedArgs};
+use crate::cli::{MigrateCommand, SharedArgs, StepName};
 use crate::command::output::say;
 use crate::config::Config;
 use crate::error::Failure;
@@ -16,7 +18,10 @@ pub async fn run(command: MigrateCommand) -> Result<(), Failure> {
     match command {
         MigrateCommand::Status(args) => status(&args.shared).await,
         MigrateCommand::Plan(args) => plan(&args.shared).await,
-        MigrateCommand::Up(args) => up(&args.shared).await,
+        MigrateCommand::Up { to, phase, shared } => up(to, phase, &shared).await,
+        MigrateCommand::New { capability, name, phase, dir } => {
+            migration_file::write(&dir, &capability, &name, phase)
+        }
         MigrateCommand::Down { capability, to, yes, shared } => {
             down(&capability, to, yes, &shared).await
         }
@@ -33,7 +38,8 @@ async fn status(shared: &SharedArgs) -> Result<(), Failure> {
     output::columns(&headings, &steps.iter().map(row).collect::<Vec<_>>());
     for step in steps {
         if let Some(advice) = advice(step.state) {
-            say!("{}/{}: {advice}", step.capability, step.stem);
+            let rows = step.rows.map(far).unwrap_or_default();
+            say!("{}/{}: {rows}{advice}", step.capability, step.stem);
         }
     }
     Ok(())
@@ -43,22 +49,38 @@ async fn plan(shared: &SharedArgs) -> Result<(), Failure> {
     let migrators = existing(shared)?;
     refuse_problems(&migrators).await?;
     let mut steps = steps(&migrators).await?;
-    steps.retain(|step| step.state != StepState::Done);
+    let is_left = |state| !matches!(state, StepState::Done | StepState::Unknown);
+    steps.retain(|step| is_left(step.state));
     if shared.json {
         return output::json(&steps.iter().map(document).collect::<Vec<_>>());
     }
     for step in &steps {
-        say!("{}/{}: {}", step.capability, step.stem, manner(step.head));
+        say!("{}/{}: {}", step.capability, step.stem, manner(&step.head));
     }
     let next = if steps.is_empty() { "" } else { ": headwater migrate up" };
     say!("{} to do{next}", counted(steps.len()));
     Ok(())
 }
 
-async fn up(shared: &SharedArgs) -> Result<(), Failure> {
+async fn up(
+    to: Option<StepName>,
+    phase: Option<Phase>,
+    shared: &SharedArgs,
+) -> Result<(), Failure> {
+    let (migrators, mut reach) = (migrators(&super::settings(shared)?)?, Reach::all());
+    if let Some(phase) = phase {
+        reach = reach.phase(phase);
+    }
+    let migrators = match to {
+        None => migrators,
+        Some((capability, number)) => {
+            reach = reach.to(&capability, number);
+            vec![owner(migrators, &capability)?]
+        }
+    };
     let mut count = 0;
-    for migrator in migrators(&super::settings(shared)?)? {
-        count += migrator.up().await?;
+    for migrator in migrators {
+        count += migrator.observed(migration_progress::observer()).advance(&reach).await?;
     }
     if shared.json {
         return output::json(&json!({ "done": count }));
@@ -73,12 +95,7 @@ async fn down(
     is_sure: bool,
     shared: &SharedArgs,
 ) -> Result<(), Failure> {
-    let migrators = existing(shared)?;
-    let migrator = match (capability == STORE.capability, migrators.as_slice()) {
-        (false, [read, ..]) => read,
-        (true, [_, log]) => log,
-        _ => return Err(Failure::new("the log lies in files and has no migrations")),
-    };
+    let migrator = owner(existing(shared)?, capability)?;
     let mut begun = migrator.status().await?;
     begun.retain(|step| step.capability == capability && step.state != StepState::Pending);
     let to = to.unwrap_or_else(|| (begun.len() as u32).saturating_sub(1));
@@ -90,6 +107,7 @@ async fn down(
             undone.join(", ")
         )));
     }
+    let migrator = migrator.observed(migration_progress::observer());
     let count = migrator.down(capability, to).await?;
     if shared.json {
         return output::json(&json!({ "undone": count }));
@@ -118,8 +136,18 @@ async fn verify(shared: &SharedArgs) -> Result<(), Failure> {
 /// Returns the migrator of the read side, then that of the log if it lies in tables.
 fn migrators(config: &Config) -> Result<Vec<Migrator>, Failure> {
     let read = Migrator::new(open_database(config)?, migration_sets());
-    let log = open_store_database(config)?.map(|tables| Migrator::only(tables, [STORE]));
+    // Programs are looked for where the tables are that they use.
+    let nodes = (config.read != config.store).then_some(NODES);
+    let log = open_store_database(config)?
+        .map(|tables| Migrator::only(tables, [STORE].into_iter().chain(nodes)));
     Ok(std::iter::once(read).chain(log).collect())
+}
+
+/// Returns the one that has a capability's steps.
+fn owner(migrators: Vec<Migrator>, capability: &str) -> Result<Migrator, Failure> {
+    let at = usize::from(capability == STORE.capability);
+    let found = migrators.into_iter().nth(at);
+    found.ok_or_else(|| Failure::new("the log lies in files and has no migrations"))
 }
 
 /// The same, without making files where there are none.
@@ -168,6 +196,9 @@ fn document(step: &MigrationStatus) -> Value {
         "step": step.stem,
         "phase": step.head.phase.to_string(),
         "transaction": step.head.is_in_transaction,
+        "batch": step.head.batch.as_ref().map(|batch| format!("{} by {}", batch.table, batch.key)),
+        "rows": step.rows.map(|(rows, _)| rows),
+        "rows_total": step.rows.map(|(_, total)| total),
         "lock_timeout_ms": step.head.lock_timeout.as_millis() as u64,
         "state": state_name(step.state),
         "applied_at": step.applied_at,
@@ -175,9 +206,12 @@ fn document(step: &MigrationStatus) -> Value {
     })
 }
 
-fn manner(head: StepHead) -> String {
-    let transaction =
-        if head.is_in_transaction { "in a transaction" } else { "statement by statement" };
+fn manner(head: &StepHead) -> String {
+    let transaction = match (&head.batch, head.is_in_transaction) {
+        (Some(batch), _) => format!("{} in parts by {}", batch.table, batch.key),
+        (None, true) => "in a transaction".to_owned(),
+        (None, false) => "statement by statement".to_owned(),
+    };
     let (phase, wait) = (head.phase, head.lock_timeout);
     format!("{phase}, {transaction}, waits {wait:?} for a lock")
 }
@@ -190,13 +224,15 @@ const fn state_name(state: StepState) -> &'static str {
         StepState::UnfinishedDown => "unfinished down",
         StepState::Changed => "changed",
         StepState::Unknown => "unknown",
+        StepState::UnknownContract => "unknown contract",
     }
 }
 
 /// Says what to do about a state that should not last.
 const fn advice(state: StepState) -> Option<&'static str> {
     match state {
-        StepState::Pending | StepState::Done => None,
+        // What a newer program adds does not harm this one.
+        StepState::Pending | StepState::Done | StepState::Unknown => None,
         StepState::Unfinished => {
             Some("is under way, or its run was killed: headwater migrate up finishes it")
         }
@@ -204,8 +240,17 @@ const fn advice(state: StepState) -> Option<&'static str> {
             "was being undone: headwater migrate up does it again, headwater migrate down undoes it",
         ),
         StepState::Changed => Some("was done with another text: use the program that did it"),
-        StepState::Unknown => Some("was done by a newer program: use that one"),
+        StepState::UnknownContract => Some(
+            "was done by a newer program and takes away what this one may need: use that one, or \
+             headwater migrate down",
+        ),
     }
+}
+
+/// Says how far a backfill is.
+fn far((rows, total): (u64, u64)) -> String {
+    let (rows, total) = (output::thousands(rows), output::thousands(total));
+    format!("{rows} of about {total} rows; ")
 }
 
 fn counted(count: usize) -> String {

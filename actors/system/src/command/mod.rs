@@ -6,6 +6,8 @@ mod events;
 mod import;
 mod keys;
 mod migrate;
+mod migration_file;
+mod migration_progress;
 mod nodes;
 pub(crate) mod output;
 mod projections;

@@ -1,0 +1,4 @@
+create table people (
+    id bigint not null primary key,
+    name text
+);

@@ -1,0 +1,4 @@
+drop trigger people_full_named;
+drop trigger people_named;
+drop trigger people_added;
+alter table people drop column full_name;

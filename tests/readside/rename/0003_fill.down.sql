@@ -1,0 +1,1 @@
+-- The step before removes the column.
