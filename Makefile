@@ -12,7 +12,7 @@ WITH_POSTGRES := tests/with-postgres
 SEEDS ?= 100000
 COMMANDS ?= 1000000
 KILLS ?= 20
-EVENTS ?= 1000000
+EVENTS ?= 10000000
 
 .PHONY: help
 help: ## list the targets
@@ -64,7 +64,7 @@ deny: ## check licences, bans and sources; tests/tidy does the same without carg
 	fi
 
 .PHONY: torture
-torture: ## run the simulation, the passivation, the kill and the PostgreSQL tests at full length (SEEDS=100000 COMMANDS=1000000 KILLS=20 EVENTS=1000000)
+torture: ## run the simulation, the passivation, the kill and the PostgreSQL tests at full length (SEEDS=100000 COMMANDS=1000000 KILLS=20 EVENTS=10000000)
 	HEADWATER_SEEDS=$(SEEDS) HEADWATER_COMMANDS=$(COMMANDS) HEADWATER_KILLS=$(KILLS) HEADWATER_EVENTS=$(EVENTS) \
 		$(WITH_POSTGRES) $(CARGO) test --release --locked --package headwater --package headwater-system \
 		--test crash --test runtime --test process --test postgres_store

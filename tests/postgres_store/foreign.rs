@@ -5,7 +5,8 @@ use headwater::store::Expected;
 
 use super::kit::{append, node, scratch, whole_log};
 
-const APPEND_BATCH: &str = "select append_batch(array[1], null, array[0], '{}',
+/// One event for the stream `f`, by another program.
+pub const APPEND_BATCH: &str = "select append_batch(array[1], null, array[0], '{}',
     array[1], array[-1]::bigint[], array[1], array[1], array['default/order/f'],
     array['default/order'], array['default'], array['order'], array['Placed'],
     array[1], array[1], array[gen_random_uuid()], array['x'::bytea], null, null)";

@@ -1,6 +1,8 @@
 //! The event store in PostgreSQL from outside: torture, faults, foreign writers, several nodes.
 
 #[cfg(test)]
+mod audit;
+#[cfg(test)]
 mod fault;
 #[cfg(test)]
 mod feed;
@@ -9,6 +11,14 @@ mod foreign;
 #[cfg(test)]
 mod kit;
 #[cfg(test)]
+mod note;
+#[cfg(test)]
+mod random;
+#[cfg(test)]
 mod schema;
 #[cfg(test)]
 mod torture;
+#[cfg(test)]
+mod witness;
+#[cfg(test)]
+mod writer;

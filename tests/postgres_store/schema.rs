@@ -52,3 +52,13 @@ fn what_goes_up_comes_down_and_up_again() {
     let error = opening(&scratch).to_string();
     assert!(error.contains("holds no event log"), "{error}");
 }
+
+#[tokio::test]
+async fn nothing_is_compiled_while_the_order_is_held() {
+    let scratch = ScratchSchema::with_log().unwrap();
+    let client = headwater::postgres::connect(scratch.address()).await.unwrap();
+    let settings = "select proconfig::text from pg_proc
+        where proname = 'append_batch' and pronamespace = current_schema::regnamespace";
+    let settings: String = client.query_one(settings, &[]).await.unwrap().get(0);
+    assert!(settings.contains("jit=off"), "{settings}");
+}
