@@ -7,8 +7,8 @@ CARGO ?= cargo
 DATA_DIR ?= headwater-demo
 # Runs a command with a PostgreSQL server: one that is there, or a private one.
 WITH_POSTGRES := tests/with-postgres
-# How long the torture is: runs of the simulated disk, commands, kills of the program,
-# events in PostgreSQL.
+# How long the torture is: runs of the simulated disk, commands, kills of the program and
+# of PostgreSQL, events in PostgreSQL.
 SEEDS ?= 100000
 COMMANDS ?= 1000000
 KILLS ?= 20

@@ -7,11 +7,13 @@ mod given;
 mod given_rows;
 pub mod golden;
 mod postgres;
+mod server;
 
 pub use faulty_store::{AppendFault, FaultyStore};
 pub use given::{Given, When, given, given_nothing};
 pub use given_rows::{GivenRows, given_rows};
 pub use postgres::{ScratchError, ScratchSchema};
+pub use server::ScratchServer;
 
 /// Compiles and runs the guide's examples.
 #[cfg(doctest)]

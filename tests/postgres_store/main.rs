@@ -9,6 +9,8 @@ mod feed;
 #[cfg(test)]
 mod foreign;
 #[cfg(test)]
+mod kill;
+#[cfg(test)]
 mod kit;
 #[cfg(test)]
 mod note;
