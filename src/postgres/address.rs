@@ -101,6 +101,11 @@ impl Address {
         self.config.get_dbname().unwrap_or_else(user)
     }
 
+    /// Returns the role that logs in, as errors name it.
+    pub(super) fn user(&self) -> &str {
+        self.config.get_user().unwrap_or_default()
+    }
+
     /// Returns what the driver connects with; every session is set up by it.
     pub(super) fn config(&self) -> Config {
         let mut config = Config::clone(&self.config);
@@ -139,7 +144,7 @@ impl FromStr for Address {
 
 impl fmt::Display for Address {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let user = self.config.get_user().unwrap_or_default();
+        let user = self.user();
         let (server, database) = (self.server(), self.database());
         write!(f, "postgres://{user}@{server}/{database}?schema={}", self.schema)
     }

@@ -127,7 +127,24 @@ impl Fault {
             (FaultKind::Misconfigured, "26000" | "42P05" | "08P01") => format!(
                 "PostgreSQL at {server}: {said}; connect without a pooler, or set it to pool sessions"
             ),
+            (FaultKind::Misconfigured, "28P01" | "28000") => {
+                format!("PostgreSQL at {server} refuses: {said}; correct the address")
+            }
+            (FaultKind::Misconfigured, "42501") => {
+                let (role, schema) = (address.user(), address.schema());
+                format!(
+                    "PostgreSQL at {server} refuses: {said}; grant role {role:?} its rights on \
+                     schema {schema:?}"
+                )
+            }
             (FaultKind::Misconfigured, _) => format!("PostgreSQL at {server} refuses: {said}"),
+            (FaultKind::Unavailable, "25006") => format!(
+                "PostgreSQL at {server} is read-only or a standby: {said}; promote it, or let the \
+                 address name the primary"
+            ),
+            (FaultKind::Unavailable, "53300") => format!(
+                "PostgreSQL at {server} has no free connection: {said}; raise its max_connections"
+            ),
             (FaultKind::DiskFull, _) => format!("PostgreSQL at {server} has no room: {said}"),
             (FaultKind::Refused | FaultKind::Statement, _) => said,
             _ => format!("PostgreSQL at {server}: {said}"),

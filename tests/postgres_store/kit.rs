@@ -10,7 +10,7 @@ use std::thread;
 use headwater::event::{NewEvent, Position, RecordedEvent, StreamId, Tenant};
 use headwater::postgres::Address;
 use headwater::store::postgres::{PostgresStore, PostgresStoreConfig};
-use headwater::store::{Append, EventStore, Expected, LogRead};
+use headwater::store::{Append, EventStore, Expected, LogRead, StoreError};
 use headwater::test::ScratchSchema;
 
 /// Makes a schema with an empty log.
@@ -21,6 +21,11 @@ pub fn scratch() -> ScratchSchema {
 /// Opens a node.
 pub fn node(address: &Address) -> Arc<PostgresStore> {
     Arc::new(PostgresStore::open(PostgresStoreConfig::new(address.clone())).unwrap())
+}
+
+/// Returns why a node cannot be opened.
+pub fn opening(address: &Address) -> StoreError {
+    PostgresStore::open(PostgresStoreConfig::new(address.clone())).err().unwrap()
 }
 
 /// Makes an append of `count` events to a stream.

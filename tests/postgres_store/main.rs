@@ -19,6 +19,8 @@ mod random;
 #[cfg(test)]
 mod schema;
 #[cfg(test)]
+mod server;
+#[cfg(test)]
 mod torture;
 #[cfg(test)]
 mod witness;
