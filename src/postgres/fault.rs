@@ -3,7 +3,7 @@
 use std::error::Error as _;
 use std::io;
 
-use deadpool_postgres::PoolError;
+use deadpool_postgres::{HookError, PoolError};
 use tokio_postgres::Error;
 use tokio_postgres::error::DbError;
 
@@ -72,6 +72,7 @@ impl Fault {
             PoolError::Closed => {
                 Self::new(FaultKind::Lost, format!("connections to {server} are closed"))
             }
+            PoolError::PostCreateHook(HookError::Backend(error)) => Self::of(error, address),
             PoolError::NoRuntimeSpecified | PoolError::PostCreateHook(_) => {
                 Self::new(FaultKind::Misconfigured, "pool of connections is not set up")
             }
@@ -113,7 +114,10 @@ impl Fault {
     /// What the server has said; the detail is left out, because it quotes rows.
     fn said(error: &DbError, address: &Address) -> Self {
         let code = error.code().code();
-        let kind = kind_of(code);
+        let kind = match code {
+            "08P01" => kind_of_protocol(error.message()),
+            _ => kind_of(code),
+        };
         let said = without_values(code, error.message());
         let (server, database) = (address.server(), address.database());
         let message = match (kind, code) {
@@ -125,7 +129,8 @@ impl Fault {
                 format!("database {database:?} has no schema {schema:?}: migrate it first")
             }
             (FaultKind::Misconfigured, "26000" | "42P05" | "08P01") => format!(
-                "PostgreSQL at {server}: {said}; connect without a pooler, or set it to pool sessions"
+                "PostgreSQL at {server}: {said}; say in the address that a pooler is there: \
+                 pooler=session or pooler=transaction, as it is set"
             ),
             (FaultKind::Misconfigured, "28P01" | "28000") => {
                 format!("PostgreSQL at {server} refuses: {said}; correct the address")
@@ -199,7 +204,7 @@ fn kind_of(code: &str) -> FaultKind {
         "57P03" | "53300" | "25006" | "53200" => FaultKind::Unavailable,
         "40001" | "40P01" | "55P03" | "57014" | "40003" | "55006" => FaultKind::Contended,
         "53100" => FaultKind::DiskFull,
-        "3D000" | "3F000" | "42501" | "0LP01" | "53400" | "08P01" => FaultKind::Misconfigured,
+        "3D000" | "3F000" | "42501" | "0LP01" | "53400" => FaultKind::Misconfigured,
         // A prepared statement is not where it was made: somebody swaps the sessions.
         "26000" | "42P05" => FaultKind::Misconfigured,
         "58030" | "58P01" | "58P02" => FaultKind::Damaged,
@@ -212,6 +217,16 @@ fn kind_of(code: &str) -> FaultKind {
             "23" | "P0" => FaultKind::Refused,
             _ => FaultKind::Statement,
         },
+    }
+}
+
+/// Poolers report with this code what they do not pass on, and that they lost their server: in
+/// the middle of a commit perhaps.
+fn kind_of_protocol(said: &str) -> FaultKind {
+    let is_wrong = ["startup parameter", "bind message", "prepared statement"];
+    match is_wrong.iter().any(|part| said.contains(part)) {
+        true => FaultKind::Misconfigured,
+        false => FaultKind::Lost,
     }
 }
 
@@ -248,6 +263,18 @@ mod tests {
         ];
         for (code, kind) in cases {
             assert_eq!(kind_of(code), kind, "{code}");
+        }
+    }
+
+    #[test]
+    fn a_pooler_that_lost_its_server_leaves_the_outcome_open() {
+        let cases = [
+            ("server conn crashed?", FaultKind::Lost),
+            ("query_wait_timeout", FaultKind::Lost),
+            ("unsupported startup parameter: options", FaultKind::Misconfigured),
+        ];
+        for (said, kind) in cases {
+            assert_eq!(kind_of_protocol(said), kind, "{said}");
         }
     }
 

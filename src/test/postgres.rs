@@ -32,6 +32,9 @@ pub enum ScratchError {
          the folders of distributions or in PATH: install PostgreSQL (Debian: apt install postgresql)"
     )]
     NoPrograms,
+    /// PgBouncer is not on this machine. Developer: install it.
+    #[error("pgbouncer is not in PATH: install it (Debian: apt install pgbouncer)")]
+    NoPooler,
     /// `DATABASE_URL` is not an address. Developer.
     #[error("DATABASE_URL: {0}")]
     Address(#[from] AddressError),
@@ -131,7 +134,7 @@ impl Drop for ScratchSchema {
             // A session that a test left inside a transaction would keep the schema locked.
             end_sessions(&address, &name).await?;
             let client = connect(&address).await?;
-            let drop = format!("drop schema if exists {name} cascade");
+            let drop = format!("drop schema if exists \"{name}\" cascade");
             Ok(client.batch_execute(&drop).await.map_err(fault)?)
         });
         if let Err(error) = dropped {

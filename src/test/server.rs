@@ -1,29 +1,19 @@
 //! A PostgreSQL server of a test's own, which may be killed, refused and filled up.
 
 use std::fs;
-use std::io::{BufRead, BufReader, Read};
-use std::net::TcpListener;
-use std::os::unix::fs::{PermissionsExt, chown};
-use std::os::unix::process::CommandExt;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
-use std::sync::Arc;
-use std::sync::mpsc::{Sender, channel};
-use std::thread::{self, JoinHandle};
-use std::time::Duration;
+use std::process::Command;
 
 use parking_lot::Mutex;
-use rustix::process::{Pid, Signal, getuid, kill_process};
 
 use super::ScratchError;
 use super::postgres::random_name;
+use super::process::{Owner, Running, Said, free_port, machine};
 use crate::postgres::Address;
 
 /// Of the superuser `postgres`, for connections over TCP.
 const PASSWORD: &str = "scratch";
-
-/// How long a server may take to start; recovery after a kill is part of it.
-const START_MAX: Duration = Duration::from_secs(120);
 
 /// Where distributions keep the server's programs, version by version.
 const PLACES: [&str; 3] = ["/usr/lib/postgresql", "/usr", "/opt/homebrew/opt"];
@@ -33,16 +23,10 @@ const PLACES: [&str; 3] = ["/usr/lib/postgresql", "/usr", "/opt/homebrew/opt"];
 pub struct ScratchServer {
     folder: PathBuf,
     programs: PathBuf,
-    owner: Option<(u32, u32)>,
+    owner: Owner,
     port: u16,
     running: Mutex<Option<Running>>,
-    log: Arc<Mutex<String>>,
-}
-
-/// A postmaster, and the thread that reads what it and its processes say until all are gone.
-struct Running {
-    postmaster: Child,
-    listener: JoinHandle<()>,
+    log: Said,
 }
 
 impl ScratchServer {
@@ -54,7 +38,7 @@ impl ScratchServer {
     pub fn start(settings: &[&str]) -> Result<Self, ScratchError> {
         let server = Self::new()?;
         let password = server.folder.join("password");
-        fs::write(&password, PASSWORD).map_err(|error| machine(&error))?;
+        fs::write(&password, PASSWORD).map_err(machine)?;
         server.program(
             "initdb",
             &["-U", "postgres", "-E", "UTF8", "--locale=C", "-N"],
@@ -128,12 +112,12 @@ impl ScratchServer {
     /// [`ScratchError::Machine`] when the file cannot be written.
     pub fn set(&self, settings: &[&str]) -> Result<(), ScratchError> {
         let path = self.data().join("postgresql.conf");
-        let mut text = fs::read_to_string(&path).map_err(|error| machine(&error))?;
+        let mut text = fs::read_to_string(&path).map_err(machine)?;
         settings.iter().for_each(|setting| {
             text.push_str(setting);
             text.push('\n');
         });
-        fs::write(&path, text).map_err(|error| machine(&error))
+        fs::write(&path, text).map_err(machine)
     }
 
     /// Puts a file into the folder of its data, readable for the server alone.
@@ -142,10 +126,9 @@ impl ScratchServer {
     /// [`ScratchError::Machine`] when it cannot be written.
     pub fn put(&self, name: &str, text: &str) -> Result<(), ScratchError> {
         let path = self.data().join(name);
-        fs::write(&path, text).map_err(|error| machine(&error))?;
-        fs::set_permissions(&path, fs::Permissions::from_mode(0o600))
-            .map_err(|error| machine(&error))?;
-        self.give(&path)
+        fs::write(&path, text).map_err(machine)?;
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).map_err(machine)?;
+        self.owner.give(&path)
     }
 
     /// Starts it, after [`ScratchServer::kill`] or [`ScratchServer::stop`]; waits until it
@@ -156,46 +139,24 @@ impl ScratchServer {
     pub fn start_again(&self) -> Result<(), ScratchError> {
         let mut command = self.command("postgres");
         command.arg("-D").arg(self.data()).args(["-p", &self.port.to_string(), "-k"]);
-        command.arg(&self.folder).stdout(Stdio::null()).stderr(Stdio::piped());
-        let mut postmaster = command.spawn().map_err(|error| machine(&error))?;
-        let (tell, ready) = channel();
-        let Some(said) = postmaster.stderr.take() else {
-            return Err(ScratchError::Machine("the server has no output".to_owned()));
-        };
-        let log = self.log.clone();
-        log.lock().clear();
-        let listener = thread::Builder::new().name("scratch-server".to_owned());
-        let listener = listener.spawn(move || listen(said, &log, &tell));
-        let listener = listener.map_err(|error| machine(&error))?;
-        *self.running.lock() = Some(Running { postmaster, listener });
-        if ready.recv_timeout(START_MAX).is_ok() {
-            return Ok(());
-        }
-        self.kill();
-        Err(ScratchError::Machine(format!("the server did not start: {}", self.log())))
+        command.arg(&self.folder);
+        let is_ready = "database system is ready to accept";
+        *self.running.lock() = Some(Running::start(&mut command, is_ready, &self.log)?);
+        Ok(())
     }
 
     /// Ends it and every process of it at once, as a lost machine does; waits until all are gone.
     pub fn kill(&self) {
-        let Some(mut running) = self.running.lock().take() else { return };
-        let children = children(running.postmaster.id());
-        // It may have ended by itself.
-        let _ = running.postmaster.kill();
-        let _ = running.postmaster.wait();
-        for child in children {
-            let _ = kill_process(child, Signal::KILL);
+        if let Some(running) = self.running.lock().take() {
+            running.kill();
         }
-        let _ = running.listener.join();
     }
 
     /// Stops it in order; sessions are ended, not waited for.
     pub fn stop(&self) {
-        let Some(mut running) = self.running.lock().take() else { return };
-        if let Some(postmaster) = pid(running.postmaster.id()) {
-            let _ = kill_process(postmaster, Signal::INT);
+        if let Some(running) = self.running.lock().take() {
+            running.interrupt();
         }
-        let _ = running.postmaster.wait();
-        let _ = running.listener.join();
     }
 
     /// Returns what it has said since its last start.
@@ -207,17 +168,15 @@ impl ScratchServer {
     fn new() -> Result<Self, ScratchError> {
         let programs = programs().ok_or(ScratchError::NoPrograms)?;
         let folder = std::env::temp_dir().join(random_name("scratch_server")?);
-        let listener = TcpListener::bind("127.0.0.1:0").map_err(|error| machine(&error))?;
-        let port = listener.local_addr().map_err(|error| machine(&error))?.port();
-        let (owner, running) = (owner(), Mutex::new(None));
-        let server = Self { folder, programs, owner, port, running, log: Arc::default() };
+        let (port, owner, running) = (free_port()?, Owner::find(), Mutex::new(None));
+        let server = Self { folder, programs, owner, port, running, log: Said::default() };
         // PostgreSQL refuses a folder that others may enter.
         for folder in [server.folder.clone(), server.data()] {
-            fs::create_dir(&folder).map_err(|error| machine(&error))?;
-            server.give(&folder)?;
+            fs::create_dir(&folder).map_err(machine)?;
+            owner.give(&folder)?;
         }
         let closed = fs::Permissions::from_mode(0o700);
-        fs::set_permissions(server.data(), closed).map_err(|error| machine(&error))?;
+        fs::set_permissions(server.data(), closed).map_err(machine)?;
         Ok(server)
     }
 
@@ -229,7 +188,7 @@ impl ScratchServer {
     ) -> Result<(), ScratchError> {
         let mut command = self.command(name);
         complete(command.args(arguments));
-        let output = command.output().map_err(|error| machine(&error))?;
+        let output = command.output().map_err(machine)?;
         let said = || String::from_utf8_lossy(&output.stderr).into_owned();
         if output.status.success() {
             return Ok(());
@@ -241,19 +200,8 @@ impl ScratchServer {
     fn command(&self, name: &str) -> Command {
         let mut command = Command::new(self.programs.join(name));
         command.current_dir(&self.folder).env("LC_ALL", "C");
-        if let Some((user, group)) = self.owner {
-            command.uid(user).gid(group);
-        }
+        self.owner.run(&mut command);
         command
-    }
-
-    fn give(&self, path: &Path) -> Result<(), ScratchError> {
-        match self.owner {
-            Some((user, group)) => {
-                chown(path, Some(user), Some(group)).map_err(|error| machine(&error))
-            }
-            None => Ok(()),
-        }
     }
 }
 
@@ -263,19 +211,6 @@ impl Drop for ScratchServer {
         if let Err(error) = fs::remove_dir_all(&self.folder) {
             tracing::warn!(%error, folder = %self.folder.display(), "scratch server was not removed");
         }
-    }
-}
-
-/// Keeps what the server says, and tells when it takes connections.
-fn listen(said: impl Read, log: &Mutex<String>, ready: &Sender<()>) {
-    for line in BufReader::new(said).lines().map_while(Result::ok) {
-        if line.contains("database system is ready to accept") {
-            // Whoever waited may have given up.
-            let _ = ready.send(());
-        }
-        let mut log = log.lock();
-        log.push_str(&line);
-        log.push('\n');
     }
 }
 
@@ -298,34 +233,4 @@ fn version(folder: &Path) -> u32 {
     let name = folder.parent().and_then(Path::file_name).unwrap_or_default().to_string_lossy();
     let digits = name.trim_start_matches(|c: char| !c.is_ascii_digit());
     digits.parse().unwrap_or_default()
-}
-
-/// Returns user and group under which a server may run; `None` is: this process's own.
-fn owner() -> Option<(u32, u32)> {
-    if !getuid().is_root() {
-        return None;
-    }
-    let users = fs::read_to_string("/etc/passwd").unwrap_or_default();
-    let find = |name: &str| {
-        let mut fields =
-            users.lines().find(|line| line.split(':').next() == Some(name))?.split(':');
-        Some((fields.nth(2)?.parse().ok()?, fields.next()?.parse().ok()?))
-    };
-    find("postgres").or_else(|| find("nobody"))
-}
-
-/// Returns the processes that a process has started. Where there is no /proc they are not known,
-/// and end when they notice that their postmaster is gone.
-fn children(parent: u32) -> Vec<Pid> {
-    let path = format!("/proc/{parent}/task/{parent}/children");
-    let listed = fs::read_to_string(path).unwrap_or_default();
-    listed.split_whitespace().filter_map(|number| pid(number.parse().ok()?)).collect()
-}
-
-fn pid(number: u32) -> Option<Pid> {
-    i32::try_from(number).ok().and_then(Pid::from_raw)
-}
-
-fn machine(error: &std::io::Error) -> ScratchError {
-    ScratchError::Machine(error.to_string())
 }

@@ -15,6 +15,8 @@ mod kit;
 #[cfg(test)]
 mod note;
 #[cfg(test)]
+mod pooler;
+#[cfg(test)]
 mod random;
 #[cfg(test)]
 mod schema;

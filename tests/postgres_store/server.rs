@@ -126,15 +126,19 @@ async fn a_role_without_rights_is_told_which() {
     let schema = scratch.address().schema();
     scratch.run("create role clerk login password 'clerk'").unwrap();
     let address = server.address_of("clerk", "clerk").unwrap().with_schema(schema).unwrap();
-    println!("{}", opening(&address));
-    scratch.run(&format!("grant usage on schema {schema} to clerk")).unwrap();
-    println!("{}", opening(&address));
-    scratch.run("grant select on all tables in schema current_schema to clerk").unwrap_or_default();
-    scratch.run(&format!("grant select on all tables in schema {schema} to clerk")).unwrap();
+    let grant = |rights: &str| scratch.run(&format!("grant {rights} {schema} to clerk")).unwrap();
+    let lacks = |said: String, part: &str| {
+        let fix = format!("grant role \"clerk\" its rights on schema \"{schema}\"");
+        assert!(said.contains(part) && said.contains(&fix), "{part}: {said}");
+    };
+    lacks(opening(&address).to_string(), "denied for schema");
+    grant("usage on schema");
+    lacks(opening(&address).to_string(), "denied for table event_order");
+    grant("select on all tables in schema");
     let store = impatient(&address);
-    println!("{}", store.append(append("a", Expected::Any, 1)).await.unwrap_err());
-    scratch
-        .run(&format!("grant insert, update on all tables in schema {schema} to clerk"))
-        .unwrap();
+    let error = store.append(append("a", Expected::Any, 1)).await.unwrap_err();
+    assert!(matches!(error, AppendError::Unavailable { .. }), "{error}");
+    lacks(error.to_string(), "denied for table event_order");
+    grant("insert, update on all tables in schema");
     assert_eq!(append_at_last(&store).await.get(), 1);
 }

@@ -18,6 +18,7 @@ use super::feed::Head;
 use super::prepared::Prepared;
 use super::request::{APPEND, Request};
 use super::session::Session;
+use super::statement::in_schema;
 use crate::postgres::{Fault, FaultKind};
 use crate::store::AppendError;
 
@@ -28,6 +29,7 @@ const LINGER_MAX: Duration = Duration::from_micros(400);
 pub(super) struct Appender {
     config: PostgresStoreConfig,
     session: Session,
+    statement: String,
     queue: mpsc::Receiver<Prepared>,
     waiting: VecDeque<Prepared>,
     head: Arc<Head>,
@@ -60,9 +62,11 @@ impl Appender {
         head: Arc<Head>,
         counters: Arc<Counters>,
     ) -> Self {
+        let statement = in_schema(APPEND, config.address.schema());
         Self {
             config,
             session,
+            statement,
             queue,
             waiting: VecDeque::new(),
             head,
@@ -176,7 +180,8 @@ impl Appender {
         let (patience, address) = (self.config.patience, self.session.address().clone());
         let client = self.session.client().await.map_err(Failure::Gone)?;
         let request = Request::of(batch);
-        let sent = timeout(patience, client.query_typed(APPEND, &request.parameters())).await;
+        let sent =
+            timeout(patience, client.query_typed(&self.statement, &request.parameters())).await;
         let outcome = match sent {
             Ok(Ok(rows)) => rows.first().map(Answer::read).transpose(),
             Ok(Err(error)) => Err(error),

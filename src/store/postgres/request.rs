@@ -12,7 +12,8 @@ use crate::event::{EventQuery, Tenant};
 use crate::store::{AppendCondition, Expected};
 
 /// Appends the batch and returns one row; no statement is prepared, so any pooler may be between.
-pub(super) const APPEND: &str = "select * from append_batch(\
+/// [`in_schema`](super::statement::in_schema) completes it.
+pub(super) const APPEND: &str = "select * from ~append_batch(\
     $1,$2,$3,$4,$5,$6,$7,$8,$9,$10,$11,$12,$13,$14,$15,$16,$17,$18,$19)";
 
 /// The parameters, in the order of the function.
