@@ -19,7 +19,7 @@ fn refused(sql: &str, part: &str) {
 
 #[test]
 fn every_plain_write_to_a_table_of_the_log_is_refused() {
-    for table in ["event_order", "event_kinds", "streams", "events", "event_tags"] {
+    for table in ["event_order", "event_kinds", "streams", "events", "event_tags", "event_fences"] {
         let said = format!("table {table} is written by append_batch alone");
         refused(&format!("insert into {table} select * from {table}"), &said);
         refused(&format!("delete from {table}"), &said);

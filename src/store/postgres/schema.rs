@@ -26,15 +26,16 @@ const LOOK: &str = "
             where c.relnamespace = pg_catalog.to_regnamespace(quote_ident($1)) and a.attnum > 0
               and (c.relname, a.attname) in (('event_order', 'format'), ('events', 'position'),
                 ('events', 'record'), ('streams', 'family'), ('event_kinds', 'type'),
-                ('event_tags', 'kind'))),
+                ('event_tags', 'kind'), ('event_fences', 'session'))),
         (select count(*) from pg_catalog.pg_class c
             where c.relnamespace = pg_catalog.to_regnamespace(quote_ident($1))
-              and c.relname in ('event_order', 'events', 'streams', 'event_kinds', 'event_tags')),
+              and c.relname in ('event_order', 'events', 'streams', 'event_kinds', 'event_tags',
+                'event_fences')),
         current_setting('search_path')";
 
 // How many [`LOOK`] counts when the log is there.
-const COLUMNS: i64 = 6;
-const TABLES: i64 = 5;
+const COLUMNS: i64 = 7;
+const TABLES: i64 = 6;
 
 /// What is known of a log when it has been found.
 #[derive(Clone, Debug)]
