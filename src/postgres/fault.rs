@@ -132,9 +132,12 @@ impl Fault {
                 "PostgreSQL at {server}: {said}; say in the address that a pooler is there: \
                  pooler=session or pooler=transaction, as it is set"
             ),
-            (FaultKind::Misconfigured, "28P01" | "28000") => {
+            (FaultKind::Misconfigured, "28P01") => {
                 format!("PostgreSQL at {server} refuses: {said}; correct the address")
             }
+            (FaultKind::Misconfigured, "28000") => format!(
+                "PostgreSQL at {server} refuses: {said}; correct the address, or its pg_hba.conf"
+            ),
             (FaultKind::Misconfigured, "42501") => {
                 let (role, schema) = (address.user(), address.schema());
                 format!(
@@ -168,7 +171,10 @@ impl Fault {
         if text.contains("TLS") {
             return Self::new(
                 FaultKind::Misconfigured,
-                format!("no encrypted connection to PostgreSQL at {server}: {reason}"),
+                format!(
+                    "no encrypted connection to PostgreSQL at {server}: {reason}{}",
+                    encryption_fix(&reason)
+                ),
             );
         }
         if text.starts_with("error connecting") || text.starts_with("timeout") {
@@ -194,6 +200,16 @@ impl Fault {
         );
         Self::new(FaultKind::Lost, message)
     }
+}
+
+/// Says what to do about a connection that could not be encrypted, where that is known.
+fn encryption_fix(reason: &str) -> &'static str {
+    let fixes = [
+        ("UnknownIssuer", "; name the file of its authority's certificate as sslrootcert"),
+        ("not valid for name", "; name the server in the address as its certificate does"),
+        ("does not support TLS", "; set ssl = on there, or sslmode=disable in the address"),
+    ];
+    fixes.iter().find(|(part, _)| reason.contains(part)).map_or("", |(_, fix)| fix)
 }
 
 /// Sorts the codes of <https://www.postgresql.org/docs/current/errcodes-appendix.html>.

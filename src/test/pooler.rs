@@ -68,14 +68,20 @@ impl ScratchPooler {
     /// # Errors
     /// [`ScratchError::Address`] when the database's name must be escaped.
     pub fn address(&self, of: &Address, mode: Pooler) -> Result<Address, ScratchError> {
+        Ok(self.url(of, mode).parse::<Address>()?.with_application_name(of.schema()))
+    }
+
+    /// Returns the same as a text.
+    #[must_use]
+    pub fn url(&self, of: &Address, mode: Pooler) -> String {
         let (database, port, schema) = (of.database(), self.port, of.schema());
         let mode = match mode {
             Pooler::Absent => "",
             Pooler::Session => "&pooler=session",
             Pooler::Transaction => "&pooler=transaction",
         };
-        let url = format!("postgres://pooled@127.0.0.1:{port}/{database}?sslmode=disable{mode}");
-        Ok(url.parse::<Address>()?.with_schema(schema)?.with_application_name(schema))
+        let place = format!("postgres://pooled@127.0.0.1:{port}/{database}");
+        format!("{place}?sslmode=disable&schema={schema}{mode}")
     }
 }
 

@@ -9,6 +9,8 @@ mod feed;
 #[cfg(test)]
 mod foreign;
 #[cfg(test)]
+mod full;
+#[cfg(test)]
 mod kill;
 #[cfg(test)]
 mod kit;
@@ -22,6 +24,8 @@ mod random;
 mod schema;
 #[cfg(test)]
 mod server;
+#[cfg(test)]
+mod tls;
 #[cfg(test)]
 mod torture;
 #[cfg(test)]
