@@ -84,6 +84,29 @@ async fn a_standby_serves_reads_refuses_appends_and_takes_over() {
 }
 
 #[tokio::test]
+async fn a_node_that_knows_both_servers_finds_the_one_that_took_over() {
+    let primary = ScratchServer::start(&[]).unwrap();
+    let scratch = log_on(&primary);
+    let standby = primary.standby().unwrap();
+    let (one, two) = (primary.port(), standby.port());
+    let url = format!(
+        "postgres://postgres:scratch@127.0.0.1:{one},127.0.0.1:{two}/postgres\
+         ?target_session_attrs=read-write"
+    );
+    let both: Address = url.parse().unwrap();
+    let schema = scratch.address().schema();
+    let store = impatient(&both.with_schema(schema).unwrap());
+    assert_eq!(append_at_last(&store).await.get(), 1);
+    let follower = node(&standby.address().unwrap().with_schema(schema).unwrap());
+    while whole_log(&follower).await.is_empty() {}
+    primary.kill();
+    let client = headwater::postgres::connect(&standby.address().unwrap()).await.unwrap();
+    client.batch_execute("select pg_promote()").await.unwrap();
+    assert_eq!(append_at_last(&store).await.get(), 2);
+    assert_eq!(whole_log(&store).await.len(), 2);
+}
+
+#[tokio::test]
 async fn a_server_without_a_free_connection_is_named_and_waited_out() {
     let settings = ["max_connections=6", "superuser_reserved_connections=0", "max_wal_senders=0"];
     let server = ScratchServer::start(&settings).unwrap();
