@@ -3,9 +3,9 @@
 //! `HEADWATER_KILLS` says how often; the seed is printed.
 
 use headwater::store::EventStore;
-use headwater::test::{ScratchSchema, ScratchServer};
+use headwater::test::ScratchServer;
 
-use super::kit::node;
+use super::kit::{log_on, node};
 use super::random::{Random, length, seed};
 use super::{witness, writer};
 
@@ -16,8 +16,7 @@ const EVENTS_BETWEEN: u64 = 2_000;
 async fn a_server_that_is_killed_has_everything_that_it_acknowledged() {
     let (seed, kills) = (seed(), length("HEADWATER_KILLS", 3));
     let server = ScratchServer::start(&[]).unwrap();
-    let scratch = ScratchSchema::on(&server.address().unwrap()).unwrap();
-    scratch.make_log().unwrap();
+    let scratch = log_on(&server);
     let nodes = [(); 2].map(|()| node(scratch.address()));
     let live = tokio::spawn(witness::follow(nodes[1].clone()));
     let until = EVENTS_BETWEEN * (kills + 1);

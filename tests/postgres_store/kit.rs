@@ -12,11 +12,18 @@ use headwater::event::{NewEvent, Position, RecordedEvent, StreamId, Tenant};
 use headwater::postgres::Address;
 use headwater::store::postgres::{PostgresStore, PostgresStoreConfig};
 use headwater::store::{Append, EventStore, Expected, LogRead, StoreError};
-use headwater::test::ScratchSchema;
+use headwater::test::{ScratchSchema, ScratchServer};
 
 /// Makes a schema with an empty log.
 pub fn scratch() -> ScratchSchema {
     ScratchSchema::with_log().unwrap()
+}
+
+/// Makes a schema with an empty log on a server of the test's own.
+pub fn log_on(server: &ScratchServer) -> ScratchSchema {
+    let scratch = ScratchSchema::on(&server.address().unwrap()).unwrap();
+    scratch.make_log().unwrap();
+    scratch
 }
 
 /// Opens a node.

@@ -3,7 +3,7 @@
 use headwater::sql::Dialect;
 use headwater::sql::migration::{STORE, Script};
 use headwater::store::StoreError;
-use headwater::test::ScratchSchema;
+use headwater::test::{ScratchError, ScratchSchema};
 
 use super::kit::opening;
 
@@ -48,6 +48,14 @@ fn what_goes_up_comes_down_and_up_again() {
     }
     let error = opening(scratch.address()).to_string();
     assert!(error.contains("holds no event log"), "{error}");
+}
+
+#[test]
+fn a_test_without_a_server_says_how_to_run_it() {
+    let said = ScratchError::NoServer.to_string();
+    for part in ["make test", "tests/with-postgres cargo test", "DATABASE_URL=postgres://"] {
+        assert!(said.contains(part), "{part}: {said}");
+    }
 }
 
 #[tokio::test]

@@ -6,15 +6,9 @@ use headwater::event::Position;
 use headwater::postgres::Address;
 use headwater::store::postgres::{PostgresStore, PostgresStoreConfig};
 use headwater::store::{AppendError, EventStore, Expected, LogRead, StoreError};
-use headwater::test::{ScratchSchema, ScratchServer};
+use headwater::test::ScratchServer;
 
-use super::kit::{append, node, opening, whole_log};
-
-fn log_on(server: &ScratchServer) -> ScratchSchema {
-    let scratch = ScratchSchema::on(&server.address().unwrap()).unwrap();
-    scratch.make_log().unwrap();
-    scratch
-}
+use super::kit::{append, log_on, node, opening, whole_log};
 
 fn impatient(address: &Address) -> PostgresStore {
     let config = PostgresStoreConfig::new(address.clone());

@@ -8,10 +8,10 @@ use std::time::Instant;
 use headwater::postgres::connect;
 use headwater::store::EventStore;
 use headwater::store::postgres::PostgresStore;
-use headwater::test::ScratchSchema;
+use headwater::test::{ScratchSchema, ScratchServer};
 
 use super::foreign::APPEND_BATCH;
-use super::kit::{node, scratch};
+use super::kit::{log_on, node};
 use super::random::{Random, length, seed};
 use super::{witness, writer};
 
@@ -20,6 +20,9 @@ const WRITERS: usize = 32;
 /// Something happens to the database about this often, but so many times in any run.
 const EVENTS_BETWEEN: u64 = 20_000;
 const DISTURBANCES_MIN: u64 = 40;
+
+/// Room for as many events as a long run has.
+const SETTINGS: [&str; 2] = ["shared_buffers='256MB'", "max_wal_size='4GB'"];
 
 /// Does something to the database each time the log has grown by some events.
 async fn disturb(scratch: &ScratchSchema, store: &PostgresStore, until: u64, mut random: Random) {
@@ -72,7 +75,9 @@ async fn hold(scratch: &ScratchSchema) -> impl Sized {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn nothing_is_lost_skipped_or_doubled() {
     let (seed, until, began) = (seed(), length("HEADWATER_EVENTS", 60_000), Instant::now());
-    let scratch = scratch();
+    // A server of its own: snapshots that are held for long make others of the database wait.
+    let server = ScratchServer::start(&SETTINGS).unwrap();
+    let scratch = log_on(&server);
     let held = hold(&scratch).await;
     let [one, two, three] = [(); 3].map(|()| node(scratch.address()));
     let live = tokio::spawn(witness::follow(three.clone()));
