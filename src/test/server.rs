@@ -64,10 +64,14 @@ impl ScratchServer {
     pub fn standby(&self) -> Result<Self, ScratchError> {
         let copy = Self::new()?;
         let port = self.port.to_string();
-        copy.program("pg_basebackup", &["-R", "-h", "127.0.0.1", "-U", "postgres"], |backup| {
-            backup.args(["--checkpoint=fast", "-p"]).arg(port).env("PGPASSWORD", PASSWORD);
-            backup.arg("-D").arg(copy.data());
-        })?;
+        copy.program(
+            "pg_basebackup",
+            &["-R", "-N", "-h", "127.0.0.1", "-U", "postgres"],
+            |backup| {
+                backup.args(["--checkpoint=fast", "-p"]).arg(port).env("PGPASSWORD", PASSWORD);
+                backup.arg("-D").arg(copy.data());
+            },
+        )?;
         copy.start_again()?;
         Ok(copy)
     }

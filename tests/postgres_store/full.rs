@@ -45,7 +45,7 @@ fn large_append() -> Append {
 
 #[tokio::test]
 async fn a_full_disk_refuses_appends_until_there_is_room() {
-    let server = ScratchServer::start(&[]).unwrap();
+    let server = ScratchServer::start(&["fsync=off"]).unwrap();
     let Some(disk) = SmallDisk::beside(&server.data()) else {
         println!("SKIPPED: this user may not mount a file system (run it as root)");
         return;

@@ -10,6 +10,9 @@ use headwater::test::ScratchServer;
 
 use super::kit::{append, log_on, node, opening, whole_log};
 
+/// Nothing here loses power.
+const QUICK: [&str; 1] = ["fsync=off"];
+
 fn impatient(address: &Address) -> PostgresStore {
     let config = PostgresStoreConfig::new(address.clone());
     PostgresStore::open(config.with_patience(Duration::from_millis(300))).unwrap()
@@ -29,7 +32,7 @@ async fn append_at_last(store: &PostgresStore) -> Position {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_append_waits_for_a_server_that_restarts() {
-    let server = ScratchServer::start(&[]).unwrap();
+    let server = ScratchServer::start(&QUICK).unwrap();
     let scratch = log_on(&server);
     let store = node(scratch.address());
     store.append(append("a", Expected::Any, 1)).await.unwrap();
@@ -42,7 +45,7 @@ async fn an_append_waits_for_a_server_that_restarts() {
 
 #[tokio::test]
 async fn a_server_that_turns_read_only_is_waited_out() {
-    let server = ScratchServer::start(&[]).unwrap();
+    let server = ScratchServer::start(&QUICK).unwrap();
     let scratch = log_on(&server);
     let store = impatient(scratch.address());
     assert_eq!(append_at_last(&store).await.get(), 1);
@@ -60,7 +63,7 @@ async fn a_server_that_turns_read_only_is_waited_out() {
 
 #[tokio::test]
 async fn a_standby_serves_reads_refuses_appends_and_takes_over() {
-    let primary = ScratchServer::start(&[]).unwrap();
+    let primary = ScratchServer::start(&QUICK).unwrap();
     let scratch = log_on(&primary);
     node(scratch.address()).append(append("a", Expected::Any, 3)).await.unwrap();
     let standby = primary.standby().unwrap();
@@ -79,7 +82,7 @@ async fn a_standby_serves_reads_refuses_appends_and_takes_over() {
 
 #[tokio::test]
 async fn a_node_that_knows_both_servers_finds_the_one_that_took_over() {
-    let primary = ScratchServer::start(&[]).unwrap();
+    let primary = ScratchServer::start(&QUICK).unwrap();
     let scratch = log_on(&primary);
     let standby = primary.standby().unwrap();
     let (one, two) = (primary.port(), standby.port());
@@ -102,7 +105,8 @@ async fn a_node_that_knows_both_servers_finds_the_one_that_took_over() {
 
 #[tokio::test]
 async fn a_server_without_a_free_connection_is_named_and_waited_out() {
-    let settings = ["max_connections=6", "superuser_reserved_connections=0", "max_wal_senders=0"];
+    let settings =
+        ["max_connections=6", "superuser_reserved_connections=0", "max_wal_senders=0", "fsync=off"];
     let server = ScratchServer::start(&settings).unwrap();
     let scratch = log_on(&server);
     let store = node(scratch.address());
@@ -124,7 +128,7 @@ async fn a_server_without_a_free_connection_is_named_and_waited_out() {
 
 #[test]
 fn a_wrong_password_is_told_and_not_shown() {
-    let server = ScratchServer::start(&[]).unwrap();
+    let server = ScratchServer::start(&QUICK).unwrap();
     for (role, password) in [("postgres", "wr0ng"), ("nobody_known", "wr0ng")] {
         let error = opening(&server.address_of(role, password).unwrap());
         assert!(matches!(error, StoreError::Invalid { .. }), "{error}");
@@ -138,7 +142,7 @@ fn a_wrong_password_is_told_and_not_shown() {
 
 #[tokio::test]
 async fn a_role_without_rights_is_told_which() {
-    let server = ScratchServer::start(&[]).unwrap();
+    let server = ScratchServer::start(&QUICK).unwrap();
     let scratch = log_on(&server);
     let schema = scratch.address().schema();
     scratch.run("create role clerk login password 'clerk'").unwrap();

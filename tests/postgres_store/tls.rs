@@ -40,7 +40,7 @@ impl Encrypted {
         std::fs::write(path.join("names"), "subjectAltName=DNS:localhost\n").unwrap();
         let sign = "x509 -req -in request -CA authority.pem -CAkey authority.key -CAcreateserial";
         openssl(path, &format!("{sign} -days 2 -extfile names -out server.crt"));
-        let server = ScratchServer::start(&[]).unwrap();
+        let server = ScratchServer::start(&["fsync=off"]).unwrap();
         for name in ["server.key", "server.crt"] {
             server.put(name, &std::fs::read_to_string(path.join(name)).unwrap()).unwrap();
         }
@@ -103,7 +103,7 @@ fn a_server_that_is_not_who_it_should_be_is_refused_with_the_reason() {
 
 #[test]
 fn a_server_that_does_not_encrypt_is_refused_where_encryption_is_required() {
-    let server = ScratchServer::start(&[]).unwrap();
+    let server = ScratchServer::start(&["fsync=off"]).unwrap();
     let url = format!("{}?sslmode=require", server.url("postgres", "scratch"));
     let said = opening(&url.parse().unwrap()).to_string();
     assert!(said.contains("no encrypted connection") && said.contains("ssl = on"), "{said}");
