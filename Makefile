@@ -7,12 +7,12 @@ CARGO ?= cargo
 DATA_DIR ?= headwater-demo
 # Runs a command with a PostgreSQL server: one that is there, or a private one.
 WITH_POSTGRES := tests/with-postgres
-# How long the torture is: runs of the simulated disk, commands, kills of the program,
-# events in PostgreSQL.
+# How long the torture is: runs of the simulated disk, commands, kills of the program and
+# of PostgreSQL, events in PostgreSQL.
 SEEDS ?= 100000
 COMMANDS ?= 1000000
 KILLS ?= 20
-EVENTS ?= 1000000
+EVENTS ?= 10000000
 
 .PHONY: help
 help: ## list the targets
@@ -72,7 +72,7 @@ sql-lint: ## check the steps of migrations on PostgreSQL; tests/tidy does a litt
 	fi
 
 .PHONY: torture
-torture: ## run the simulation, the passivation, the kill and the PostgreSQL tests at full length (SEEDS=100000 COMMANDS=1000000 KILLS=20 EVENTS=1000000)
+torture: ## run the simulation, the passivation, the kill and the PostgreSQL tests at full length (SEEDS=100000 COMMANDS=1000000 KILLS=20 EVENTS=10000000)
 	HEADWATER_SEEDS=$(SEEDS) HEADWATER_COMMANDS=$(COMMANDS) HEADWATER_KILLS=$(KILLS) HEADWATER_EVENTS=$(EVENTS) \
 		$(WITH_POSTGRES) $(CARGO) test --release --locked --package headwater --package headwater-system \
 		--test crash --test runtime --test process --test postgres_store

@@ -50,6 +50,11 @@ create table event_tags (
     primary key (tag, kind, position)
 );
 
+-- Sessions that their node gave up: what is still on its way on them must not be appended.
+create table event_fences (
+    session uuid primary key
+);
+
 -- Refuses what append_batch does not do: while it runs it names its transaction in a setting.
 create function refuse_foreign_write() returns trigger
 language plpgsql as $$
@@ -73,6 +78,10 @@ create trigger foreign_write before insert or update or delete or truncate on st
     when (current_setting('headwater.appending', true) is distinct from pg_current_xact_id()::text)
     execute function refuse_foreign_write();
 create trigger foreign_write before insert or update or delete or truncate on events
+    for each statement
+    when (current_setting('headwater.appending', true) is distinct from pg_current_xact_id()::text)
+    execute function refuse_foreign_write();
+create trigger foreign_write before insert or update or delete or truncate on event_fences
     for each statement
     when (current_setting('headwater.appending', true) is distinct from pg_current_xact_id()::text)
     execute function refuse_foreign_write();
@@ -156,6 +165,8 @@ $$;
 -- -2 at least 1), its first and last event.
 -- s_*: the batch's streams. k_*: its kinds of events. e_*: its events. t_*: their tags.
 -- No id occurs twice in a batch.
+-- node_session: names the connection that it is sent on; null means that nobody will give it up.
+-- lost_sessions: those that the node gave up before, not knowing what came of their last batch.
 --
 -- outcome: 0 stored, 1 was stored before, 2 conflict, 3 condition failed, 4 id reused.
 -- place: the last event's position; that of the match; that of the reused id.
@@ -168,6 +179,7 @@ create function append_batch(
     k_tenant text[], k_category text[], k_type text[],
     e_write integer[], e_kind integer[], e_id uuid[], e_record bytea[],
     t_event integer[], t_tag text[],
+    node_session uuid default null, lost_sessions uuid[] default null,
     out head bigint, out outcome integer[], out place bigint[], out cause integer[],
     out actual bigint[], out w_revision bigint[]
 )
@@ -177,6 +189,9 @@ set enable_seqscan = off
 set enable_hashjoin = off
 set enable_mergejoin = off
 set plan_cache_mode = force_generic_plan
+-- The few rows of event_kinds have no index for a condition; the price that is put on reading
+-- them in full would have each condition compiled first, a quarter of a second under the lock.
+set jit = off
 -- Whoever holds the order for longer has forgotten to commit.
 set lock_timeout = '5s'
 as $$
@@ -219,6 +234,14 @@ begin
     -- Held until the commit is visible: whoever has it next sees everything before.
     lock table event_order in share row exclusive mode;
     setting := set_config('headwater.appending', pg_current_xact_id()::text, true);
+    -- A batch whose connection was lost may come after the same batch was sent on another and
+    -- refused there: its node would tell that nothing was stored, and then it would be.
+    if lost_sessions is not null then
+        insert into event_fences (session) select unnest(lost_sessions) on conflict do nothing;
+    end if;
+    if exists (select from event_fences as f where f.session = node_session) then
+        raise exception 'session % was given up by its node', node_session using errcode = 'HW003';
+    end if;
 
     select e.position, greatest(e.recorded_at, clock_timestamp()) into old_head, recorded
     from events e order by e.position desc limit 1;

@@ -8,7 +8,7 @@ use std::time::Duration;
 use tokio_postgres::Config;
 use tokio_postgres::config::{Host, SslMode};
 
-use super::parameter::{self, Parameters};
+use super::parameter::{self, Parameters, Pooler};
 use super::tls::Trust;
 
 /// The schema of an address that names none.
@@ -25,12 +25,14 @@ const SOCKET_FOLDER: &str = "/var/run/postgresql";
 /// `?schema=` names the schema, else it is [`DEFAULT_SCHEMA`]. `sslmode` is `disable`,
 /// `prefer` (the default), `require` (encrypted, but the server may be anyone) or
 /// `verify-full`, which trusts the machine's certificates, or those of the file `sslrootcert`.
+/// `pooler` says that a pooler such as PgBouncer is in between: `session` or `transaction`.
 /// Further parameters are those of libpq that tokio-postgres knows. Without a host it is the
 /// local socket, or localhost. `Display` and `Debug` leave the password out.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Address {
     config: Box<Config>,
     schema: String,
+    pooler: Pooler,
     trust: Trust,
 }
 
@@ -101,9 +103,49 @@ impl Address {
         self.config.get_dbname().unwrap_or_else(user)
     }
 
-    /// Returns what the driver connects with; every session is set up by it.
+    /// Returns server and login as PgBouncer's settings name them, the password included.
+    pub(crate) fn login(&self) -> String {
+        let host = self.config.get_hosts().first().map(|host| match host {
+            Host::Tcp(host) => host.clone(),
+            Host::Unix(folder) => folder.display().to_string(),
+        });
+        let port = self.config.get_ports().first().copied().unwrap_or(5432);
+        let quoted = |text: &str| format!("'{}'", text.replace('\'', "''"));
+        let mut login = format!("host={} port={port}", quoted(&host.unwrap_or_default()));
+        let password = self.config.get_password().map(String::from_utf8_lossy);
+        for (name, value) in [("user", Some(self.user())), ("password", password.as_deref())] {
+            if let Some(value) = value.filter(|value| !value.is_empty()) {
+                let _ = write!(login, " {name}={}", quoted(value));
+            }
+        }
+        login
+    }
+
+    /// Returns the role that logs in, as errors name it.
+    pub(super) fn user(&self) -> &str {
+        self.config.get_user().unwrap_or_default()
+    }
+
+    /// Returns the same address with something else between this program and the server.
+    #[must_use]
+    pub const fn with_pooler(mut self, pooler: Pooler) -> Self {
+        self.pooler = pooler;
+        self
+    }
+
+    /// Returns what stands between this program and the server.
+    #[must_use]
+    pub const fn pooler(&self) -> Pooler {
+        self.pooler
+    }
+
+    /// Returns what the driver connects with; every session is set up by it, unless a pooler is
+    /// in between: those refuse such options, or drop them without a word.
     pub(super) fn config(&self) -> Config {
         let mut config = Config::clone(&self.config);
+        if self.pooler != Pooler::Absent {
+            return config;
+        }
         let mut options = config.get_options().map_or_else(String::new, |own| format!("{own} "));
         // Writing to a string does not fail.
         let _ = write!(
@@ -113,6 +155,17 @@ impl Address {
         );
         config.options(options);
         config
+    }
+
+    /// Returns what sets up a session that starts without options and lasts.
+    pub(super) fn setup(&self) -> Option<String> {
+        (self.pooler == Pooler::Session).then(|| {
+            format!(
+                "set search_path = \"{}\"; set default_transaction_isolation = 'read committed'; \
+                 set TimeZone = 'UTC'",
+                self.schema
+            )
+        })
     }
 
     pub(super) const fn trust(&self) -> &Trust {
@@ -127,19 +180,19 @@ impl FromStr for Address {
         let text = text.trim();
         let rest = text.strip_prefix("postgres://").or_else(|| text.strip_prefix("postgresql://"));
         let (place, query) = split(rest.ok_or(AddressError::Scheme)?)?;
-        let Parameters { schema, trust, mode, others } = parameter::parse(query)?;
+        let Parameters { schema, pooler, trust, mode, others } = parameter::parse(query)?;
         // The parser's own message could quote the password, so it is not passed on.
         let mut config: Config =
             format!("postgres://{place}?{others}").parse().map_err(|_| AddressError::Malformed)?;
         config.ssl_mode(mode);
         complete(&mut config);
-        Ok(Self { config: Box::new(config), schema, trust })
+        Ok(Self { config: Box::new(config), schema, pooler, trust })
     }
 }
 
 impl fmt::Display for Address {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let user = self.config.get_user().unwrap_or_default();
+        let user = self.user();
         let (server, database) = (self.server(), self.database());
         write!(f, "postgres://{user}@{server}/{database}?schema={}", self.schema)
     }
@@ -227,6 +280,8 @@ mod tests {
             ("postgres://db/shop?sslmode=verify-ca", "verify-full"),
             ("postgres://db/shop?sslrootcert=/ca.pem", "sslmode=verify-full"),
             ("postgres://db/shop?colour=red", "parameter colour"),
+            ("postgres://db/shop?pooler=statement", "session or transaction"),
+            ("postgres://db/shop?pooler=session&options=-c%20a%3Db", "parameter options"),
             ("postgres://db:port/shop", "postgres://user:password@host:port/database"),
         ];
         for (text, part) in wrong {

@@ -1,9 +1,12 @@
 //! Connections and pools of them.
 
+use std::pin::{Pin, pin};
 use std::time::Duration;
 
-use deadpool_postgres::{Manager, ManagerConfig, Pool, RecyclingMethod, Runtime};
+use deadpool_postgres::{Hook, HookError, Manager, ManagerConfig, Pool, RecyclingMethod, Runtime};
+use futures_util::future::{Either, select};
 use tokio_postgres::tls::MakeTlsConnect;
+use tokio_postgres::types::Type;
 use tokio_postgres::{Client, Connection, GenericClient, Socket};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
@@ -22,9 +25,30 @@ const PATIENCE: Duration = Duration::from_secs(15);
 pub async fn dial(address: &Address) -> Result<(Client, Wire), Fault> {
     let connector = connector(address)?;
     let config = address.config();
-    match tokio::time::timeout(PATIENCE, config.connect(connector)).await {
-        Ok(connected) => connected.map_err(|error| Fault::of(&error, address)),
+    let connected = async {
+        let fault = |error| Fault::of(&error, address);
+        let (client, mut wire) = config.connect(connector).await.map_err(fault)?;
+        if let Some(setup) = address.setup() {
+            set_up(&client, &mut wire, &setup).await.map_err(fault)?;
+        }
+        Ok((client, wire))
+    };
+    match tokio::time::timeout(PATIENCE, connected).await {
+        Ok(connected) => connected,
         Err(_) => Err(Fault::unreachable(address, "it does not answer")),
+    }
+}
+
+/// Runs a statement while the connection is driven; one that ends fails the statement.
+async fn set_up(
+    client: &Client,
+    wire: &mut Wire,
+    setup: &str,
+) -> Result<(), tokio_postgres::Error> {
+    let done = pin!(client.batch_execute(setup));
+    match select(done, Pin::new(wire)).await {
+        Either::Left((done, _)) => done,
+        Either::Right((_, done)) => done.await,
     }
 }
 
@@ -52,7 +76,14 @@ pub fn pool(address: &Address, size: usize) -> Result<Pool, Fault> {
     let connector = connector(address)?;
     let recycling = ManagerConfig { recycling_method: RecyclingMethod::Fast };
     let manager = Manager::from_config(address.config(), connector, recycling);
-    let pool = Pool::builder(manager)
+    let mut pool = Pool::builder(manager);
+    if let Some(setup) = address.setup() {
+        pool = pool.post_create(Hook::async_fn(move |client, _| {
+            let setup = setup.clone();
+            Box::pin(async move { client.batch_execute(&setup).await.map_err(HookError::Backend) })
+        }));
+    }
+    let pool = pool
         .max_size(size.max(1))
         .runtime(Runtime::Tokio1)
         .wait_timeout(Some(PATIENCE))
@@ -72,12 +103,13 @@ pub async fn make_schema(
 ) -> Result<(), Fault> {
     let fault = |error| Fault::of(&error, address);
     let schema = address.schema();
-    let there = "select 1 from pg_catalog.pg_namespace where nspname = $1";
-    if client.query_opt(there, &[&schema]).await.map_err(fault)?.is_some() {
+    let there = "select 1 from pg_catalog.pg_namespace where nspname = $1::text";
+    let found = client.query_typed(there, &[(&schema, Type::TEXT)]).await.map_err(fault)?;
+    if !found.is_empty() {
         return Ok(());
     }
     // Checked again by the statement; of two that make it at once one may still collide.
-    let make = format!("create schema if not exists {schema}");
+    let make = format!("create schema if not exists \"{schema}\"");
     match client.batch_execute(&make).await.map_err(fault) {
         Err(fault) if matches!(fault.code(), Some("23505" | "42P06")) => Ok(()),
         done => done,

@@ -3,7 +3,7 @@
 use std::error::Error as _;
 use std::io;
 
-use deadpool_postgres::PoolError;
+use deadpool_postgres::{HookError, PoolError};
 use tokio_postgres::Error;
 use tokio_postgres::error::DbError;
 
@@ -72,6 +72,7 @@ impl Fault {
             PoolError::Closed => {
                 Self::new(FaultKind::Lost, format!("connections to {server} are closed"))
             }
+            PoolError::PostCreateHook(HookError::Backend(error)) => Self::of(error, address),
             PoolError::NoRuntimeSpecified | PoolError::PostCreateHook(_) => {
                 Self::new(FaultKind::Misconfigured, "pool of connections is not set up")
             }
@@ -113,7 +114,10 @@ impl Fault {
     /// What the server has said; the detail is left out, because it quotes rows.
     fn said(error: &DbError, address: &Address) -> Self {
         let code = error.code().code();
-        let kind = kind_of(code);
+        let kind = match code {
+            "08P01" => kind_of_protocol(error.message()),
+            _ => kind_of(code),
+        };
         let said = without_values(code, error.message());
         let (server, database) = (address.server(), address.database());
         let message = match (kind, code) {
@@ -125,9 +129,30 @@ impl Fault {
                 format!("database {database:?} has no schema {schema:?}: migrate it first")
             }
             (FaultKind::Misconfigured, "26000" | "42P05" | "08P01") => format!(
-                "PostgreSQL at {server}: {said}; connect without a pooler, or set it to pool sessions"
+                "PostgreSQL at {server}: {said}; say in the address that a pooler is there: \
+                 pooler=session or pooler=transaction, as it is set"
             ),
+            (FaultKind::Misconfigured, "28P01") => {
+                format!("PostgreSQL at {server} refuses: {said}; correct the address")
+            }
+            (FaultKind::Misconfigured, "28000") => format!(
+                "PostgreSQL at {server} refuses: {said}; correct the address, or its pg_hba.conf"
+            ),
+            (FaultKind::Misconfigured, "42501") => {
+                let (role, schema) = (address.user(), address.schema());
+                format!(
+                    "PostgreSQL at {server} refuses: {said}; grant role {role:?} its rights on \
+                     schema {schema:?}"
+                )
+            }
             (FaultKind::Misconfigured, _) => format!("PostgreSQL at {server} refuses: {said}"),
+            (FaultKind::Unavailable, "25006") => format!(
+                "PostgreSQL at {server} is read-only or a standby: {said}; promote it, or let the \
+                 address name the primary"
+            ),
+            (FaultKind::Unavailable, "53300") => format!(
+                "PostgreSQL at {server} has no free connection: {said}; raise its max_connections"
+            ),
             (FaultKind::DiskFull, _) => format!("PostgreSQL at {server} has no room: {said}"),
             (FaultKind::Refused | FaultKind::Statement, _) => said,
             _ => format!("PostgreSQL at {server}: {said}"),
@@ -146,7 +171,10 @@ impl Fault {
         if text.contains("TLS") {
             return Self::new(
                 FaultKind::Misconfigured,
-                format!("no encrypted connection to PostgreSQL at {server}: {reason}"),
+                format!(
+                    "no encrypted connection to PostgreSQL at {server}: {reason}{}",
+                    encryption_fix(&reason)
+                ),
             );
         }
         if text.starts_with("error connecting") || text.starts_with("timeout") {
@@ -174,6 +202,16 @@ impl Fault {
     }
 }
 
+/// Says what to do about a connection that could not be encrypted, where that is known.
+fn encryption_fix(reason: &str) -> &'static str {
+    let fixes = [
+        ("UnknownIssuer", "; name the file of its authority's certificate as sslrootcert"),
+        ("not valid for name", "; name the server in the address as its certificate does"),
+        ("does not support TLS", "; set ssl = on there, or sslmode=disable in the address"),
+    ];
+    fixes.iter().find(|(part, _)| reason.contains(part)).map_or("", |(_, fix)| fix)
+}
+
 /// Sorts the codes of <https://www.postgresql.org/docs/current/errcodes-appendix.html>.
 fn kind_of(code: &str) -> FaultKind {
     match code {
@@ -182,7 +220,7 @@ fn kind_of(code: &str) -> FaultKind {
         "57P03" | "53300" | "25006" | "53200" => FaultKind::Unavailable,
         "40001" | "40P01" | "55P03" | "57014" | "40003" | "55006" => FaultKind::Contended,
         "53100" => FaultKind::DiskFull,
-        "3D000" | "3F000" | "42501" | "0LP01" | "53400" | "08P01" => FaultKind::Misconfigured,
+        "3D000" | "3F000" | "42501" | "0LP01" | "53400" => FaultKind::Misconfigured,
         // A prepared statement is not where it was made: somebody swaps the sessions.
         "26000" | "42P05" => FaultKind::Misconfigured,
         "58030" | "58P01" | "58P02" => FaultKind::Damaged,
@@ -195,6 +233,16 @@ fn kind_of(code: &str) -> FaultKind {
             "23" | "P0" => FaultKind::Refused,
             _ => FaultKind::Statement,
         },
+    }
+}
+
+/// Poolers report with this code what they do not pass on, and that they lost their server: in
+/// the middle of a commit perhaps.
+fn kind_of_protocol(said: &str) -> FaultKind {
+    let is_wrong = ["startup parameter", "bind message", "prepared statement"];
+    match is_wrong.iter().any(|part| said.contains(part)) {
+        true => FaultKind::Misconfigured,
+        false => FaultKind::Lost,
     }
 }
 
@@ -231,6 +279,18 @@ mod tests {
         ];
         for (code, kind) in cases {
             assert_eq!(kind_of(code), kind, "{code}");
+        }
+    }
+
+    #[test]
+    fn a_pooler_that_lost_its_server_leaves_the_outcome_open() {
+        let cases = [
+            ("server conn crashed?", FaultKind::Lost),
+            ("query_wait_timeout", FaultKind::Lost),
+            ("unsupported startup parameter: options", FaultKind::Misconfigured),
+        ];
+        for (said, kind) in cases {
+            assert_eq!(kind_of_protocol(said), kind, "{said}");
         }
     }
 

@@ -32,9 +32,22 @@ const OF_THE_DRIVER: [&str; 18] = [
 /// PostgreSQL cuts names at 63 bytes; tables and indexes need room too.
 const SCHEMA_CHARS_MAX: usize = 48;
 
+/// What stands between this program and the server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Pooler {
+    /// Nothing that matters: start-up options arrive.
+    Absent,
+    /// A pooler that keeps a session for each connection.
+    Session,
+    /// A pooler that gives every transaction whatever session is free: nothing of a session
+    /// lasts, no setting, no prepared statement, no lock and no notification.
+    Transaction,
+}
+
 /// The parameters, sorted by who understands them.
 pub(super) struct Parameters {
     pub(super) schema: String,
+    pub(super) pooler: Pooler,
     pub(super) trust: Trust,
     pub(super) mode: SslMode,
     /// Left to the driver, as they were written.
@@ -44,19 +57,31 @@ pub(super) struct Parameters {
 /// Sorts the parameters.
 pub(super) fn parse(query: &str) -> Result<Parameters, AddressError> {
     let (mut name, mut mode, mut root) = (DEFAULT_SCHEMA.to_owned(), "prefer".to_owned(), None);
-    let mut others = Vec::new();
+    let (mut others, mut pooler) = (Vec::new(), Pooler::Absent);
     for pair in query.split('&').filter(|pair| !pair.is_empty()) {
         let (key, value) = form_urlencoded::parse(pair.as_bytes()).next().unwrap_or_default();
         match key.as_ref() {
             "schema" => name = schema(&value)?,
+            "pooler" => pooler = self::pooler(&value)?,
             "sslmode" => mode = value.into_owned(),
             "sslrootcert" => root = Some(PathBuf::from(value.as_ref())),
             key if OF_THE_DRIVER.contains(&key) => others.push(pair),
             key => return Err(wrong(shown(key), "is not known: remove it")),
         }
     }
+    if pooler != Pooler::Absent && others.iter().any(|pair| pair.starts_with("options=")) {
+        return Err(wrong("options", "does not pass a pooler: set it for the role instead"));
+    }
     let (mode, trust) = trust(&mode, root)?;
-    Ok(Parameters { schema: name, trust, mode, others: others.join("&") })
+    Ok(Parameters { schema: name, pooler, trust, mode, others: others.join("&") })
+}
+
+fn pooler(mode: &str) -> Result<Pooler, AddressError> {
+    match mode {
+        "session" => Ok(Pooler::Session),
+        "transaction" => Ok(Pooler::Transaction),
+        _ => Err(wrong("pooler", "must be session or transaction, as the pooler is set")),
+    }
 }
 
 /// Checks the name of a schema, so that it can stand in a statement as it is.

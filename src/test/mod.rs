@@ -6,12 +6,17 @@ mod faulty_store;
 mod given;
 mod given_rows;
 pub mod golden;
+mod pooler;
 mod postgres;
+mod process;
+mod server;
 
 pub use faulty_store::{AppendFault, FaultyStore};
 pub use given::{Given, When, given, given_nothing};
 pub use given_rows::{GivenRows, given_rows};
+pub use pooler::ScratchPooler;
 pub use postgres::{ScratchError, ScratchSchema};
+pub use server::ScratchServer;
 
 /// Compiles and runs the guide's examples.
 #[cfg(doctest)]

@@ -20,8 +20,21 @@ pub struct ScratchSchema {
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum ScratchError {
     /// `DATABASE_URL` is not set. Developer: run the tests as their makefile does.
-    #[error("DATABASE_URL is not set: run the tests through `make test`, or tests/with-postgres")]
+    #[error(
+        "this test needs PostgreSQL, and DATABASE_URL names none: run `make test`, or one test by \
+         `tests/with-postgres cargo test NAME`, which finds, starts or installs a server; or set \
+         DATABASE_URL=postgres://user:password@host/database yourself"
+    )]
     NoServer,
+    /// The programs of a PostgreSQL server are not on this machine. Developer: install them.
+    #[error(
+        "this test starts a PostgreSQL server of its own, and initdb is not in \
+         the folders of distributions or in PATH: install PostgreSQL (Debian: apt install postgresql)"
+    )]
+    NoPrograms,
+    /// PgBouncer is not on this machine. Developer: install it.
+    #[error("pgbouncer is not in PATH: install it (Debian: apt install pgbouncer)")]
+    NoPooler,
     /// `DATABASE_URL` is not an address. Developer.
     #[error("DATABASE_URL: {0}")]
     Address(#[from] AddressError),
@@ -40,12 +53,16 @@ impl ScratchSchema {
     /// [`ScratchError`] when there is no server or it refuses.
     pub fn new() -> Result<Self, ScratchError> {
         let url = std::env::var("DATABASE_URL").map_err(|_| ScratchError::NoServer)?;
-        let mut random = [0_u8; 8];
-        let machine = |error: String| ScratchError::Machine(error);
-        getrandom::fill(&mut random).map_err(|error| machine(error.to_string()))?;
-        let name = format!("scratch_{:016x}", u64::from_ne_bytes(random));
-        let address: Address = url.parse()?;
-        let address = address.with_schema(&name)?.with_application_name(&name);
+        Self::on(&url.parse()?)
+    }
+
+    /// Makes a schema with a random name in the database of an address.
+    ///
+    /// # Errors
+    /// [`ScratchError`] when the server cannot be reached or refuses.
+    pub fn on(address: &Address) -> Result<Self, ScratchError> {
+        let name = random_name("scratch")?;
+        let address = address.clone().with_schema(&name)?.with_application_name(&name);
         let scratch = Self { address, name };
         scratch.make().map(|()| scratch)
     }
@@ -56,8 +73,15 @@ impl ScratchSchema {
     /// [`ScratchError`] when there is no server or it refuses.
     pub fn with_log() -> Result<Self, ScratchError> {
         let scratch = Self::new()?;
-        STORE.steps.iter().try_for_each(|step| scratch.run(step.up.text(Dialect::Postgres)))?;
-        Ok(scratch)
+        scratch.make_log().map(|()| scratch)
+    }
+
+    /// Makes the tables of an empty log.
+    ///
+    /// # Errors
+    /// [`ScratchError`] with what the server says, such as that they are there.
+    pub fn make_log(&self) -> Result<(), ScratchError> {
+        STORE.steps.iter().try_for_each(|step| self.run(step.up.text(Dialect::Postgres)))
     }
 
     /// Returns where the schema is.
@@ -110,13 +134,20 @@ impl Drop for ScratchSchema {
             // A session that a test left inside a transaction would keep the schema locked.
             end_sessions(&address, &name).await?;
             let client = connect(&address).await?;
-            let drop = format!("drop schema if exists {name} cascade");
+            let drop = format!("drop schema if exists \"{name}\" cascade");
             Ok(client.batch_execute(&drop).await.map_err(fault)?)
         });
         if let Err(error) = dropped {
             tracing::warn!(%error, schema = %self.name, "scratch schema was not dropped");
         }
     }
+}
+
+/// Returns a name that nothing else has.
+pub(super) fn random_name(kind: &str) -> Result<String, ScratchError> {
+    let mut random = [0_u8; 8];
+    getrandom::fill(&mut random).map_err(|error| ScratchError::Machine(error.to_string()))?;
+    Ok(format!("{kind}_{:016x}", u64::from_ne_bytes(random)))
 }
 
 async fn end_sessions(address: &Address, name: &str) -> Result<i64, ScratchError> {

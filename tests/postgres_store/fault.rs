@@ -51,6 +51,20 @@ async fn an_append_whose_answer_was_lost_is_stored_once() {
 }
 
 #[tokio::test]
+async fn an_append_that_was_refused_is_not_stored_by_its_delayed_first_attempt() {
+    let scratch = scratch();
+    let proxy = Proxy::before(&scratch);
+    let (store, other) = (node(&proxy.address), node(scratch.address()));
+    proxy.delay_next_append();
+    let error = store.append(append("a", Expected::Exists, 1)).await.unwrap_err();
+    assert!(matches!(error, AppendError::Conflict { .. }), "{error}");
+    other.append(append("a", Expected::NoStream, 1)).await.unwrap();
+    tokio::task::spawn_blocking(move || proxy.deliver_delayed()).await.unwrap();
+    assert_eq!(whole_log(&other).await.len(), 1);
+    store.close();
+}
+
+#[tokio::test]
 async fn without_a_database_an_append_is_refused_in_time_and_later_works_again() {
     let scratch = scratch();
     let proxy = Proxy::before(&scratch);

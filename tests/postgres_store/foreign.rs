@@ -5,7 +5,8 @@ use headwater::store::Expected;
 
 use super::kit::{append, node, scratch, whole_log};
 
-const APPEND_BATCH: &str = "select append_batch(array[1], null, array[0], '{}',
+/// One event for the stream `f`, by another program.
+pub const APPEND_BATCH: &str = "select append_batch(array[1], null, array[0], '{}',
     array[1], array[-1]::bigint[], array[1], array[1], array['default/order/f'],
     array['default/order'], array['default'], array['order'], array['Placed'],
     array[1], array[1], array[gen_random_uuid()], array['x'::bytea], null, null)";
@@ -18,7 +19,7 @@ fn refused(sql: &str, part: &str) {
 
 #[test]
 fn every_plain_write_to_a_table_of_the_log_is_refused() {
-    for table in ["event_order", "event_kinds", "streams", "events", "event_tags"] {
+    for table in ["event_order", "event_kinds", "streams", "events", "event_tags", "event_fences"] {
         let said = format!("table {table} is written by append_batch alone");
         refused(&format!("insert into {table} select * from {table}"), &said);
         refused(&format!("delete from {table}"), &said);

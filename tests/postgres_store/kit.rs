@@ -3,24 +3,37 @@
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::os::unix::net::UnixStream;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{Receiver, channel};
+use std::sync::{Arc, Mutex};
 use std::thread;
 
 use headwater::event::{NewEvent, Position, RecordedEvent, StreamId, Tenant};
 use headwater::postgres::Address;
 use headwater::store::postgres::{PostgresStore, PostgresStoreConfig};
-use headwater::store::{Append, EventStore, Expected, LogRead};
-use headwater::test::ScratchSchema;
+use headwater::store::{Append, EventStore, Expected, LogRead, StoreError};
+use headwater::test::{ScratchSchema, ScratchServer};
 
 /// Makes a schema with an empty log.
 pub fn scratch() -> ScratchSchema {
     ScratchSchema::with_log().unwrap()
 }
 
+/// Makes a schema with an empty log on a server of the test's own.
+pub fn log_on(server: &ScratchServer) -> ScratchSchema {
+    let scratch = ScratchSchema::on(&server.address().unwrap()).unwrap();
+    scratch.make_log().unwrap();
+    scratch
+}
+
 /// Opens a node.
 pub fn node(address: &Address) -> Arc<PostgresStore> {
     Arc::new(PostgresStore::open(PostgresStoreConfig::new(address.clone())).unwrap())
+}
+
+/// Returns why a node cannot be opened.
+pub fn opening(address: &Address) -> StoreError {
+    PostgresStore::open(PostgresStoreConfig::new(address.clone())).err().unwrap()
 }
 
 /// Makes an append of `count` events to a stream.
@@ -55,6 +68,16 @@ struct Faults {
     is_cut: AtomicBool,
     swallows_notifications: AtomicBool,
     loses_next_answer: AtomicBool,
+    delays_next_append: AtomicBool,
+    delayed: Mutex<Option<Delayed>>,
+}
+
+/// What a client sent before its connection was lost, and the way to the server, which has not
+/// noticed.
+struct Delayed {
+    bytes: Vec<u8>,
+    to_server: Box<dyn Write + Send>,
+    answered: Receiver<()>,
 }
 
 impl Proxy {
@@ -114,6 +137,18 @@ impl Proxy {
         self.faults.loses_next_answer.store(true, Ordering::SeqCst);
     }
 
+    /// Ends the connection that sends the next append, and keeps the append on its way.
+    pub fn delay_next_append(&self) {
+        self.faults.delays_next_append.store(true, Ordering::SeqCst);
+    }
+
+    /// Lets the append that was kept reach the server, and waits for the server's answer.
+    pub fn deliver_delayed(&self) {
+        let mut delayed = self.faults.delayed.lock().unwrap().take().expect("nothing was delayed");
+        delayed.to_server.write_all(&delayed.bytes).unwrap();
+        delayed.answered.recv().unwrap();
+    }
+
     /// Returns whether the answer that was to be lost is lost.
     pub fn has_lost(&self) -> bool {
         !self.faults.loses_next_answer.load(Ordering::SeqCst)
@@ -140,9 +175,16 @@ fn pump<S: Read + Write + Send + 'static>(
 ) {
     let (mut from_client, mut to_client) = (client.try_clone().unwrap(), client);
     let own = faults.clone();
+    let (tell, answered) = channel();
     thread::spawn(move || {
         let mut bytes = [0; 16 << 10];
         while let Ok(count @ 1..) = from_client.read(&mut bytes) {
+            let is_append = bytes[..count].windows(12).any(|part| part == b"append_batch");
+            if is_append && own.delays_next_append.swap(false, Ordering::SeqCst) {
+                let (bytes, to_server) = (bytes[..count].to_vec(), Box::new(to_server));
+                *own.delayed.lock().unwrap() = Some(Delayed { bytes, to_server, answered });
+                break;
+            }
             if own.is_cut.load(Ordering::SeqCst) || to_server.write_all(&bytes[..count]).is_err() {
                 break;
             }
@@ -160,7 +202,9 @@ fn pump<S: Read + Write + Send + 'static>(
             }
             let is_swallowed =
                 message[0] == b'A' && faults.swallows_notifications.load(Ordering::SeqCst);
-            if !is_swallowed && to_client.write_all(&message).is_err() {
+            let is_gone = !is_swallowed && to_client.write_all(&message).is_err();
+            // Whoever delayed an append waits for the end of its answer, though its client is gone.
+            if is_gone && message[0] == b'Z' && tell.send(()).is_err() {
                 break;
             }
         }

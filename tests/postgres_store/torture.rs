@@ -2,130 +2,62 @@
 //!
 //! `HEADWATER_EVENTS` says how many events; the seed is printed.
 
-use std::collections::{HashMap, HashSet};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Instant;
 
-use headwater::event::{EventId, EventQuery, Position, Revision};
 use headwater::postgres::connect;
+use headwater::store::EventStore;
 use headwater::store::postgres::PostgresStore;
-use headwater::store::{
-    Append, AppendCondition, AppendError, EventStore, Expected, SharedStore, Subscription,
-};
-use headwater::test::ScratchSchema;
+use headwater::test::{ScratchSchema, ScratchServer};
 
-use super::kit::{append, node, scratch, whole_log};
+use super::foreign::APPEND_BATCH;
+use super::kit::{log_on, node};
+use super::random::{Random, length, seed};
+use super::{witness, writer};
 
-const WRITERS: u64 = 32;
-const STREAMS: u64 = 50;
+const WRITERS: usize = 32;
 
-/// Numbers that a seed gives again (xorshift, Marsaglia 2003).
-struct Random(u64);
+/// Something happens to the database about this often, but so many times in any run.
+const EVENTS_BETWEEN: u64 = 20_000;
+const DISTURBANCES_MIN: u64 = 40;
 
-impl Random {
-    fn below(&mut self, end: u64) -> u64 {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        self.0 % end
-    }
-}
+/// Room for as many events as a long run has.
+const SETTINGS: [&str; 2] = ["shared_buffers='256MB'", "max_wal_size='4GB'"];
 
-fn wanted_events() -> u64 {
-    std::env::var("HEADWATER_EVENTS").ok().and_then(|text| text.parse().ok()).unwrap_or(1_500)
-}
-
-fn random_append(random: &mut Random, head: Position) -> Append {
-    let stream = format!("{}", random.below(STREAMS));
-    let expected = match random.below(6) {
-        0 => Expected::NoStream,
-        1 => Expected::Exists,
-        2 => Expected::At(Revision::new(random.below(40))),
-        _ => Expected::Any,
-    };
-    let request = append(&stream, expected, 1 + random.below(4) as usize);
-    match random.below(10) {
-        0 => request.with_condition(AppendCondition { query: EventQuery::all(), after: head }),
-        _ => request,
-    }
-}
-
-/// Appends until the log is long enough; returns the ids that were acknowledged.
-async fn write(store: Arc<PostgresStore>, until: u64, mut random: Random) -> Vec<EventId> {
-    let mut acknowledged = Vec::new();
-    let head = store.head();
-    while head.borrow().get() < until {
-        let request = random_append(&mut random, *head.borrow());
-        let ids = request.writes.iter().flat_map(|write| &write.events).map(|event| event.id);
-        let ids: Vec<EventId> = ids.collect();
-        loop {
-            match store.append(request.clone()).await {
-                Ok(_) => {
-                    acknowledged.extend(ids);
-                    break;
-                }
-                Err(AppendError::Conflict { .. } | AppendError::ConditionFailed { .. }) => break,
-                Err(AppendError::Unknown { .. } | AppendError::Unavailable { .. }) => {}
-                Err(error) => panic!("{error}"),
-            }
-        }
-        for _ in 0..random.below(20) {
-            tokio::task::yield_now().await;
-        }
-    }
-    acknowledged
-}
-
-/// Follows the log live and holds every page against the one before.
-async fn follow(store: SharedStore, until: u64) -> Vec<EventId> {
-    let mut subscription = Subscription::new(store, Position::ZERO, EventQuery::all());
-    let (mut seen, mut revisions) = (Vec::new(), HashMap::new());
-    while subscription.position().get() < until {
-        for event in subscription.next().await.unwrap().events {
-            assert_eq!(event.position().get(), seen.len() as u64 + 1, "a gap or a double");
-            let last = revisions.entry(event.stream_id().to_owned()).or_insert(Revision::ZERO);
-            assert_eq!(event.revision(), last.next(), "a gap in stream {}", event.stream_id());
-            *last = event.revision();
-            seen.push(event.id());
-        }
-    }
-    seen
-}
-
-/// Reads with plain SQL, as another program would, and finds no gap at any time.
-async fn look_from_outside(scratch: &ScratchSchema, until: &AtomicU64) -> u64 {
-    let client =
-        connect(&scratch.address().clone().with_application_name("outside")).await.unwrap();
-    let mut last = 0_i64;
-    while (last as u64) < until.load(Ordering::SeqCst) {
-        let sql = "select position from events where position > $1 order by position limit 1000";
-        for row in client.query(sql, &[&last]).await.unwrap() {
-            let position: i64 = row.get(0);
-            assert_eq!(position, last + 1, "a gap");
-            last = position;
-        }
-    }
-    last as u64
-}
-
-/// Ends a session, or rolls a batch back, each time the log has grown by some events.
+/// Does something to the database each time the log has grown by some events.
 async fn disturb(scratch: &ScratchSchema, store: &PostgresStore, until: u64, mut random: Random) {
     let mut head = store.head();
-    let name = scratch.address().schema();
+    let step = EVENTS_BETWEEN.min(until / DISTURBANCES_MIN).max(1);
     let mut next = 0;
     while next < until {
-        next += until / 40 + random.below(until / 40);
+        next += step / 2 + random.below(step);
         if head.wait_for(|head| head.get() >= next.min(until)).await.is_err() {
             return;
         }
-        let sql = match random.below(3) {
-            0 => "begin; lock table event_order in share row exclusive mode; rollback".to_owned(),
-            _ => format!(
-                "select pg_terminate_backend(pid) from pg_stat_activity \
-                 where application_name = '{name}' order by random() limit 1"
-            ),
-        };
+        let sql = disturbance(scratch.address().schema(), &mut random);
         tokio::task::block_in_place(|| scratch.run(&sql)).unwrap();
+    }
+}
+
+fn disturbance(application: &str, random: &mut Random) -> String {
+    let end = format!(
+        "select pg_terminate_backend(pid) from pg_stat_activity \
+         where application_name = '{application}'"
+    );
+    let seconds = 0.001 * random.below(40) as f64;
+    match random.below(8) {
+        // Others hold the order for a while, or append and think better of it.
+        0 => format!(
+            "begin; lock table event_order in share row exclusive mode; \
+             select pg_sleep({seconds}); rollback"
+        ),
+        1 => format!("begin; {APPEND_BATCH}; select pg_sleep({seconds}); rollback"),
+        // The table of events itself: batches that have begun to insert wait too.
+        2 => {
+            format!("begin; lock table events in share mode; select pg_sleep({seconds}); rollback")
+        }
+        3 => end,
+        _ => format!("{end} order by random() limit 1"),
     }
 }
 
@@ -142,44 +74,39 @@ async fn hold(scratch: &ScratchSchema) -> impl Sized {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn nothing_is_lost_skipped_or_doubled() {
-    let seed = std::env::var("HEADWATER_SEED").ok().and_then(|text| text.parse().ok());
-    let seed: u64 = seed.unwrap_or_else(|| {
-        u64::from_be_bytes(EventId::fresh().to_bytes()[8..].try_into().unwrap())
-    });
-    println!("HEADWATER_SEED={seed}");
-    let (scratch, until) = (scratch(), wanted_events());
+    let (seed, until, began) = (seed(), length("HEADWATER_EVENTS", 60_000), Instant::now());
+    // A server of its own: snapshots that are held for long make others of the database wait.
+    let server = ScratchServer::start(&SETTINGS).unwrap();
+    let scratch = log_on(&server);
     let held = hold(&scratch).await;
-    let (one, two, reader) =
-        (node(scratch.address()), node(scratch.address()), node(scratch.address()));
-    let writers: Vec<_> = (0..WRITERS)
-        .map(|number| {
-            let store = if number % 2 == 0 { one.clone() } else { two.clone() };
-            tokio::spawn(write(store, until, Random(seed.wrapping_add(number) | 1)))
-        })
-        .collect();
-    let live = tokio::spawn(follow(reader.clone(), until));
+    let [one, two, three] = [(); 3].map(|()| node(scratch.address()));
+    let live = tokio::spawn(witness::follow(three.clone()));
+    let polled = tokio::spawn({
+        let store = two.clone();
+        async move { witness::poll(&store, Random::new(seed)).await }
+    });
+    let writers = writer::start(&[one.clone(), two.clone()], WRITERS, (seed, until));
     let end = AtomicU64::new(u64::MAX);
-    let write_all = async {
-        disturb(&scratch, &one, until, Random(seed | 1)).await;
-        let mut acknowledged = HashSet::new();
-        for writer in writers {
-            acknowledged.extend(writer.await.unwrap());
-        }
-        end.store(acknowledged.len() as u64, Ordering::SeqCst);
-        acknowledged
+    let write = async {
+        disturb(&scratch, &three, until, Random::new(seed)).await;
+        let told = writer::finish(writers, &one).await;
+        end.store(one.head().borrow().get(), Ordering::SeqCst);
+        told
     };
-    let (acknowledged, outside) = tokio::join!(write_all, look_from_outside(&scratch, &end));
-    let stored: Vec<EventId> = whole_log(&reader).await.iter().map(|event| event.id()).collect();
-    assert_eq!(stored.len(), acknowledged.len(), "stored and acknowledged differ");
-    assert_eq!(stored.iter().copied().collect::<HashSet<_>>(), acknowledged);
-    assert_eq!(outside, stored.len() as u64);
-    let seen = live.await.unwrap();
-    assert!(seen.len() as u64 >= until && seen[..] == stored[..seen.len()]);
+    let (told, outside) = tokio::join!(write, witness::look_from_outside(&scratch, &end));
+    let wrote = began.elapsed();
+    let late = witness::follow(node(scratch.address())).await;
+    assert_eq!((late.position, outside), (end.load(Ordering::SeqCst), late.position));
+    late.compare(&told, "late reader");
+    live.await.unwrap().compare(&told, "subscriber");
+    polled.await.unwrap().compare(&told, "reader of pages");
+    let reconnects = one.stats().reconnects + two.stats().reconnects;
+    assert!(reconnects > 0, "no session of a writer was ended");
     println!(
-        "{} events, reconnects {} and {}",
-        stored.len(),
-        one.stats().reconnects,
-        two.stats().reconnects
+        "{outside} events, {} appends, {reconnects} reconnects, written in {wrote:?}, \
+         {:?} in all",
+        told.iter().map(Vec::len).sum::<usize>(),
+        began.elapsed()
     );
     drop(held);
 }

@@ -22,7 +22,7 @@ pub(super) use self::fault::sql_error;
 use self::session::Session;
 use super::line::{Line, Request, Requests};
 use super::{Database, Dialect, Durability, OpenError, SqlEngine, TxJob};
-use crate::postgres::{Address, Fault, FaultKind};
+use crate::postgres::{Address, Fault, FaultKind, Pooler};
 
 /// Where the database is and how much of it may be used.
 #[derive(Clone, Debug)]
@@ -87,6 +87,14 @@ const ASIDE_IDLE_MS: u32 = 1_000;
 
 impl PostgresEngine {
     fn open(config: &Arc<PostgresConfig>) -> Result<Self, Fault> {
+        if config.address.pooler() == Pooler::Transaction {
+            // Statements that users write name no schema, and are kept prepared.
+            return Err(Fault::new(
+                FaultKind::Misconfigured,
+                "tables cannot be kept through a pooler of transactions: let the address name \
+                 the server itself, or a pooler of sessions with pooler=session",
+            ));
+        }
         check(Session::new(Arc::clone(config), Arc::default())?)?;
         Self::start(config)
     }

@@ -18,6 +18,7 @@ use super::feed::Head;
 use super::prepared::Prepared;
 use super::request::{APPEND, Request};
 use super::session::Session;
+use super::statement::in_schema;
 use crate::postgres::{Fault, FaultKind};
 use crate::store::AppendError;
 
@@ -28,6 +29,7 @@ const LINGER_MAX: Duration = Duration::from_micros(400);
 pub(super) struct Appender {
     config: PostgresStoreConfig,
     session: Session,
+    statement: String,
     queue: mpsc::Receiver<Prepared>,
     waiting: VecDeque<Prepared>,
     head: Arc<Head>,
@@ -60,9 +62,11 @@ impl Appender {
         head: Arc<Head>,
         counters: Arc<Counters>,
     ) -> Self {
+        let statement = in_schema(APPEND, config.address.schema());
         Self {
             config,
             session,
+            statement,
             queue,
             waiting: VecDeque::new(),
             head,
@@ -174,33 +178,42 @@ impl Appender {
             self.counters.reconnects.add(1);
         }
         let (patience, address) = (self.config.patience, self.session.address().clone());
-        let client = self.session.client().await.map_err(Failure::Gone)?;
-        let request = Request::of(batch);
-        let sent = timeout(patience, client.query_typed(APPEND, &request.parameters())).await;
+        self.session.ensure().await.map_err(Failure::Gone)?;
+        let client = self.session.client().map_err(Failure::Gone)?;
+        let request = Request::of(batch, &self.session);
+        let sent =
+            timeout(patience, client.query_typed(&self.statement, &request.parameters())).await;
         let outcome = match sent {
             Ok(Ok(rows)) => rows.first().map(Answer::read).transpose(),
             Ok(Err(error)) => Err(error),
             Err(_) => {
-                self.session.forget();
+                self.session.give_up();
                 let cause = "the database does not answer";
                 return Err(Failure::Unknown(Fault::new(FaultKind::Lost, cause)));
             }
         };
         match outcome {
-            Ok(Some(answer)) => Ok(answer),
+            Ok(Some(answer)) => {
+                self.session.settle();
+                Ok(answer)
+            }
             Ok(None) => Err(Failure::Refused(Fault::new(FaultKind::Damaged, "no answer"))),
             Err(error) => Err(self.failure(Fault::of(&error, &address))),
         }
     }
 
     fn failure(&mut self, fault: Fault) -> Failure {
-        if fault.ends_connection() {
-            self.session.forget();
-        }
         match fault.kind() {
-            // Ended in the middle, perhaps behind the commit.
-            FaultKind::Lost => Failure::Unknown(fault),
-            FaultKind::Unavailable | FaultKind::Contended => Failure::Gone(fault),
+            // Ended in the middle, perhaps behind the commit, perhaps before the server has it.
+            FaultKind::Lost => {
+                self.session.give_up();
+                Failure::Unknown(fault)
+            }
+            FaultKind::Unavailable => {
+                self.session.forget();
+                Failure::Gone(fault)
+            }
+            FaultKind::Contended => Failure::Gone(fault),
             _ => Failure::Refused(fault),
         }
     }

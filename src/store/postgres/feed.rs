@@ -11,9 +11,10 @@ use tokio_postgres::{AsyncMessage, Client};
 
 use super::config::PostgresStoreConfig;
 use super::schema::Found;
+use super::statement::{LAST, in_schema};
 use super::wire::position;
 use crate::event::Position;
-use crate::postgres::{Fault, FaultKind, Wire, dial};
+use crate::postgres::{Fault, FaultKind, Pooler, Wire, dial};
 
 /// How a node learns of what other nodes append.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -98,8 +99,16 @@ impl<'a> Feed<'a> {
 
     async fn follow(&mut self) -> Result<std::convert::Infallible, Fault> {
         let (client, mut wire) = dial(&self.config.address).await?;
-        let listen = format!("listen {}", self.found.channel);
-        self.ask(&mut wire, async { client.batch_execute(&listen).await }).await?;
+        if self.config.address.pooler() == Pooler::Transaction {
+            // Whatever session listened, it would not be the one that is heard.
+            if self.head.set_source(HeadSource::Polling) {
+                let poll_ms = self.config.poll_alone.as_millis() as u64;
+                tracing::info!(poll_ms, "log is polled, because a pooler of transactions is used");
+            }
+        } else {
+            let listen = format!("listen {}", self.found.channel);
+            self.ask(&mut wire, async { client.batch_execute(&listen).await }).await?;
+        }
         self.missed = None;
         // What was announced while nobody listened is found by asking once, and was not missed.
         self.look(&client, &mut wire).await?;
@@ -125,11 +134,11 @@ impl<'a> Feed<'a> {
             tracing::warn!(
                 poll_ms = self.config.poll_alone.as_millis() as u64,
                 "notifications of the database do not arrive, the log is polled; connect \
-                 without a pooler, or set it to pool sessions"
+                 without a pooler, or say in the address that one is there: pooler=transaction"
             );
         }
-        let ask = "select coalesce(max(position), 0) from events";
-        let row = self.ask(wire, async { client.query_typed(ask, &[]).await }).await?;
+        let ask = in_schema(LAST, self.config.address.schema());
+        let row = self.ask(wire, async { client.query_typed(&ask, &[]).await }).await?;
         let Some(row) = row.first() else { return Ok(()) };
         let last = position(row.try_get(0).map_err(|error| self.fault(&error))?);
         self.missed = (last > self.heard).then_some(last);

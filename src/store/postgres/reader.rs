@@ -1,17 +1,19 @@
 //! Reads pages over a few connections.
 
 use deadpool_postgres::{Object, Pool};
-use tokio_postgres::types::ToSql;
-use tokio_postgres::{Error, Row};
+use futures_util::TryStreamExt;
+use futures_util::future::join3;
+use tokio_postgres::types::{ToSql, Type};
+use tokio_postgres::{Client, Error, Row};
 
 use super::config::PostgresStoreConfig;
 use super::fault::store_error;
 use super::page::{Damage, RawPage};
 use super::request::items_json;
-use super::statement::{self, Plan};
+use super::statement::{self, Plan, in_schema};
 use super::wire::{SqlId, position, revision, sql_position, sql_revision};
 use crate::event::{EventId, Position, RecordedEvent, Revision, StreamId, Tenant};
-use crate::postgres::{Address, Fault, pool};
+use crate::postgres::{Address, Fault, Pooler, pool};
 use crate::store::{
     Direction, LogPage, LogRead, StoreError, StoreLimits, StreamList, StreamListPage, StreamPage,
     StreamRead,
@@ -20,6 +22,14 @@ use crate::store::{
 /// Plans that hold whatever the statistics say, which lag behind a log that grows.
 const SETUP: &str = "set enable_seqscan = off; set enable_hashjoin = off; \
     set enable_mergejoin = off; set jit = off; set work_mem = '64MB'";
+
+/// The same where a session lasts no longer than a transaction.
+const BEGIN: &str = "begin isolation level read committed read only; \
+    set local enable_seqscan = off; set local enable_hashjoin = off; \
+    set local enable_mergejoin = off; set local jit = off; set local work_mem = '64MB'";
+
+/// A parameter and its type, which a statement that is not prepared must be told.
+type Parameter<'a> = (&'a (dyn ToSql + Sync), Type);
 
 /// Reads what is visible of the log.
 pub(super) struct Reader {
@@ -51,7 +61,14 @@ impl Reader {
             (plan != Plan::All).then(|| items_json(&read.query).to_string()),
         );
         let scan = i64::try_from(self.limits.page_scan_max).unwrap_or(i64::MAX / 2);
-        let all: [&(dyn ToSql + Sync); 6] = [&from, &count, &bytes, &tenant, &items, &scan];
+        let all: [Parameter<'_>; 6] = [
+            (&from, Type::INT8),
+            (&count, Type::INT8),
+            (&bytes, Type::INT8),
+            (&tenant, Type::TEXT),
+            (&items, Type::TEXT),
+            (&scan, Type::INT8),
+        ];
         let used = match plan {
             Plan::All => 3,
             Plan::Tags => 5,
@@ -73,7 +90,9 @@ impl Reader {
         let (from, count, bytes) = self.bounds(sql_revision(read.from), limit);
         let name = stream_name(&read.tenant, &read.stream);
         let statement = statement::stream(read.direction);
-        let row = self.row(&statement, &[&from, &count, &bytes, &name]).await?;
+        let parameters: [Parameter<'_>; 4] =
+            [(&from, Type::INT8), (&count, Type::INT8), (&bytes, Type::INT8), (&name, Type::TEXT)];
+        let row = self.row(&statement, &parameters).await?;
         let row = row.ok_or(StoreError::Closed)?;
         let raw = RawPage::read(&row).map_err(|error| self.error(&error))?;
         let events = self.events(&raw)?;
@@ -91,7 +110,9 @@ impl Reader {
         tenant: Tenant,
         id: EventId,
     ) -> Result<Option<RecordedEvent>, StoreError> {
-        let Some(row) = self.row(statement::EVENT, &[&SqlId(id)]).await? else { return Ok(None) };
+        let Some(row) = self.row(statement::EVENT, &[(&SqlId(id), Type::UUID)]).await? else {
+            return Ok(None);
+        };
         let raw = RawPage::read_event(&row).map_err(|error| self.error(&error))?;
         let events = self.events(&raw)?;
         Ok(events.into_iter().next().filter(|event| event.tenant() == tenant.as_str()))
@@ -106,7 +127,9 @@ impl Reader {
             None => (statement::TENANT, list.tenant.as_str().to_owned()),
         };
         let after = sql_position(list.after);
-        let rows = self.rows(statement, &[&owner, &after, &count]).await?;
+        let parameters: [Parameter<'_>; 3] =
+            [(&owner, Type::TEXT), (&after, Type::INT8), (&count, Type::INT8)];
+        let rows = self.rows(statement, &parameters).await?;
         let mut streams = Vec::with_capacity(rows.len());
         for row in &rows {
             let (name, at): (&str, i64) = (self.get(row, 0)?, self.get(row, 1)?);
@@ -137,7 +160,7 @@ impl Reader {
     async fn row(
         &self,
         statement: &str,
-        parameters: &[&(dyn ToSql + Sync)],
+        parameters: &[Parameter<'_>],
     ) -> Result<Option<Row>, StoreError> {
         Ok(self.rows(statement, parameters).await?.into_iter().next())
     }
@@ -147,11 +170,12 @@ impl Reader {
     async fn rows(
         &self,
         statement: &str,
-        parameters: &[&(dyn ToSql + Sync)],
+        parameters: &[Parameter<'_>],
     ) -> Result<Vec<Row>, StoreError> {
         let mut attempts = self.pool.status().max_size + 1;
+        let statement = in_schema(statement, self.address.schema());
         loop {
-            match self.try_rows(statement, parameters).await {
+            match self.try_rows(&statement, parameters).await {
                 Ok(rows) => return Ok(rows),
                 Err((fault, true)) if fault.ends_connection() && attempts > 0 => attempts -= 1,
                 Err((fault, _)) => return Err(store_error(&fault, &self.address)),
@@ -163,16 +187,21 @@ impl Reader {
     async fn try_rows(
         &self,
         statement: &str,
-        parameters: &[&(dyn ToSql + Sync)],
+        parameters: &[Parameter<'_>],
     ) -> Result<Vec<Row>, (Fault, bool)> {
         let fault = |error| (Fault::of(&error, &self.address), true);
         let client = self.pool.get().await;
         let client = client.map_err(|error| (Fault::of_pool(&error, &self.address), false))?;
+        if self.address.pooler() == Pooler::Transaction {
+            return in_transaction(&client, statement, parameters).await.map_err(fault);
+        }
         if Object::metrics(&client).recycle_count == 0 {
             client.batch_execute(SETUP).await.map_err(fault)?;
         }
         let prepared = client.prepare_cached(statement).await.map_err(fault)?;
-        client.query(&prepared, parameters).await.map_err(fault)
+        let values = parameters.iter().map(|(value, _)| *value);
+        let rows = client.query_raw(&prepared, values).await.map_err(fault)?;
+        rows.try_collect().await.map_err(fault)
     }
 
     fn get<'a, T: tokio_postgres::types::FromSql<'a>>(
@@ -191,6 +220,24 @@ impl Reader {
         let path = format!("table events of {}", self.address);
         StoreError::Damaged { path, offset: damage.position.get(), problem: damage.problem }
     }
+}
+
+/// Reads in a transaction of its own, all in one round trip and with nothing prepared.
+async fn in_transaction(
+    client: &Client,
+    statement: &str,
+    parameters: &[Parameter<'_>],
+) -> Result<Vec<Row>, Error> {
+    // Sent in this order without waiting: each puts its message out when it is first polled.
+    let (begun, rows, ended) = join3(
+        client.batch_execute(BEGIN),
+        client.query_typed(statement, parameters),
+        client.batch_execute("commit"),
+    )
+    .await;
+    begun?;
+    let rows = rows?;
+    ended.map(|()| rows)
 }
 
 /// Returns how far the page looked; `last` is its last event if more would have matched.

@@ -7,13 +7,15 @@ use tokio_postgres::types::{ToSql, Type};
 
 use super::batch::Batch;
 use super::prepared::Prepared;
+use super::session::Session;
 use super::wire::{SqlId, sql_position, sql_revision};
 use crate::event::{EventQuery, Tenant};
 use crate::store::{AppendCondition, Expected};
 
 /// Appends the batch and returns one row; no statement is prepared, so any pooler may be between.
-pub(super) const APPEND: &str = "select * from append_batch(\
-    $1,$2,$3,$4,$5,$6,$7,$8,$9,$10,$11,$12,$13,$14,$15,$16,$17,$18,$19)";
+/// [`in_schema`](super::statement::in_schema) completes it.
+pub(super) const APPEND: &str = "select * from ~append_batch(\
+    $1,$2,$3,$4,$5,$6,$7,$8,$9,$10,$11,$12,$13,$14,$15,$16,$17,$18,$19,$20,$21)";
 
 /// The parameters, in the order of the function.
 #[derive(Default)]
@@ -37,14 +39,21 @@ pub(super) struct Request<'a> {
     e_record: Vec<&'a [u8]>,
     t_event: Vec<i32>,
     t_tag: Vec<&'a str>,
+    session: Option<SqlId>,
+    lost: Option<Vec<SqlId>>,
     streams: HashMap<(&'a str, &'a str, &'a str), i32>,
     kinds: HashMap<(&'a str, &'a str, &'a str), i32>,
 }
 
 impl<'a> Request<'a> {
-    /// Writes a batch down.
-    pub fn of(batch: &'a Batch) -> Self {
-        let mut request = Self::default();
+    /// Writes a batch down, as it is sent on a session.
+    pub fn of(batch: &'a Batch, session: &Session) -> Self {
+        let lost = session.lost().iter().map(|id| SqlId(*id)).collect::<Vec<_>>();
+        let mut request = Self {
+            session: Some(SqlId(session.id())),
+            lost: (!lost.is_empty()).then_some(lost),
+            ..Self::default()
+        };
         for (append, rivals) in batch.appends.iter().zip(&batch.rivals) {
             request.add(append);
             request.rivals.extend_from_slice(rivals);
@@ -60,7 +69,7 @@ impl<'a> Request<'a> {
     }
 
     /// Returns each parameter with its type.
-    pub fn parameters(&self) -> [(&(dyn ToSql + Sync), Type); 19] {
+    pub fn parameters(&self) -> [(&(dyn ToSql + Sync), Type); 21] {
         [
             (&self.a_last, Type::INT4_ARRAY),
             (&self.a_condition, Type::TEXT_ARRAY),
@@ -81,6 +90,8 @@ impl<'a> Request<'a> {
             (&self.e_record, Type::BYTEA_ARRAY),
             (&self.t_event, Type::INT4_ARRAY),
             (&self.t_tag, Type::TEXT_ARRAY),
+            (&self.session, Type::UUID),
+            (&self.lost, Type::UUID_ARRAY),
         ]
     }
 

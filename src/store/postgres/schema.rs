@@ -1,11 +1,13 @@
 //! Whether the address's schema holds a log of this program, in a version that it knows.
 
 use tokio_postgres::Client;
+use tokio_postgres::types::Type;
 
 use super::fault::store_error;
+use super::statement::{LAST, in_schema};
 use super::wire::position;
 use crate::event::Position;
-use crate::postgres::{Address, Fault};
+use crate::postgres::{Address, Fault, Pooler};
 use crate::store::StoreError;
 
 /// The format of the tables that this program reads and writes.
@@ -18,20 +20,22 @@ const SERVER_MIN: i32 = 130_000;
 const LOOK: &str = "
     select current_setting('server_version_num')::integer,
         current_setting('server_encoding'),
-        pg_catalog.to_regnamespace($1) is not null,
+        pg_catalog.to_regnamespace(quote_ident($1)) is not null,
         (select count(*) from pg_catalog.pg_attribute a
             join pg_catalog.pg_class c on c.oid = a.attrelid
-            where c.relnamespace = pg_catalog.to_regnamespace($1) and a.attnum > 0
+            where c.relnamespace = pg_catalog.to_regnamespace(quote_ident($1)) and a.attnum > 0
               and (c.relname, a.attname) in (('event_order', 'format'), ('events', 'position'),
                 ('events', 'record'), ('streams', 'family'), ('event_kinds', 'type'),
-                ('event_tags', 'kind'))),
+                ('event_tags', 'kind'), ('event_fences', 'session'))),
         (select count(*) from pg_catalog.pg_class c
-            where c.relnamespace = pg_catalog.to_regnamespace($1)
-              and c.relname in ('event_order', 'events', 'streams', 'event_kinds', 'event_tags'))";
+            where c.relnamespace = pg_catalog.to_regnamespace(quote_ident($1))
+              and c.relname in ('event_order', 'events', 'streams', 'event_kinds', 'event_tags',
+                'event_fences')),
+        current_setting('search_path')";
 
 // How many [`LOOK`] counts when the log is there.
-const COLUMNS: i64 = 6;
-const TABLES: i64 = 5;
+const COLUMNS: i64 = 7;
+const TABLES: i64 = 6;
 
 /// What is known of a log when it has been found.
 #[derive(Clone, Debug)]
@@ -45,14 +49,21 @@ pub(super) struct Found {
 /// Looks at the schema.
 pub(super) async fn check(client: &Client, address: &Address) -> Result<Found, StoreError> {
     let fault = |error| store_error(&Fault::of(&error, address), address);
-    let row = client.query_one(LOOK, &[&address.schema()]).await.map_err(fault)?;
+    let rows = client.query_typed(LOOK, &[(&address.schema(), Type::TEXT)]).await;
+    let rows = rows.map_err(fault)?;
+    let row = rows.first().ok_or(StoreError::Closed)?;
     let (version, encoding): (i32, String) =
         (row.try_get(0).map_err(fault)?, row.try_get(1).map_err(fault)?);
     let has_schema: bool = row.try_get(2).map_err(fault)?;
     let (columns, tables): (i64, i64) =
         (row.try_get(3).map_err(fault)?, row.try_get(4).map_err(fault)?);
-    let schema = address.schema();
+    let (schema, path): (_, String) = (address.schema(), row.try_get(5).map_err(fault)?);
     let problem = match (columns, tables) {
+        _ if address.pooler() != Pooler::Transaction && path.trim_matches('"') != schema => {
+            "a pooler drops the options that sessions start with: say so in the address, \
+             pooler=session or pooler=transaction, as it is set"
+                .into()
+        }
         _ if version < SERVER_MIN => {
             "the server is older than PostgreSQL 13: use a newer one".into()
         }
@@ -74,10 +85,13 @@ pub(super) async fn check(client: &Client, address: &Address) -> Result<Found, S
 
 async fn found(client: &Client, address: &Address) -> Result<Found, StoreError> {
     let fault = |error| store_error(&Fault::of(&error, address), address);
-    let look = "select (select max(format) from event_order),
-        'headwater_' || 'event_order'::regclass::oid,
-        (select coalesce(max(position), 0) from events)";
-    let row = client.query_one(look, &[]).await.map_err(fault)?;
+    let look = format!(
+        "select (select max(format) from ~event_order),
+        'headwater_' || '~event_order'::regclass::oid, ({LAST})"
+    );
+    let rows = client.query_typed(&in_schema(&look, address.schema()), &[]).await;
+    let rows = rows.map_err(fault)?;
+    let row = rows.first().ok_or(StoreError::Closed)?;
     let format: Option<i32> = row.try_get(0).map_err(fault)?;
     let path = address.to_string();
     match format.unwrap_or_default() {

@@ -5,7 +5,8 @@ use std::time::Duration;
 use tokio::time::{Instant, sleep_until};
 use tokio_postgres::Client;
 
-use crate::postgres::{Address, Fault, connect};
+use crate::event::EventId;
+use crate::postgres::{Address, Fault, FaultKind, connect};
 
 const PAUSE_MIN: Duration = Duration::from_millis(20);
 const PAUSE_MAX: Duration = Duration::from_secs(1);
@@ -14,28 +15,62 @@ const PAUSE_MAX: Duration = Duration::from_secs(1);
 pub(super) struct Session {
     address: Address,
     client: Option<Client>,
+    /// Names the connection to the database; no other has it.
+    id: EventId,
+    /// The connections given up in the middle since the database last answered.
+    lost: Vec<EventId>,
     pause: Duration,
 }
 
 impl Session {
     /// Starts with a connection.
-    pub const fn new(address: Address, client: Client) -> Self {
-        Self { address, client: Some(client), pause: PAUSE_MIN }
+    pub fn new(address: Address, client: Client) -> Self {
+        let (client, id, lost) = (Some(client), EventId::fresh(), Vec::new());
+        Self { address, client, id, lost, pause: PAUSE_MIN }
     }
 
-    /// Returns the connection, or makes one if there is none; one attempt.
-    pub async fn client(&mut self) -> Result<&Client, Fault> {
-        let client = match self.client.take() {
-            Some(client) if !client.is_closed() => client,
-            _ => connect(&self.address).await?,
-        };
+    /// Makes a connection if there is none; one attempt.
+    pub async fn ensure(&mut self) -> Result<(), Fault> {
+        if !self.is_there() {
+            self.client = Some(connect(&self.address).await?);
+            self.id = EventId::fresh();
+        }
         self.pause = PAUSE_MIN;
-        Ok(self.client.insert(client))
+        Ok(())
     }
 
-    /// Forgets the connection, whatever is still under way on it.
+    /// Returns the connection.
+    ///
+    /// # Errors
+    /// [`Fault`] when there is none.
+    pub fn client(&self) -> Result<&Client, Fault> {
+        self.client.as_ref().ok_or_else(|| Fault::new(FaultKind::Lost, "there is no connection"))
+    }
+
+    /// Forgets the connection, on which nothing is under way.
     pub fn forget(&mut self) {
         self.client = None;
+    }
+
+    /// Gives the connection up, although what was sent on it may still be done.
+    pub fn give_up(&mut self) {
+        self.client = None;
+        self.lost.push(self.id);
+    }
+
+    /// Takes note that the database has been told which connections were given up.
+    pub fn settle(&mut self) {
+        self.lost.clear();
+    }
+
+    /// Returns the name of the connection.
+    pub const fn id(&self) -> EventId {
+        self.id
+    }
+
+    /// Returns the connections that were given up, which the database must be told.
+    pub fn lost(&self) -> &[EventId] {
+        &self.lost
     }
 
     /// Returns whether the connection is there.

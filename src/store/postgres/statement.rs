@@ -1,14 +1,21 @@
 //! The statements that read. Each gives one row: the head, and a page as arrays.
 //!
-//! Everything in a row is of one moment. Arrays spare the cost of a row for each event.
+//! Everything in a row is of one moment. Arrays spare the cost of a row for each event. In their
+//! text `~` stands before what lies in the schema; [`in_schema`] puts the schema there, because
+//! behind a pooler no session knows where to search.
 
 use crate::store::{Direction, EventQuery, LogRead};
+
+/// Puts the name of the schema, where `~` is, before each name.
+pub(super) fn in_schema(statement: &str, schema: &str) -> String {
+    statement.replace('~', &format!("\"{schema}\"."))
+}
 
 /// Wraps a statement that finds events, best first and at most `$2`, into one that returns a
 /// page of at most `$3` bytes: head, how many were found, and the columns of those that fit.
 fn page(found: &str, order: &str) -> String {
     format!(
-        "select coalesce((select max(position) from events), 0), count(*),
+        "select coalesce((select max(position) from ~events), 0), count(*),
             array_agg(position) filter (where fits), array_agg(revision) filter (where fits),
             array_agg(recorded_at) filter (where fits), string_agg(record, '') filter (where fits)
         from (
@@ -67,36 +74,36 @@ impl Plan {
             Direction::Forward => "e.position > $1 and e.position <= $1 + $6::bigint",
             Direction::Backward => {
                 "e.position < $1 and e.position >= least($1,
-                    (select coalesce(max(position), 0) + 1 from events)) - $6::bigint"
+                    (select coalesce(max(position), 0) + 1 from ~events)) - $6::bigint"
             }
         };
         let order = format!("order by e.position {way} limit $2");
         let found = match self {
             Self::All => {
-                format!("select {columns} from events e where e.position {beyond} $1 {order}")
+                format!("select {columns} from ~events e where e.position {beyond} $1 {order}")
             }
             Self::Kinds => {
-                format!("select {columns} from events e where {window} and {KINDS} {order}")
+                format!("select {columns} from ~events e where {window} and {KINDS} {order}")
             }
             Self::Mixed => {
                 format!(
-                    "{ITEMS} select {columns} from events e where {window} and {KINDS} and {MIXED} {order}"
+                    "{ITEMS} select {columns} from ~events e where {window} and {KINDS} and {MIXED} {order}"
                 )
             }
             Self::Tags => format!(
                 "{ITEMS} select {columns} from (
                     select distinct m.position from items as i, unnest(i.kinds) as k(id),
                     lateral (
-                        select t.position from event_tags as t
+                        select t.position from ~event_tags as t
                         where t.tag = i.tags[1] and t.kind = k.id and t.position {beyond} $1
                           and not exists (
                               select from unnest(i.tags[2:]) as o(tag) where not exists (
-                                  select from event_tags as x where x.tag = o.tag
+                                  select from ~event_tags as x where x.tag = o.tag
                                     and x.kind = t.kind and x.position = t.position))
                         order by t.position {way} limit $2
                     ) as m
                     order by m.position {way} limit $2
-                ) as d join events e on e.position = d.position order by e.position {way}"
+                ) as d join ~events e on e.position = d.position order by e.position {way}"
             ),
         };
         page(&found, &format!("position {way}"))
@@ -109,19 +116,19 @@ fn is_everything(query: &EventQuery) -> bool {
 
 /// The items with their kinds looked up.
 const ITEMS: &str = "with items as materialized (
-    select query_kinds($4::text, i) as kinds,
+    select ~query_kinds($4::text, i) as kinds,
         array(select jsonb_array_elements_text(i->'tags')) as tags
     from jsonb_array_elements($5::text::jsonb) as i)";
 
 /// Whether an event is of a kind that any item asks for.
 const KINDS: &str =
     "e.kind = any ((select array_agg(k) from jsonb_array_elements($5::text::jsonb) as j,
-    unnest(query_kinds($4::text, j)) as k)::integer[])";
+    unnest(~query_kinds($4::text, j)) as k)::integer[])";
 
 /// Whether an event is what an item asks for, tags included.
 const MIXED: &str = "exists (select from items as i where e.kind = any (i.kinds)
     and not exists (select from unnest(i.tags) as o(tag) where not exists (
-        select from event_tags as x
+        select from ~event_tags as x
         where x.tag = o.tag and x.kind = e.kind and x.position = e.position)))";
 
 /// Reads a stream: `$1` from, `$2` limit, `$3` bytes, `$4` its name. The head is its revision.
@@ -130,15 +137,16 @@ pub(super) fn stream(direction: Direction) -> String {
         Direction::Forward => (">", "asc"),
         Direction::Backward => ("<", "desc"),
     };
-    let id = "(select id from streams where name = $4::text)";
+    let id = "(select id from ~streams where name = $4::text)";
     let found = format!(
-        "select position, revision, recorded_at, record from events
+        "select position, revision, recorded_at, record from ~events
          where stream = {id} and revision {beyond} $1 order by revision {way} limit $2"
     );
-    let last =
-        format!("(select revision from events where stream = {id} order by revision desc limit 1)");
+    let last = format!(
+        "(select revision from ~events where stream = {id} order by revision desc limit 1)"
+    );
     page(&found, &format!("revision {way}")).replacen(
-        "(select max(position) from events)",
+        "(select max(position) from ~events)",
         &last,
         1,
     )
@@ -146,16 +154,19 @@ pub(super) fn stream(direction: Direction) -> String {
 
 /// Finds an event: `$1` its id.
 pub(super) const EVENT: &str = "select position, array[position], array[revision], array[recorded_at], record \
-     from events where id = $1";
+     from ~events where id = $1";
 
 /// Lists the streams of a family: `$1` tenant/category, `$2` after, `$3` limit.
 pub(super) const FAMILY: &str =
-    "select name, id from streams where family = $1 and id > $2 order by id limit $3";
+    "select name, id from ~streams where family = $1 and id > $2 order by id limit $3";
 
 /// Lists the streams of all of a tenant's families: `$1` tenant, `$2` after, `$3` limit.
 pub(super) const TENANT: &str = "select s.name, s.id
-    from (select distinct tenant || '/' || category as family from event_kinds where tenant = $1) as f,
+    from (select distinct tenant || '/' || category as family from ~event_kinds where tenant = $1) as f,
     lateral (
-        select name, id from streams where family = f.family and id > $2 order by id limit $3
+        select name, id from ~streams where family = f.family and id > $2 order by id limit $3
     ) as s
     order by s.id limit $3";
+
+/// Asks for the last position.
+pub(super) const LAST: &str = "select coalesce(max(position), 0) from ~events";
