@@ -1,6 +1,8 @@
 //! The event store in PostgreSQL from outside: torture, faults, foreign writers, several nodes.
 
 #[cfg(test)]
+mod ahead;
+#[cfg(test)]
 mod audit;
 #[cfg(test)]
 mod fault;

@@ -62,7 +62,7 @@ async fn beat(database: &Database, name: &str, knows: &str, after_ms: i64) {
     let text = |text: &str| Value::Text(text.to_owned());
     let values = vec![text(name), text("0.7.0"), at, text(knows)];
     let sql = "insert into nodes (id, name, program_version, started_at, heartbeat_at, silence_ms,
-            knows, projections)
+            knows, runs)
         values ($1, $1, $2, $3, $3, 20000, $4, '{}')
         on conflict (id) do update set heartbeat_at = excluded.heartbeat_at,
             knows = excluded.knows";

@@ -31,7 +31,11 @@ impl Session {
             let dir = config.data_dir.display();
             return Err(Failure::new(format!("{dir} holds no data: name another --data-dir")));
         }
-        match Node::visit(config.clone()).await {
+        let opened = match is_shared {
+            true => Node::visit(config.clone()).await,
+            false => Node::open(config.clone()).await,
+        };
+        match opened {
             Ok(node) => Ok(Self::Local(Box::new(node))),
             Err(Failure::Store(StoreError::Locked { .. })) => remote(&config).map(Self::Remote),
             Err(other) => Err(other),

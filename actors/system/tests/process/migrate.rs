@@ -92,7 +92,7 @@ fn a_program_that_runs_keeps_what_it_uses_from_being_undone() {
     edit(
         &folder,
         "insert into nodes (id, name, program_version, started_at, heartbeat_at, silence_ms,
-            knows, projections)
+            knows, runs)
         select 'n', 'web-1', '9.0', 0, 9000000000000, 20000, '{\"core\":3}', '{}'",
     );
     let down = ["migrate", "down", "core", "--yes"];
