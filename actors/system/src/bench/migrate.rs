@@ -1,59 +1,64 @@
-//! Requests to a large table on PostgreSQL while it is migrated: none may fail, none may wait long.
+//! Two nodes that append and read while the log's tables are migrated: no request may fail, none
+//! may wait long.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use futures_util::future::try_join_all;
 use hdrhistogram::Histogram;
+use headwater::event::{Position, Revision};
 use headwater::postgres::{Address, connect};
-use headwater::sql::migration::{Reach, Script};
+use headwater::sql::migration::{Reach, STORE, Script};
 use headwater::sql::{Migration, MigrationSet, Migrator, PostgresConfig};
+use headwater::store::postgres::{PostgresStore, PostgresStoreConfig};
+use headwater::store::{EventStore, LogRead, StreamRead};
 use tokio::sync::watch;
 
+use super::append::append_of;
 use super::case::{Outcome, Target};
 use super::ground::Ground;
+use super::postgres::write;
 use crate::error::Failure;
 
-/// How many programs ask at once.
-const LANES: u64 = 2;
+/// How many requests a node has under way.
+const LANES: u64 = 4;
 /// What a person takes for a pause.
 const STALL_MAX: Duration = Duration::from_millis(500);
-/// Rows that are made in one statement.
-const CHUNK: u64 = 250_000;
-const FILL: &str = "insert into history (position, stream, revision, kind, record)
-    select n, n / 10, n % 10 + 1, n % 7, convert_to(repeat(md5(n::text), 11), 'UTF8')
-    from generate_series($1::bigint, $2::bigint) as n";
 
+/// A column, an index and a table with something about each event; then the column goes.
 const STEPS: MigrationSet = MigrationSet {
     capability: "bench",
     steps: &[
         Migration {
-            stem: "0001_history",
+            stem: "0001_note",
             up: Script::Same(
-                "create table history (position bigint primary key, stream bigint not null,
-                    revision bigint not null, kind bigint not null, record bytea not null,
-                    looks bigint not null default 0, unique (stream, revision));
-                create sequence history_new",
+                "-- lock-timeout: 200ms
+alter table events add column note text;
+create table event_bytes (position bigint primary key, bytes bigint not null)",
             ),
             down: Script::Same(""),
         },
         Migration {
-            stem: "0002_digest",
-            up: Script::Same("-- lock-timeout: 200ms\nalter table history add column digest text"),
-            down: Script::Same(""),
-        },
-        Migration {
-            stem: "0003_by_kind",
+            stem: "0002_by_kind_and_time",
             up: Script::Same(
                 "-- transaction: none\n-- lock-timeout: 60s
-create index concurrently if not exists history_by_kind on history (kind, position)",
+create index concurrently if not exists events_kind_time on events (kind, recorded_at)",
             ),
             down: Script::Same(""),
         },
         Migration {
-            stem: "0004_fill",
+            stem: "0003_fill_bytes",
             up: Script::Same(
-                "-- phase: backfill\n-- batch: history by position
-update history set digest = md5(record) where position between $1 and $2 and digest is null",
+                "-- phase: backfill\n-- batch: events by position
+insert into event_bytes select position, length(record) from events
+    where position between $1 and $2 on conflict do nothing",
+            ),
+            down: Script::Same(""),
+        },
+        Migration {
+            stem: "0004_drop_note",
+            up: Script::Same(
+                "-- phase: contract\n-- lock-timeout: 200ms\nalter table events drop column note",
             ),
             down: Script::Same(""),
         },
@@ -81,17 +86,20 @@ pub fn run(ground: &Ground, address: &Address) -> Result<Vec<Outcome>, Failure> 
 }
 
 async fn measure(ground: &Ground, address: &Address) -> Result<Outcome, Failure> {
-    let migrator = Migrator::only(PostgresConfig::at(address.clone()).open()?, [STEPS]);
-    migrator.advance(&Reach::all().to("bench", 1)).await?;
-    fill(address, ground.events).await?;
+    let tables = PostgresConfig::at(address.clone()).open()?;
+    Migrator::only(tables.clone(), [STORE]).up().await?;
+    let node = || PostgresStore::open(PostgresStoreConfig::new(address.clone())).map(Arc::new);
+    let nodes = [node()?, node()?];
+    let rows = fill(&nodes, ground.events).await?;
     let rest = async {
         tokio::time::sleep(ground.within).await;
         Ok(())
     };
-    let alone = ask_during(address, ground.events, rest).await?;
+    let alone = ask_during(&nodes, rows, rest).await?;
+    let migrator = Migrator::only(tables, [STORE, STEPS]);
     let mut notes = Vec::new();
     let migration = async {
-        for number in 2..=STEPS.steps.len() as u32 {
+        for number in 1..=STEPS.steps.len() as u32 {
             let start = Instant::now();
             migrator.advance(&Reach::all().to("bench", number)).await?;
             let stem = STEPS.steps.get(number as usize - 1).map_or("", |step| step.stem);
@@ -99,9 +107,9 @@ async fn measure(ground: &Ground, address: &Address) -> Result<Outcome, Failure>
         }
         Ok(())
     };
-    let beside = ask_during(address, ground.events, migration).await?;
-    check_filled(address, ground.events).await?;
-    Ok(outcome(ground.events, &alone, &beside, notes))
+    let beside = ask_during(&nodes, rows, migration).await?;
+    check_filled(address, rows).await?;
+    Ok(outcome(rows, &alone, &beside, notes))
 }
 
 fn outcome(rows: u64, alone: &Requests, beside: &Requests, mut notes: Vec<String>) -> Outcome {
@@ -111,7 +119,7 @@ fn outcome(rows: u64, alone: &Requests, beside: &Requests, mut notes: Vec<String
     let longest = Duration::from_micros(beside.times_us.max());
     let (rate, limit_rate) = (beside.rate(), alone.rate());
     Outcome {
-        name: format!("{LANES} programs, {rows} rows migrated"),
+        name: format!("2 nodes, {rows} events migrated"),
         unit: "requests",
         rate,
         limit_name: "the same without a migration",
@@ -123,28 +131,28 @@ fn outcome(rows: u64, alone: &Requests, beside: &Requests, mut notes: Vec<String
     }
 }
 
-async fn fill(address: &Address, rows: u64) -> Result<(), Failure> {
-    let client = connect(address).await.map_err(told)?;
-    for first in (1..=rows).step_by(CHUNK as usize) {
-        let last = (first + CHUNK - 1).min(rows);
-        client.execute(FILL, &[&(first as i64), &(last as i64)]).await.map_err(told)?;
+/// Appends until the log is long enough; returns how long it is.
+async fn fill([store, _]: &[Arc<PostgresStore>; 2], events: u64) -> Result<u64, Failure> {
+    while store.head().borrow().get() < events {
+        write(store, (8, 500), Duration::from_millis(500)).await?;
     }
-    let after = format!("select setval('history_new', {rows}); analyze history");
-    client.batch_execute(&after).await.map_err(told)
+    let end = store.head().borrow().get();
+    Ok(end)
 }
 
-/// Lets programs ask until the work is over.
+/// Lets both nodes work until the work is over.
 async fn ask_during(
-    address: &Address,
+    nodes: &[Arc<PostgresStore>; 2],
     rows: u64,
     work: impl Future<Output = Result<(), Failure>>,
 ) -> Result<Requests, Failure> {
     let (stop, is_over) = watch::channel(false);
     let start = Instant::now();
-    let lanes = try_join_all((0..LANES).map(|lane| ask(address, (rows, lane), is_over.clone())));
+    let lanes = nodes.iter().flat_map(|node| (0..LANES).map(move |lane| (node, lane)));
+    let lanes = try_join_all(lanes.map(|(node, lane)| ask(node, (rows, lane), is_over.clone())));
     let work = async {
         let done = work.await;
-        // The programs end when they see it.
+        // The lanes end when they see it.
         stop.send_replace(true);
         done
     };
@@ -158,58 +166,57 @@ async fn ask_during(
     Ok(all)
 }
 
-/// One program: adds an event, reads a stream, and notes that it looked at an old event.
+/// One request after the other: an event is appended, its stream is read, and a page of the log.
 async fn ask(
-    address: &Address,
+    node: &Arc<PostgresStore>,
     (rows, lane): (u64, u64),
     is_over: watch::Receiver<bool>,
 ) -> Result<Requests, Failure> {
-    let client = connect(address).await.map_err(told)?;
     let mut requests = Requests::new()?;
-    let statements = try_join_all(
-        [
-            "insert into history (position, stream, revision, kind, record)
-            select n, -n, 1, $1::bigint, convert_to(repeat(md5(n::text), 11), 'UTF8')
-            from nextval('history_new') as n",
-            "select revision, record from history where stream = $1 order by revision",
-            "update history set looks = looks + 1 where position = $1",
-        ]
-        .map(|sql| client.prepare(sql)),
-    );
-    let statements = statements.await.map_err(told)?;
     let mut number = lane;
     while !*is_over.borrow() {
-        // A kind, a stream of ten events, a position.
-        for (statement, share) in statements.iter().zip([1, 10, 1]) {
-            // Somewhere else each time, the same in each run.
-            number = number.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1 + 2 * lane);
-            let place = ((number >> 16) % rows.max(1)) as i64 / share;
-            let sent = Instant::now();
-            if let Err(error) = client.query(statement, &[&place]).await {
-                requests.failures.push(error.to_string());
-            }
-            requests.times_us.saturating_record(sent.elapsed().as_micros() as u64);
+        // Somewhere else each time, the same in each run.
+        number = number.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1 + 2 * lane);
+        let place = Position::new((number >> 16) % rows.max(1));
+        let append = append_of(lane * 1_000 + number % 1_000, 1)?;
+        let stream = append.writes.first().map(|write| write.stream.clone());
+        let tenant = append.tenant.clone();
+        requests.time(node.append(append)).await;
+        if let Some(stream) = stream {
+            let read = StreamRead::after(tenant, stream, Revision::ZERO, 100);
+            requests.time(node.read_stream(read)).await;
         }
+        requests.time(node.read_log(LogRead::after(place, 100))).await;
     }
     Ok(requests)
 }
 
-/// Fails when a row from before the migration was left out.
+/// Fails when an event from before the migration was left out.
 async fn check_filled(address: &Address, rows: u64) -> Result<(), Failure> {
     let client = connect(address).await.map_err(told)?;
-    let sql = "select count(*) from history where position <= $1 and digest = md5(record)";
+    let sql = "select count(*) from event_bytes join events using (position)
+        where position <= $1 and bytes = length(record)";
     let row = client.query_one(sql, &[&(rows as i64)]).await.map_err(told)?;
     let filled: i64 = row.try_get(0).map_err(told)?;
     if filled as u64 == rows {
         return Ok(());
     }
-    Err(Failure::new(format!("of {rows} rows {filled} were filled")))
+    Err(Failure::new(format!("of {rows} events {filled} were filled in")))
 }
 
 impl Requests {
     fn new() -> Result<Self, Failure> {
         let times_us = Histogram::new_with_max(600_000_000, 3).map_err(told)?;
         Ok(Self { times_us, failures: Vec::new(), elapsed: Duration::ZERO })
+    }
+
+    /// Waits for a request, and notes how long it took and whether it failed.
+    async fn time<T, E: std::fmt::Display>(&mut self, request: impl Future<Output = Result<T, E>>) {
+        let sent = Instant::now();
+        if let Err(error) = request.await {
+            self.failures.push(error.to_string());
+        }
+        self.times_us.saturating_record(sent.elapsed().as_micros() as u64);
     }
 
     fn rate(&self) -> f64 {

@@ -222,7 +222,7 @@ impl Bed<'_> {
 
 /// Lets writers append again and again; returns how much, and the 99th percentile of an
 /// append's microseconds.
-async fn write(
+pub async fn write(
     store: &Arc<PostgresStore>,
     (writers, events): (u64, usize),
     within: Duration,
