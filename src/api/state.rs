@@ -6,10 +6,10 @@ use std::sync::atomic::AtomicU64;
 use bytes::Bytes;
 use tokio::sync::{Semaphore, watch};
 
-use super::ApiConfig;
-use super::keys::KeyRing;
+use super::keys::{Caller, KeyRing};
 use super::openapi::openapi_of;
 use super::readiness::Readiness;
+use super::{ApiConfig, Problem, ProblemKind};
 use crate::clock::{SharedClock, SystemClock};
 use crate::runtime::System;
 
@@ -46,5 +46,19 @@ impl ApiState {
             config,
             clock,
         }
+    }
+
+    /// Returns whether a caller belongs to those who run the program.
+    pub fn is_operator(&self, caller: &Caller) -> bool {
+        *caller.tenant() == self.config.operator
+    }
+
+    /// Refuses other tenants' admins what is there for every tenant.
+    pub fn check_operator(&self, caller: &Caller, what: &str) -> Result<(), Problem> {
+        if self.is_operator(caller) {
+            return Ok(());
+        }
+        let who = "only admins of the operator's tenant may do this";
+        Err(Problem::new(ProblemKind::Forbidden, format!("{what} serve every tenant: {who}")))
     }
 }

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use crate::sql::machine_name;
+
 /// How a node presents itself, and its patience.
 #[derive(Clone, Debug)]
 pub struct NodeConfig {
@@ -27,7 +29,7 @@ const HEARTBEAT_ALONE: Duration = Duration::from_secs(5);
 impl Default for NodeConfig {
     fn default() -> Self {
         Self {
-            name: machine_name(),
+            name: machine_name().unwrap_or_else(|| "unnamed".to_owned()),
             program_version: env!("CARGO_PKG_VERSION").to_owned(),
             address: None,
             heartbeat: Duration::from_millis(500),
@@ -44,15 +46,5 @@ impl NodeConfig {
         self.heartbeat = self.heartbeat.max(least);
         self.silence = self.silence.max(self.heartbeat * 3);
         self
-    }
-}
-
-/// Returns the machine's name; that of nobody when the system tells none.
-fn machine_name() -> String {
-    let told = std::fs::read_to_string("/proc/sys/kernel/hostname").ok();
-    let told = told.or_else(|| std::env::var("HOSTNAME").ok()).unwrap_or_default();
-    match told.trim() {
-        "" => "unnamed".to_owned(),
-        name => name.to_owned(),
     }
 }

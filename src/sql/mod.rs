@@ -7,6 +7,7 @@
 mod database;
 mod error;
 mod line;
+mod machine;
 pub mod migration;
 mod placement;
 mod postgres;
@@ -18,6 +19,7 @@ mod value;
 pub(crate) use database::panic_text;
 pub use database::{Database, Durability, SqlEngine, TxJob};
 pub use error::{OpenError, SqlError};
+pub(crate) use machine::machine_name;
 pub use migration::{Migration, MigrationError, MigrationSet, MigrationStatus, Migrator};
 pub(crate) use placement::is_identifier;
 pub use placement::{place_tables, tables_of};

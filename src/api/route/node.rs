@@ -11,7 +11,7 @@ use serde::Serialize;
 use crate::api::keys::Admin;
 use crate::api::query::Parameters;
 use crate::api::reply::json;
-use crate::api::{ApiState, Problem, ProblemKind};
+use crate::api::{ApiState, Problem};
 use crate::nodes::{Lease, Node, Roster};
 
 /// The programs that share the read side.
@@ -81,10 +81,7 @@ pub(in crate::api) async fn list(
     request: HttpRequest,
 ) -> Result<HttpResponse, Problem> {
     Parameters::of(request.query_string(), &[])?;
-    if *caller.tenant() != state.config.operator {
-        let detail = "nodes serve every tenant: only admins of the operator's tenant see them";
-        return Err(Problem::new(ProblemKind::Forbidden, detail));
-    }
+    state.check_operator(&caller, "nodes")?;
     let membership = state.system.membership();
     json(StatusCode::OK, &document(&membership.roster(), membership.id()))
 }

@@ -95,7 +95,7 @@ pub(in crate::api) async fn pause(
     state: Data<ApiState>,
     path: Path<String>,
 ) -> Result<HttpResponse, Problem> {
-    check_operator(&state, &caller)?;
+    state.check_operator(&caller, "projections")?;
     state.system.pause(&path).await?;
     reply(&state, &caller, &path)
 }
@@ -119,7 +119,7 @@ pub(in crate::api) async fn resume(
     state: Data<ApiState>,
     path: Path<String>,
 ) -> Result<HttpResponse, Problem> {
-    check_operator(&state, &caller)?;
+    state.check_operator(&caller, "projections")?;
     state.system.resume(&path).await?;
     reply(&state, &caller, &path)
 }
@@ -143,7 +143,7 @@ pub(in crate::api) async fn rebuild(
     state: Data<ApiState>,
     path: Path<String>,
 ) -> Result<HttpResponse, Problem> {
-    check_operator(&state, &caller)?;
+    state.check_operator(&caller, "projections")?;
     state.system.rebuild(&path).await?;
     reply(&state, &caller, &path)
 }
@@ -161,7 +161,7 @@ fn document(state: &ApiState, caller: &Caller, status: ProjectionStatus) -> Proj
         is_served: readable.as_ref().is_some_and(|own| own.is_served),
         indexes: indexes.iter().map(|field| (*field).to_owned()).collect(),
         // It may tell of another tenant's event.
-        last_error: status.last_error.filter(|_| is_operator(state, caller)),
+        last_error: status.last_error.filter(|_| state.is_operator(caller)),
         name: status.name,
         version: status.version,
         generation: status.generation,
@@ -174,17 +174,4 @@ fn document(state: &ApiState, caller: &Caller, status: ProjectionStatus) -> Proj
         parked: status.parked,
         unknown: status.unknown,
     }
-}
-
-fn is_operator(state: &ApiState, caller: &Caller) -> bool {
-    *caller.tenant() == state.config.operator
-}
-
-/// Projections serve every tenant, so not every tenant's admin may stop them.
-fn check_operator(state: &ApiState, caller: &Caller) -> Result<(), Problem> {
-    if is_operator(state, caller) {
-        return Ok(());
-    }
-    let detail = "projections serve every tenant: only admins of the operator's tenant may do this";
-    Err(Problem::new(ProblemKind::Forbidden, detail))
 }

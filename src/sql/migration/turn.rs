@@ -15,8 +15,8 @@ use super::ledger::Signature;
 use super::statement::names;
 use crate::clock::{Clock, SystemClock};
 use crate::postgres::{Address, Fault, connect};
-use crate::sql::SqlError;
 use crate::sql::postgres::sql_error;
+use crate::sql::{SqlError, machine_name};
 
 /// The mean pause between two questions for the lock.
 const POLL: Duration = Duration::from_millis(100);
@@ -149,12 +149,7 @@ impl Turn {
 
 /// Says when it is and who this is: the process and its machine.
 pub(super) fn signature() -> Signature {
-    let machine = std::fs::read_to_string("/proc/sys/kernel/hostname").ok();
-    let machine = machine.or_else(|| std::env::var("HOSTNAME").ok()).unwrap_or_default();
-    let machine = match machine.trim() {
-        "" => "an unnamed machine",
-        name => name,
-    };
+    let machine = machine_name().unwrap_or_else(|| "an unnamed machine".to_owned());
     let by = format!("process {} on {machine}", std::process::id());
     Signature { at: SystemClock.now().to_string(), by }
 }
