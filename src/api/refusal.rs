@@ -74,6 +74,9 @@ impl From<QueryError> for Problem {
             QueryError::Halted { at, .. } => {
                 Self::new(ProblemKind::Unavailable, detail).with("position", at.get())
             }
+            QueryError::OtherVersion { .. } => {
+                Self::new(ProblemKind::Unavailable, detail).retry_after_s(1)
+            }
             QueryError::Sql(error) => error.into(),
         }
     }

@@ -82,6 +82,17 @@ pub enum QueryError {
         /// Where it should be.
         wanted: Position,
     },
+    /// The rows are those of another version of the program, and this one cannot read them.
+    /// Caller: ask a node of that version.
+    #[error("rows of projection {name} are of version {rows}, this node has {own}: ask another")]
+    OtherVersion {
+        /// The projection.
+        name: String,
+        /// The version that made the rows.
+        rows: u32,
+        /// The version that this program has.
+        own: u32,
+    },
     /// The read side failed. Nobody while it is transient, else operator.
     #[error(transparent)]
     Sql(#[from] SqlError),

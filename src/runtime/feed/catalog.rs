@@ -199,7 +199,8 @@ impl Catalog {
         let facts = cx.facts.clone();
         // Taken before the rows are read: they are at least as new.
         let considered = cx.progress.borrow().position;
-        let mut page = self.database.inspect(move |tx| query::page(tx, &facts, &query)).await?;
+        let page = self.database.inspect(move |tx| query::page(tx, &facts, &query)).await;
+        let mut page = self.explained(cx, page).await?;
         page.position = page.position.max(considered);
         Ok(page)
     }
@@ -214,8 +215,10 @@ impl Catalog {
         tenant: Tenant,
         key: String,
     ) -> Result<Option<RowEntry>, QueryError> {
-        let facts = self.entry(name)?.facts.clone();
-        self.database.inspect(move |tx| query::get(tx, &facts, (&tenant, &key))).await
+        let cx = self.entry(name)?;
+        let facts = cx.facts.clone();
+        let row = self.database.inspect(move |tx| query::get(tx, &facts, (&tenant, &key))).await;
+        self.explained(cx, row).await
     }
 
     /// Lists skipped events of a projection after a position, oldest first.
@@ -246,6 +249,25 @@ impl Catalog {
         let (name, page) = (self.entry(name)?.facts.name, bounded(after, limit));
         let work = move |tx: &mut dyn crate::sql::TxEngine| parked::list_parked(tx, name, page);
         Ok(self.database.inspect::<_, SqlError>(work).await?)
+    }
+
+    /// Says so where a statement failed because a node of another version made the rows.
+    async fn explained<T>(
+        &self,
+        cx: &Context,
+        outcome: Result<T, QueryError>,
+    ) -> Result<T, QueryError> {
+        let Err(QueryError::Sql(SqlError::Statement { .. })) = &outcome else { return outcome };
+        let (name, own) = (cx.facts.name, cx.facts.version);
+        let load = move |tx: &mut dyn TxEngine| checkpoint::load(tx, name);
+        let rows = self.database.inspect::<_, SqlError>(load).await?;
+        match rows.into_iter().find(|row| row.is_live && row.version != own) {
+            Some(live) => {
+                let (name, rows) = (name.to_owned(), live.version);
+                Err(QueryError::OtherVersion { name, rows, own })
+            }
+            None => outcome,
+        }
     }
 
     fn entry(&self, name: &str) -> Result<&Context, QueryError> {
