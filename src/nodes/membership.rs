@@ -43,12 +43,6 @@ enum Presence {
 /// Versions by name.
 pub(crate) type Versions = BTreeMap<String, u32>;
 
-/// Somebody who stands ready to do what a lease is for; without one the node does not take it.
-pub(crate) struct Able {
-    inner: Arc<Inner>,
-    lease: String,
-}
-
 /// A lease as this node holds it.
 #[derive(Clone, Debug)]
 pub(crate) struct Tenure {
@@ -202,11 +196,18 @@ impl Membership {
         Ok(())
     }
 
-    /// Stands ready to do what a lease is for, until the answer is dropped.
-    pub(crate) fn be_able(&self, lease: &str, version: u32) -> Able {
-        self.inner.able.lock().insert(lease.to_owned(), version);
-        self.inner.has_changed.notify_one();
-        Able { inner: Arc::clone(&self.inner), lease: lease.to_owned() }
+    /// Says that somebody on this node can do what a lease is for, and its version of that; or,
+    /// with `None`, that nobody can any more: then another node does.
+    pub(crate) fn set_able(&self, lease: &str, version: Option<u32>) {
+        let mut able = self.inner.able.lock();
+        let before = match version {
+            Some(version) => able.insert(lease.to_owned(), version),
+            None => able.remove(lease),
+        };
+        drop(able);
+        if before != version {
+            self.inner.has_changed.notify_one();
+        }
     }
 
     /// Returns the lease, if this node holds it and should.
@@ -233,9 +234,21 @@ impl Membership {
         let _ = self.inner.view.subscribe().wait_for(is_lost).await;
     }
 
-    /// Gives a lease up, after the work under it has ended; nothing when it was lost before.
-    pub(crate) async fn give_up(&self, tenure: Tenure) -> Result<(), SqlError> {
-        self.inner.database.write(move |tx| table::give_up(tx, &tenure)).await
+    /// Gives a lease up, after the work under it has ended; when it was lost before, forgets it.
+    pub(crate) async fn give_up(&self, tenure: &Tenure) -> Result<(), SqlError> {
+        let _presence = self.inner.presence.lock().await;
+        let own = tenure.clone();
+        let work = move |tx: &mut dyn TxEngine| {
+            table::lock(tx)?;
+            table::give_up(tx, &own)
+        };
+        self.inner.database.write(work).await?;
+        self.inner.view.send_modify(|view| {
+            if view.holds.get(&tenure.name) == Some(&tenure.token) {
+                view.holds.remove(&tenure.name);
+            }
+        });
+        Ok(())
     }
 
     /// Takes a lease from whoever has it, to do at once what an operator asked this node for.
@@ -243,7 +256,10 @@ impl Membership {
         if let Some(tenure) = self.tenure(lease) {
             return Ok(tenure);
         }
-        let _presence = self.inner.presence.lock().await;
+        let presence = self.inner.presence.lock().await;
+        if *presence == Presence::Left {
+            return Err(SqlError::Closed.into());
+        }
         let (inner, name) = (Arc::clone(&self.inner), lease.to_owned());
         let view = self.inner.database.transact(move |tx| inner.claim(tx, &name)).await?;
         self.inner.view.send_replace(view);
@@ -270,13 +286,6 @@ impl Membership {
     }
 }
 
-impl Drop for Able {
-    fn drop(&mut self) {
-        self.inner.able.lock().remove(&self.lease);
-        self.inner.has_changed.notify_one();
-    }
-}
-
 impl Inner {
     /// One heartbeat: what is due to this node is taken, and what is due to another is left out
     /// of what it holds, so that whoever works under it ends and gives it up.
@@ -285,10 +294,12 @@ impl Inner {
         let chosen = share_out(&before);
         let due = |lease: &Lease| chosen.get(lease.name.as_str()).copied();
         let is_own = |lease: &Lease| due(lease) == Some(self.id.as_str());
-        for lease in before.leases.iter().filter(|lease| is_own(lease) && before.is_free(lease)) {
+        let free = |lease: &&Lease| is_own(lease) && before.is_free(lease);
+        let free: Vec<&Lease> = before.leases.iter().filter(free).collect();
+        for lease in &free {
             table::take(tx, &lease.name, &self.id)?;
         }
-        let roster = table::roster(tx)?;
+        let roster = if free.is_empty() { before.clone() } else { table::roster(tx)? };
         // What is due to nobody stays with who has it.
         let held = roster.held_by(&self.id).filter(|lease| is_own(lease) || due(lease).is_none());
         let holds = held.map(|lease| (lease.name.clone(), lease.token)).collect();
@@ -320,7 +331,7 @@ impl Inner {
         let roster = table::roster(tx)?;
         let is_known = |name: &String| roster.leases.iter().any(|lease| lease.name == *name);
         let missing: Vec<&String> = able.keys().filter(|name| !is_known(name)).collect();
-        // Whoever worked under one of these has ended without a word.
+        // Nobody here can do what these are for any more.
         let held = roster.held_by(&self.id);
         let left: Vec<&Lease> = held.filter(|held| !able.contains_key(&held.name)).collect();
         if missing.is_empty() && left.is_empty() {
@@ -366,19 +377,31 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_lease_under_which_nobody_works_any_more_goes_to_another_node() {
+    async fn a_lease_for_what_nobody_here_can_do_any_more_goes_to_another_node() {
         let scratch = ScratchSchema::new().unwrap();
         let (one, two) = (member(&scratch).await, member(&scratch).await);
-        let able = one.be_able("work", 1);
+        one.set_able("work", Some(1));
         one.refresh().await.unwrap();
-        let _able = two.be_able("work", 1);
+        two.set_able("work", Some(1));
         two.refresh().await.unwrap();
         assert!(one.tenure("work").is_some() && two.tenure("work").is_none());
-        // As when an actor panics, or is given up by its supervisor.
-        drop(able);
+        one.set_able("work", None);
         one.refresh().await.unwrap();
         two.refresh().await.unwrap();
         assert!(one.tenure("work").is_none() && two.tenure("work").is_some());
+    }
+
+    #[tokio::test]
+    async fn a_lease_given_up_is_not_held_again_before_the_next_heartbeat() {
+        let scratch = ScratchSchema::new().unwrap();
+        let one = member(&scratch).await;
+        one.set_able("work", Some(1));
+        one.refresh().await.unwrap();
+        let first = one.tenure("work").unwrap();
+        one.give_up(&first).await.unwrap();
+        assert!(one.tenure("work").is_none());
+        one.refresh().await.unwrap();
+        assert!(one.tenure("work").unwrap().token > first.token);
     }
 
     #[tokio::test]
@@ -387,6 +410,7 @@ mod tests {
         let (one, two) = (member(&scratch).await, member(&scratch).await);
         one.leave().await.unwrap();
         one.refresh().await.unwrap();
+        assert!(one.claim("work").await.is_err());
         two.refresh().await.unwrap();
         assert_eq!(two.roster().node(one.id()).unwrap().state, NodeState::Left);
     }

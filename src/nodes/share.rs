@@ -9,36 +9,45 @@ use super::roster::{Node, NodeState, Roster};
 /// in the old shape, and it the other way round when it is back.
 const CRASH_GRACE: Duration = Duration::from_secs(60);
 
+/// A way from each lease to the nodes that may hold it.
+type Fit<'r> = BTreeMap<&'r str, Vec<&'r str>>;
+
+/// How many leases each node gets.
+type Shares<'r> = BTreeMap<&'r str, usize>;
+
 /// Returns the node that should hold each lease; none of a lease that no living node may hold.
 ///
 /// Who holds one and may, keeps it, unless another node holds at least two fewer: so a node
 /// that comes takes its share, and nothing moves for the sake of one.
 pub(super) fn share_out(roster: &Roster) -> BTreeMap<&str, &str> {
-    let alive = roster.nodes.iter().filter(|node| node.state == NodeState::Alive);
-    let mut shares: BTreeMap<&str, usize> = alive.map(|node| (node.id.as_str(), 0)).collect();
-    let mut chosen = BTreeMap::new();
+    let fit: Fit<'_> =
+        roster.leases.iter().map(|lease| (lease.name.as_str(), fit(roster, &lease.name))).collect();
+    let (mut chosen, mut shares) = (BTreeMap::new(), Shares::new());
     for lease in &roster.leases {
-        let holder = lease.node.as_deref().and_then(|id| roster.node(id));
-        if let Some(holder) = holder.filter(|node| is_fit(roster, node, &lease.name)) {
-            choose(&mut chosen, &mut shares, &lease.name, &holder.id);
+        let holder = lease.node.as_deref();
+        let fit = fit.get(lease.name.as_str());
+        if let Some(holder) = holder.filter(|holder| fit.is_some_and(|it| it.contains(holder))) {
+            choose(&mut chosen, &mut shares, &lease.name, holder);
         }
     }
-    for lease in &roster.leases {
-        if !chosen.contains_key(lease.name.as_str())
-            && let Some(node) = least_busy(roster, &shares, &lease.name)
+    for (lease, fit) in &fit {
+        if !chosen.contains_key(lease)
+            && let Some(node) = least_busy(fit, &shares)
         {
-            choose(&mut chosen, &mut shares, &lease.name, node);
+            choose(&mut chosen, &mut shares, lease, node);
         }
     }
-    level(roster, &mut chosen, &mut shares);
+    level(&fit, &mut chosen, &mut shares);
     chosen
 }
 
-/// Returns whether a node lives and has the newest version of what a lease is for.
-fn is_fit(roster: &Roster, node: &Node, lease: &str) -> bool {
-    node.state == NodeState::Alive
-        && node.runs.get(lease).copied() == newest(roster, lease).map(|(version, _)| version)
-        && node.runs.contains_key(lease)
+/// Returns the living nodes that have the newest version of what a lease is for.
+fn fit<'r>(roster: &'r Roster, lease: &str) -> Vec<&'r str> {
+    let Some((newest, _)) = newest(roster, lease) else { return Vec::new() };
+    let is_fit = |node: &&Node| {
+        node.state == NodeState::Alive && node.runs.get(lease).copied() == Some(newest)
+    };
+    roster.nodes.iter().filter(is_fit).map(|node| node.id.as_str()).collect()
 }
 
 /// Returns the newest version of what a lease is for, and a node that has it.
@@ -55,14 +64,10 @@ pub(super) fn newest<'r>(roster: &'r Roster, lease: &str) -> Option<(u32, &'r No
 }
 
 /// Moves leases one by one from the busiest to the least busy, until none has two more.
-fn level<'r>(
-    roster: &'r Roster,
-    chosen: &mut BTreeMap<&'r str, &'r str>,
-    shares: &mut BTreeMap<&'r str, usize>,
-) {
+fn level<'r>(fit: &Fit<'r>, chosen: &mut BTreeMap<&'r str, &'r str>, shares: &mut Shares<'r>) {
     loop {
         let moved = chosen.iter().find_map(|(lease, holder)| {
-            let to = least_busy(roster, shares, lease)?;
+            let to = least_busy(fit.get(lease)?, shares)?;
             (share(shares, holder) >= share(shares, to) + 2).then_some((*lease, *holder, to))
         });
         let Some((lease, from, to)) = moved else { return };
@@ -71,18 +76,13 @@ fn level<'r>(
     }
 }
 
-fn least_busy<'r>(
-    roster: &'r Roster,
-    shares: &BTreeMap<&str, usize>,
-    lease: &str,
-) -> Option<&'r str> {
-    let fit = roster.nodes.iter().filter(|node| is_fit(roster, node, lease));
-    fit.map(|node| node.id.as_str()).min_by_key(|id| (share(shares, id), *id))
+fn least_busy<'r>(fit: &[&'r str], shares: &Shares<'_>) -> Option<&'r str> {
+    fit.iter().copied().min_by_key(|id| (share(shares, id), *id))
 }
 
 fn choose<'r>(
     chosen: &mut BTreeMap<&'r str, &'r str>,
-    shares: &mut BTreeMap<&'r str, usize>,
+    shares: &mut Shares<'r>,
     lease: &'r str,
     node: &'r str,
 ) {
@@ -90,7 +90,7 @@ fn choose<'r>(
     *shares.entry(node).or_default() += 1;
 }
 
-fn share(shares: &BTreeMap<&str, usize>, node: &str) -> usize {
+fn share(shares: &Shares<'_>, node: &str) -> usize {
     shares.get(node).copied().unwrap_or_default()
 }
 

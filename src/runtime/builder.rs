@@ -183,6 +183,7 @@ impl SystemBuilder {
             ProjectionCatalog::open(database, store, parts.projections, bounds).await?;
         let places = Places::join(&self.database, migrator, self.log_tables, self.node).await?;
         let read_models = ReadModels::new(projections, places.read_side.clone());
+        read_models.stand_ready();
         let threads = Threads::start(&self.config)?;
         if let Some(watch) = threads.watch.at(0) {
             for place in places.all() {
@@ -203,6 +204,7 @@ impl SystemBuilder {
         let system = System::new((world, threads), catalog, read_models, outside);
         let supervised = system.supervise(actors).await;
         supervised.ok_or_else(|| io::Error::other("the supervisor ended at its start"))?;
+        system.follow_projection_actors();
         system.projections_ready().await;
         Ok(system)
     }

@@ -60,8 +60,6 @@ impl Places {
 async fn enter(known: &Migrator, node: NodeConfig) -> Result<Membership, StartError> {
     let heartbeats = known.database().aside()?;
     let membership = Membership::join(heartbeats, node, known.last_steps()).await?;
-    match known.verify().await?.into_iter().next() {
-        Some(problem) => Err(problem.into()),
-        None => Ok(membership),
-    }
+    known.check().await?;
+    Ok(membership)
 }

@@ -118,37 +118,37 @@ enum Turn {
 
 impl ProjectionActor {
     async fn run(mut self) -> ActorResult {
-        let version = self.catalog.version(self.name);
-        let _able = self.membership.be_able(&self.lease, version);
+        let mut carried = None;
         loop {
             let heartbeat = self.actor.heartbeat.clone();
-            let Turn::Own(tenure, asked) = heartbeat.idle(self.until_held()).await else {
+            let Turn::Own(tenure, asked) = heartbeat.idle(self.until_held(carried)).await else {
                 return Ok(());
             };
             let end = self.own(&tenure, asked).await;
             heartbeat.idle(self.give_up(&tenure)).await;
             match end? {
                 End::Stopped => return Ok(()),
-                End::Lost => {}
+                End::Lost(asked) => carried = asked,
             }
         }
     }
 
-    /// Follows the projection until this node is to run it.
-    async fn until_held(&mut self) -> Turn {
+    /// Follows the projection until this node is to run it, or an operator wants it here.
+    async fn until_held(&mut self, mut carried: Option<Asked>) -> Turn {
         let (lease, membership) = (self.lease.clone(), self.membership.clone());
         let (catalog, name) = (self.catalog.clone(), self.name);
         loop {
+            if let Some((request, tell)) = carried.take() {
+                match membership.claim(&lease).await {
+                    Ok(tenure) => return Turn::Own(tenure, Some((request, tell))),
+                    Err(error) => drop(tell.send(Err(error.into()))),
+                }
+            }
             tokio::select! {
                 biased;
                 () = self.actor.stopped() => return Turn::Stop,
                 tenure = membership.held(&lease) => return Turn::Own(tenure, None),
-                Some((request, tell)) = self.asked.recv() => {
-                    match membership.claim(&lease).await {
-                        Ok(tenure) => return Turn::Own(tenure, Some((request, tell))),
-                        Err(error) => drop(tell.send(Err(error.into()))),
-                    }
-                }
+                Some(asked) = self.asked.recv() => carried = Some(asked),
                 () = follow(&catalog, name) => {}
             }
         }
@@ -158,6 +158,7 @@ impl ProjectionActor {
     async fn own(&mut self, tenure: &Tenure, asked: Option<Asked>) -> Result<End, ActorError> {
         let runner = match self.catalog.runner_under(self.name, tenure.clone()).await {
             Ok(runner) => runner,
+            Err(StepError::Fenced { .. }) => return Ok(End::Lost(asked)),
             Err(error) => return self.not_opened(error, asked).await,
         };
         if tenure.company().is_there() {
@@ -165,16 +166,12 @@ impl ProjectionActor {
         }
         let lost = self.membership.lost(tenure);
         let (actor, requests) = (self.actor.clone(), &mut self.asked);
-        let mut owner = ProjectionOwner { runner, actor, asked: requests };
-        if let Some(asked) = asked {
-            owner.answer(asked).await;
-        }
-        owner.run(lost).await
+        ProjectionOwner { runner, actor, asked: requests }.run(asked, lost).await
     }
 
     /// Lets another node have it: whoever takes it waits until what is under way has ended.
     async fn give_up(&self, tenure: &Tenure) {
-        while let Err(error) = self.membership.give_up(tenure.clone()).await {
+        while let Err(error) = self.membership.give_up(tenure).await {
             tracing::warn!(projection = self.name, %error, "lease was not given up");
             if self.actor.is_stopped() {
                 // All of them are given up when the node leaves, or lost when it is silent.
@@ -187,21 +184,17 @@ impl ProjectionActor {
     /// An outage is waited out here; what else is wrong is for the supervisor.
     async fn not_opened(&self, error: StepError, asked: Option<Asked>) -> Result<End, ActorError> {
         let words = error.to_string();
-        let is_passing = match &error {
-            StepError::Fenced { .. } => true,
-            StepError::Sql(error) => error.is_transient(),
-            StepError::Refused { .. } | StepError::Store(_) => false,
-        };
+        let is_outage = matches!(&error, StepError::Sql(error) if error.is_transient());
         if let Some((_, tell)) = asked {
             // An operator who has gone does not want to know.
             drop(tell.send(Err(error.into())));
         }
-        if !is_passing {
+        if !is_outage {
             return Err(ActorError(words));
         }
         tracing::warn!(projection = self.name, error = words, "projection was not taken over");
         self.actor.heartbeat.idle(rest(&self.actor)).await;
-        Ok(End::Lost)
+        Ok(End::Lost(None))
     }
 }
 

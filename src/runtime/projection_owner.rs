@@ -22,8 +22,9 @@ pub(super) struct ProjectionOwner<'a> {
 pub(super) enum End {
     /// The actor was asked to stop.
     Stopped,
-    /// The lease was lost, or is wanted by another node.
-    Lost,
+    /// The lease was lost, or is wanted by another node; what an operator asked for meanwhile
+    /// is not done.
+    Lost(Option<Asked>),
 }
 
 /// What is done after something happened.
@@ -36,11 +37,23 @@ enum Next {
 }
 
 impl ProjectionOwner<'_> {
-    /// Runs until the lease is lost or the actor is asked to stop.
-    pub async fn run(mut self, lost: impl Future<Output = ()>) -> Result<End, ActorError> {
+    /// Does what is asked first, then runs until the lease is lost or the actor is asked to stop.
+    pub async fn run(
+        mut self,
+        first: Option<Asked>,
+        lost: impl Future<Output = ()>,
+    ) -> Result<End, ActorError> {
         let mut lost = pin!(lost);
-        let mut next = Next::Step;
+        let mut next = first.map_or(Next::Step, Next::Answer);
         loop {
+            next = match next {
+                Next::Answer(asked) => match self.answer(asked).await {
+                    Some(undone) => return Ok(End::Lost(Some(undone))),
+                    None => Next::Step,
+                },
+                Next::End(end) => return Ok(end),
+                next => next,
+            };
             let actor = self.actor.clone();
             let going_on = async {
                 match next {
@@ -51,17 +64,9 @@ impl ProjectionOwner<'_> {
             next = tokio::select! {
                 biased;
                 () = actor.stopped() => Next::End(End::Stopped),
-                () = &mut lost => Next::End(End::Lost),
+                () = &mut lost => Next::End(End::Lost(None)),
                 next = going_on => next?,
             };
-            match next {
-                Next::Answer(asked) => {
-                    self.answer(asked).await;
-                    next = Next::Step;
-                }
-                Next::End(end) => return Ok(end),
-                Next::Step | Next::Stand => {}
-            }
         }
     }
 
@@ -104,7 +109,7 @@ impl ProjectionOwner<'_> {
             }
             Err(StepError::Fenced { .. }) => {
                 tracing::info!(projection = name, "another node has taken it over");
-                return Ok(Next::End(End::Lost));
+                return Ok(Next::End(End::Lost(None)));
             }
             Err(error) => return Err(ActorError(error.to_string())),
         }
@@ -116,14 +121,19 @@ impl ProjectionOwner<'_> {
         asked.map_or(Next::End(End::Stopped), Next::Answer)
     }
 
-    /// Does what an operator asks and says how it ended.
-    pub async fn answer(&mut self, (request, tell): Asked) {
+    /// Does what an operator asks and says how it ended; returns it when another node runs the
+    /// projection meanwhile, so that it must be taken from that one first.
+    async fn answer(&mut self, (request, tell): Asked) -> Option<Asked> {
         let done = match request {
             Request::Pause => self.runner.pause().await,
             Request::Resume => self.runner.resume().await,
             Request::Rebuild => self.runner.rebuild().await.map(drop),
         };
+        if let Err(StepError::Fenced { .. }) = done {
+            return Some((request, tell));
+        }
         // An operator who has gone does not want to know.
         let _ = tell.send(done.map_err(Into::into));
+        None
     }
 }

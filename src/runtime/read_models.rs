@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use rustc_hash::FxHashMap;
+use tokio::sync::watch;
 
 use super::feed::Catalog;
 use super::projection_actor::{ControlError, ProjectionControl, Request};
@@ -39,6 +40,28 @@ impl ReadModels {
         names.filter_map(actor).collect()
     }
 
+    /// Says that this node can run every projection.
+    pub fn stand_ready(&self) {
+        for name in self.controls.keys() {
+            self.membership.set_able(&ProjectionControl::actor_name(name), self.version(name));
+        }
+    }
+
+    /// Leaves a projection to other nodes while its actor here is given up; until then it stays,
+    /// since the supervisor starts it again.
+    async fn follow_actor(self, name: &'static str, mut status: watch::Receiver<ActorStatus>) {
+        let lease = ProjectionControl::actor_name(name);
+        while status.changed().await.is_ok() {
+            let is_given_up = status.borrow_and_update().state == ActorState::Halted;
+            let version = self.version(name).filter(|_| !is_given_up);
+            self.membership.set_able(&lease, version);
+        }
+    }
+
+    fn version(&self, name: &str) -> Option<u32> {
+        Some(self.catalog.version(name))
+    }
+
     async fn ask(&self, name: &str, request: Request) -> Result<(), ControlError> {
         match self.controls.get(name) {
             Some(control) => control.ask(name, request).await,
@@ -51,6 +74,16 @@ impl ReadModels {
 }
 
 impl System {
+    /// Lets other nodes know when an actor of a projection is given up, or resumed.
+    pub(super) fn follow_projection_actors(&self) {
+        for name in self.read_models().controls.keys() {
+            if let Some(status) = self.watch_actor(&ProjectionControl::actor_name(name)) {
+                let follow = self.read_models().clone().follow_actor(name, status);
+                self.spawn_on_watch_thread(follow);
+            }
+        }
+    }
+
     /// Waits until every projection takes requests; one whose actor ends first is not waited
     /// for, but left to the supervisor.
     pub(super) async fn projections_ready(&self) {

@@ -248,6 +248,13 @@ impl System {
         self.inner.supervision.get().map(|own| own.actors.as_slice()).unwrap_or_default()
     }
 
+    /// Lets a future run on a thread of the system until it ends or the threads do.
+    pub(super) fn spawn_on_watch_thread(&self, future: impl Future<Output = ()> + Send + 'static) {
+        if let Some(watch) = self.inner.threads.watch.at(0) {
+            watch.spawn(future);
+        }
+    }
+
     /// Runs a future on a thread of the system, which has a timer; the caller's executor may
     /// have none. `None` when the threads are gone.
     pub(super) async fn on_watch_thread<F>(&self, future: F) -> Option<F::Output>

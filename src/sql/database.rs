@@ -138,9 +138,7 @@ impl Database {
         T: Send + 'static,
         E: From<SqlError> + Send + 'static,
     {
-        let (job, done) = Job::queued(work, UnderWay::begin(Some(&self.writes)));
-        self.engine.write(job, Durability::Power);
-        done.await.unwrap_or_else(|_| Err(SqlError::Closed.into()))
+        self.run(work, Durability::Power).await
     }
 
     /// Like [`Database::write`], for work with an error of its own.
@@ -155,8 +153,20 @@ impl Database {
         T: Send + 'static,
         E: From<SqlError> + Send + 'static,
     {
+        self.run(work, Durability::Process).await
+    }
+
+    async fn run<T, E>(
+        &self,
+        work: impl FnOnce(&mut dyn TxEngine) -> Result<T, E> + Send + 'static,
+        durability: Durability,
+    ) -> Result<T, E>
+    where
+        T: Send + 'static,
+        E: From<SqlError> + Send + 'static,
+    {
         let (job, done) = Job::queued(work, UnderWay::begin(Some(&self.writes)));
-        self.engine.write(job, Durability::Process);
+        self.engine.write(job, durability);
         done.await.unwrap_or_else(|_| Err(SqlError::Closed.into()))
     }
 

@@ -161,7 +161,8 @@ impl Lane {
             return self.condemn(cx, &event, reason).await;
         }
         let moved = work.end().since(self.persisted);
-        let is_due = self.checkpoint_at(cx).is_some_and(|at| at <= Instant::now());
+        let is_followed = cx.company.is_there();
+        let is_due = self.checkpoint_at(is_followed).is_some_and(|at| at <= Instant::now());
         if work.is_committed() && moved < cx.config.idle_checkpoint_events && !is_due {
             self.position = work.end();
             self.work = None;
@@ -180,8 +181,8 @@ impl Lane {
 
     /// Returns when the checkpoint is moved over events that did not match: soon, where other
     /// nodes read there how far the projection is; else with the next that does.
-    pub(crate) fn checkpoint_at(&self, cx: &Context) -> Option<Instant> {
-        let since = self.ahead_since.filter(|_| cx.company.is_there())?;
+    pub(crate) fn checkpoint_at(&self, is_followed: bool) -> Option<Instant> {
+        let since = self.ahead_since.filter(|_| is_followed)?;
         Some(since + CHECKPOINT_IN_COMPANY)
     }
 

@@ -34,9 +34,19 @@ pub struct Runner {
 enum Turn {
     Live,
     Shadow,
-    /// Wait until the log goes beyond the position, or until the time, where there is one.
-    Wait(Option<Position>, Option<Instant>),
+    /// Wait until one of these has happened.
+    Wait(Wake),
     Stand,
+}
+
+/// What a runner waits for.
+#[derive(Default)]
+struct Wake {
+    /// The log goes beyond the position.
+    beyond: Option<Position>,
+    until: Option<Instant>,
+    /// Another node begins to follow, and wants to know what was passed over.
+    has_company: bool,
 }
 
 impl Runner {
@@ -46,16 +56,19 @@ impl Runner {
         let cx = Context { database: cx.database.apart(), company, ..cx };
         let definition = cx.definition.clone();
         let work = move |tx: &mut dyn TxEngine| {
-            if tenure.is_some() {
+            if let Some(tenure) = tenure {
+                if !tenure.is_held(tx)? {
+                    return Ok(None);
+                }
                 checkpoint::evict(tx, definition.name())?;
-            }
-            // The lease is looked at while the projection is held: whoever takes it after that
-            // takes the projection over after this, too.
-            checkpoint::hold(tx, definition.name())?;
-            if let Some(tenure) = tenure
-                && !tenure.is_held(tx)?
-            {
-                return Ok(None);
+                checkpoint::hold(tx, definition.name())?;
+                // Again while the projection is held: whoever takes the lease after this takes
+                // the projection over after this, too.
+                if !tenure.is_held(tx)? {
+                    return Ok(None);
+                }
+            } else {
+                checkpoint::hold(tx, definition.name())?;
             }
             let rows = rebuild::open(tx, &definition)?;
             lanes(tx, definition.name(), rows).map(Some)
@@ -104,7 +117,7 @@ impl Runner {
                     self.forget_rows();
                     return Ok(Step::Halted);
                 }
-                Turn::Wait(beyond, until) => self.wait(beyond, until).await?,
+                Turn::Wait(wake) => self.wait(wake).await?,
                 turn => return self.advance(matches!(turn, Turn::Shadow)).await,
             }
         }
@@ -192,12 +205,8 @@ impl Runner {
         result
     }
 
-    async fn wait(
-        &mut self,
-        beyond: Option<Position>,
-        until: Option<Instant>,
-    ) -> Result<(), StepError> {
-        let is_ahead = self.lanes().any(|lane| lane.ahead_since.is_some());
+    async fn wait(&mut self, wake: Wake) -> Result<(), StepError> {
+        let Wake { beyond, until, has_company } = wake;
         let company = self.cx.company.clone();
         let remembers = self.lanes().any(|lane| lane.memory.is_some());
         let after = self.cx.config.forget_rows_after;
@@ -205,8 +214,7 @@ impl Runner {
         let grown = OptionFuture::from(beyond.map(|at| head.wait_for(move |head| *head > at)));
         let awake = OptionFuture::from(until.map(sleep_until));
         let quiet = OptionFuture::from(remembers.then(|| sleep(after)));
-        let is_news = is_ahead && !company.is_there();
-        let joined = OptionFuture::from(is_news.then(|| company.arrives()));
+        let joined = OptionFuture::from(has_company.then(|| company.arrives()));
         let is_quiet = tokio::select! {
             Some(grown) = grown => grown.map(|_| false).map_err(|_| StoreError::Closed)?,
             Some(()) = awake => false,
@@ -236,25 +244,28 @@ impl Runner {
         let lanes = [(Some(&self.live), Turn::Live), (self.shadow.as_ref(), Turn::Shadow)];
         let lanes = lanes.into_iter().filter_map(|(lane, turn)| Some((lane?, turn)));
         let lanes = lanes.filter(|(lane, _)| self.is_able(lane));
-        let (mut turns, mut beyond, mut until) = (Vec::with_capacity(2), None, None);
+        // Asked once: what it is now decides what is waited for.
+        let is_followed = self.cx.company.is_there();
+        let (mut turns, mut wake) = (Vec::with_capacity(2), Wake::default());
         for (lane, turn) in lanes {
             let is_ready = lane.work.is_some() || head > lane.position;
-            let checkpoint_at = lane.checkpoint_at(&self.cx).filter(|_| !is_ready);
+            let checkpoint_at = lane.checkpoint_at(is_followed).filter(|_| !is_ready);
             let not_before = lane.not_before.filter(|at| *at > now);
+            wake.has_company |= lane.ahead_since.is_some() && !is_followed;
             match not_before.or(checkpoint_at.filter(|at| *at > now)) {
-                Some(at) => until = Some(until.map_or(at, |other: Instant| other.min(at))),
+                Some(at) => wake.until = Some(wake.until.map_or(at, |other| other.min(at))),
                 None if is_ready || checkpoint_at.is_some() => turns.push(turn),
                 None => {}
             }
             if !is_ready {
-                beyond = Some(lane.position);
+                wake.beyond = Some(lane.position);
             }
         }
         let preferred = if self.is_shadows_turn { turns.pop() } else { turns.into_iter().next() };
         match preferred {
             Some(turn) => turn,
-            None if beyond.is_none() && until.is_none() => Turn::Stand,
-            None => Turn::Wait(beyond, until),
+            None if wake.beyond.is_none() && wake.until.is_none() => Turn::Stand,
+            None => Turn::Wait(wake),
         }
     }
 
