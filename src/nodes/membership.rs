@@ -43,9 +43,9 @@ enum Presence {
 /// Versions by name.
 pub(crate) type Versions = BTreeMap<String, u32>;
 
-/// A lease as this node holds it.
+/// A lease as this node holds it; cheap to clone.
 #[derive(Clone, Debug)]
-pub(crate) struct Tenure {
+pub struct Tenure {
     name: String,
     node: String,
     token: i64,
@@ -101,8 +101,26 @@ impl Tenure {
         self.company.clone()
     }
 
+    /// Returns the name of the lease.
+    #[must_use]
+    pub fn lease(&self) -> &str {
+        &self.name
+    }
+
+    /// Returns what tells this holder from those before it: it only rises.
+    #[must_use]
+    pub const fn token(&self) -> i64 {
+        self.token
+    }
+
     /// Returns whether the lease is still held, as of this transaction.
-    pub(crate) fn is_held(&self, tx: &mut dyn TxEngine) -> Result<bool, SqlError> {
+    ///
+    /// Who takes a lease later does not wait for this transaction: write what only the holder
+    /// may write with the token beside it, and compare that at each write.
+    ///
+    /// # Errors
+    /// [`SqlError`].
+    pub fn is_held(&self, tx: &mut dyn TxEngine) -> Result<bool, SqlError> {
         table::is_held(tx, self)
     }
 

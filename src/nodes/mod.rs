@@ -15,6 +15,6 @@ mod share;
 mod table;
 
 pub use self::config::NodeConfig;
-pub use self::membership::{ClaimError, Membership};
-pub(crate) use self::membership::{Company, Tenure};
+pub(crate) use self::membership::Company;
+pub use self::membership::{ClaimError, Membership, Tenure};
 pub use self::roster::{Lease, Node, NodeState, Roster, roster};

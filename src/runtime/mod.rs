@@ -29,6 +29,7 @@ mod heartbeat;
 mod intake;
 mod kind;
 mod known_ids;
+mod leased_actor;
 mod patience;
 mod pipeline;
 mod places;

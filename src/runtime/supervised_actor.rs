@@ -85,6 +85,11 @@ impl ActorContext {
         Self { system, heartbeat, stop }
     }
 
+    /// Returns the same for a body that is asked to stop in another way.
+    pub(super) fn until(&self, stop: watch::Receiver<bool>) -> Self {
+        Self { stop, ..self.clone() }
+    }
+
     /// Waits until the actor is asked to stop.
     pub async fn stopped(&self) {
         // A supervisor that is gone asks to stop as well.

@@ -3,3 +3,16 @@
 //! The log is the outbox record: the append that makes an event makes it deliverable, so there
 //! is no second write to lose. What each endpoint still owes is a cursor, and rows for what
 //! failed.
+
+mod dispatch;
+pub mod endpoint;
+pub mod payload;
+mod plugin;
+pub mod read_model;
+pub mod schedule;
+pub mod secret;
+mod sink;
+mod table;
+pub mod webhook;
+
+pub use plugin::{Outbox, OutboxConfig};

@@ -1,0 +1,374 @@
+//! One feed of one endpoint: reads, sends, and notes what came of it.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use futures_util::future::LocalBoxFuture;
+use futures_util::stream::FuturesUnordered;
+use futures_util::{FutureExt, StreamExt};
+use headwater::event::{Position, RecordedEvent, Revision};
+use tokio::sync::{Notify, mpsc, watch};
+use tokio::time::{sleep_until, timeout};
+
+use super::backlog::{Again, Backlog, Now, Outcome, Rules, Task, Ticket};
+use super::block::LastFailure;
+use super::directory::Registered;
+use super::fetch::{FetchError, fetch};
+use super::pace::Pace;
+use super::reader::{Batch, Reader, Sieve};
+use super::signal::Signals;
+use super::window::Line;
+use crate::endpoint::{EndpointConfig, Endpoint, Order, OrderKind, Phase, Target};
+use crate::plugin::Shared;
+use crate::sink::{Delivery, Sink, Unusable, WebhookSink};
+use crate::table::{AttemptRow, Cursor, Feed};
+use crate::webhook::Verdict;
+
+/// Attempts that wait to be stored; beyond it nothing is sent until they are.
+const ATTEMPTS_MAX: usize = 20_000;
+/// How long a stop waits for requests under way.
+const DRAIN: Duration = Duration::from_secs(5);
+
+/// What a shard stores of a lane.
+pub(super) struct LaneState {
+    pub feed: Feed,
+    pub backlog: Backlog,
+    /// Where a replay ends.
+    pub until: Option<Position>,
+    /// Orders up to this revision are done.
+    pub orders: Revision,
+    /// Attempts that are not stored yet.
+    pub attempts: Vec<AttemptRow>,
+    /// Replays that were ordered and not begun yet.
+    pub replays: Vec<(Revision, Order)>,
+    /// What is stored.
+    pub stored: Option<Cursor>,
+    /// Told when attempts were stored.
+    pub has_stored: Rc<Notify>,
+}
+
+/// A lane's state, shared between its task and its shard on one thread.
+pub(super) type SharedLane = Rc<RefCell<LaneState>>;
+
+/// Runs a feed.
+pub(super) struct Lane {
+    pub shared: Arc<Shared>,
+    pub state: SharedLane,
+    pub registered: watch::Receiver<Arc<Registered>>,
+    pub stop: watch::Receiver<bool>,
+    pub signals: Signals,
+}
+
+/// Why a lane ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum LaneEnd {
+    /// It was asked to stop.
+    Stopped,
+    /// A replay has sent everything.
+    Over,
+}
+
+impl LaneState {
+    /// Returns the cursor as it should be stored.
+    pub fn cursor(&self) -> Cursor {
+        Cursor {
+            position: self.backlog.position(),
+            until: self.until,
+            orders: self.orders,
+            delivered: self.backlog.delivered,
+            failed: self.backlog.failed,
+            failing_since: self.backlog.failing_since,
+            oldest_at: self.backlog.oldest_at(),
+            is_broken: self.backlog.is_broken(),
+        }
+    }
+
+    fn is_over(&self) -> bool {
+        let backlog = &self.backlog;
+        self.until.is_some_and(|until| backlog.position() >= until)
+            && backlog.is_idle()
+            && backlog.dead() == 0
+    }
+}
+
+/// Returns what a configuration holds an endpoint to.
+pub(super) fn rules(config: &EndpointConfig) -> Rules {
+    Rules {
+        ordering: config.ordering,
+        retry: config.retry.clone(),
+        in_flight_max: config.in_flight_max(),
+    }
+}
+
+/// A lane at work.
+struct Running {
+    lane: Lane,
+    sink: Rc<dyn Sink>,
+    sieve: watch::Sender<Arc<Sieve>>,
+    pace: Pace,
+    is_active: bool,
+    under_way: FuturesUnordered<LocalBoxFuture<'static, Done>>,
+}
+
+/// What has ended.
+enum Done {
+    Sent { ticket: Ticket, event: RecordedEvent, attempt: u32, delivery: Delivery },
+    Fetched { line: Line, fetched: Result<super::backlog::Fetched, FetchError> },
+}
+
+impl Lane {
+    /// Runs until it is asked to stop, or a replay is over.
+    pub async fn run(self) -> LaneEnd {
+        let registered = self.registered.borrow().clone();
+        let Some(config) = registered.endpoint.config.clone() else { return LaneEnd::Stopped };
+        let tenant = self.state.borrow().feed.endpoint.tenant.clone();
+        let Ok(sieve) = Sieve::new(tenant, &config.filter) else { return LaneEnd::Stopped };
+        let (sieve, _) = watch::channel(Arc::new(sieve));
+        let (pace, is_active) = (Pace::default(), false);
+        let sink: Rc<dyn Sink> = Rc::new(Unusable(String::new()));
+        let under_way = FuturesUnordered::new();
+        let mut running = Running { lane: self, sink, sieve, pace, is_active, under_way };
+        running.set_up(&registered);
+        running.go().await
+    }
+
+    fn span(&self) -> (Position, Position) {
+        let state = self.state.borrow();
+        (state.backlog.frontier(), state.until.unwrap_or(Position::MAX))
+    }
+}
+
+impl Running {
+    async fn go(mut self) -> LaneEnd {
+        let (store, tail) = (self.lane.shared.store(), self.lane.shared.directory.tail().clone());
+        let sieve = self.sieve.subscribe();
+        let mut reading = Reader::new(store, &tail, sieve, self.lane.span()).start();
+        loop {
+            self.send_all();
+            if self.lane.state.borrow().is_over() {
+                return LaneEnd::Over;
+            }
+            let takes = self.is_active && self.room() > 0;
+            let wake = self.wake_at();
+            let stored = Rc::clone(&self.lane.state.borrow().has_stored);
+            tokio::select! {
+                biased;
+                () = stopped(&mut self.lane.stop) => break,
+                Some(done) = self.under_way.next() => self.take(done),
+                Some(batch) = reading.batches.recv(), if takes => self.offer(batch),
+                Ok(()) = self.lane.registered.changed() => self.change(),
+                () = stored.notified(), if self.is_full() => {}
+                () = sleep_until(wake.unwrap_or_else(Instant::now).into()), if wake.is_some() => {}
+            }
+        }
+        drop(reading);
+        self.drain().await;
+        LaneEnd::Stopped
+    }
+
+    /// Waits for requests under way: what they come to need not be sent again.
+    async fn drain(&mut self) {
+        let end = async {
+            while let Some(done) = self.under_way.next().await {
+                self.take(done);
+            }
+        };
+        // What is still under way then is sent again by whoever goes on.
+        let _ = timeout(DRAIN, end).await;
+    }
+
+    fn room(&self) -> usize {
+        self.lane.state.borrow().backlog.room()
+    }
+
+    fn is_full(&self) -> bool {
+        self.lane.state.borrow().attempts.len() >= ATTEMPTS_MAX
+    }
+
+    fn wake_at(&self) -> Option<Instant> {
+        if !self.is_active || self.is_full() {
+            return None;
+        }
+        let state = self.lane.state.borrow();
+        let due = state.backlog.wake_at();
+        // While all places are taken, an end of one of them wakes it.
+        let due = due.filter(|_| !state.backlog.is_crowded());
+        match self.pace.waits_until() {
+            Some(until) => Some(due.map_or(until, |due| due.max(until))),
+            None => due,
+        }
+    }
+
+    /// Begins everything that may be sent or read now.
+    fn send_all(&mut self) {
+        while self.is_active && !self.is_full() && self.pace.grants() {
+            let now = self.now();
+            let task = self.lane.state.borrow_mut().backlog.next(now);
+            match task {
+                None => return,
+                Some(Task::Send { ticket, event, attempt }) => {
+                    self.pace.spend();
+                    let delivering = self.sink.deliver(&event);
+                    let done = async move {
+                        let delivery = delivering.await;
+                        Done::Sent { ticket, event, attempt, delivery }
+                    };
+                    self.under_way.push(done.boxed_local());
+                }
+                Some(Task::Fetch { line, head, after }) => {
+                    let (store, sieve) = (self.lane.shared.store(), Arc::clone(&self.sieve.borrow()));
+                    let done = async move {
+                        let fetched = fetch(&store, &sieve, (&line, &head), after).await;
+                        Done::Fetched { line, fetched }
+                    };
+                    self.under_way.push(done.boxed_local());
+                }
+            }
+        }
+    }
+
+    fn offer(&mut self, batch: Batch) {
+        let mut state = self.lane.state.borrow_mut();
+        batch.events.into_iter().for_each(|event| state.backlog.offer(event));
+        state.backlog.advance(batch.next);
+        drop(state);
+        // An order may have waited for what was read now.
+        self.do_orders();
+    }
+
+    fn take(&mut self, done: Done) {
+        let now = self.now();
+        match done {
+            Done::Sent { ticket, event, attempt, delivery } => {
+                self.note(&event, attempt, &delivery, now);
+                let outcome = outcome(&delivery);
+                self.lane.state.borrow_mut().backlog.finished(ticket, &event, outcome, now);
+                self.tell(delivery.attempted.verdict, now);
+            }
+            Done::Fetched { line, fetched } => {
+                let backlog = &mut self.lane.state.borrow_mut().backlog;
+                match fetched {
+                    Ok(fetched) => backlog.fetched(&line, fetched, now),
+                    Err(error) => {
+                        tracing::warn!(%error, "events of a stream could not be read again");
+                        backlog.not_fetched(&line, now);
+                    }
+                }
+            }
+        }
+    }
+
+    fn note(&self, event: &RecordedEvent, attempt: u32, delivery: &Delivery, now: Now) {
+        let mut state = self.lane.state.borrow_mut();
+        let (feed, event) = (state.feed.clone(), event.clone());
+        let attempted = delivery.attempted.clone();
+        state.attempts.push(AttemptRow { feed, event, at: now.wall, attempt, attempted });
+    }
+
+    /// Lets the endpoint's own history know that it is gone, or has failed for long.
+    fn tell(&self, verdict: Verdict, now: Now) {
+        if verdict == Verdict::Gone {
+            return self.lane.signals.gone();
+        }
+        let failing_since = self.lane.state.borrow().backlog.failing_since;
+        let hours = self.config().map_or(u16::MAX, |config| config.disable_after_hours);
+        if let Some(since) = failing_since {
+            self.lane.signals.failing((since, now.wall), hours);
+        } else {
+            self.lane.signals.works();
+        }
+    }
+
+    fn change(&mut self) {
+        let registered = self.lane.registered.borrow_and_update().clone();
+        self.set_up(&registered);
+    }
+
+    /// Puts what an endpoint's events say into force.
+    fn set_up(&mut self, registered: &Registered) {
+        let endpoint = &registered.endpoint;
+        self.is_active = endpoint.phase == Phase::Active;
+        if let Some(config) = &endpoint.config {
+            let state = &mut *self.lane.state.borrow_mut();
+            state.backlog.set_rules(rules(config));
+            let tenant = state.feed.endpoint.tenant.clone();
+            if let Ok(sieve) = Sieve::new(tenant, &config.filter) {
+                self.sieve.send_replace(Arc::new(sieve));
+            }
+            self.sink = sink(&self.lane.shared, &state.feed, endpoint, config);
+            let order = registered.orders.iter().find(|(at, _)| at.get() == state.feed.number);
+            let of_replay = order.and_then(|(_, order)| order.rate_per_second);
+            self.pace = Pace::new([config.rate_per_second, of_replay]);
+        }
+        self.do_orders();
+    }
+
+    /// Does what operators ordered, in order, as far as it can be done.
+    fn do_orders(&mut self) {
+        let registered = self.lane.registered.borrow().clone();
+        let (now, mut state) = (self.now(), self.lane.state.borrow_mut());
+        if state.feed.number != 0 {
+            return;
+        }
+        let done = state.orders;
+        for (revision, order) in registered.orders.iter().filter(|(at, _)| *at > done) {
+            if order.kind == OrderKind::Replay {
+                state.replays.push((*revision, order.clone()));
+            } else if !state.backlog.apply(order, now) {
+                return;
+            }
+            state.orders = *revision;
+        }
+    }
+
+    fn config(&self) -> Option<EndpointConfig> {
+        self.lane.registered.borrow().endpoint.config.clone()
+    }
+
+    fn now(&self) -> Now {
+        Now { wall: self.lane.shared.clock.now(), tick: Instant::now() }
+    }
+}
+
+fn sink(shared: &Shared, feed: &Feed, endpoint: &Endpoint, config: &EndpointConfig) -> Rc<dyn Sink> {
+    let made = match &config.target {
+        Target::Webhook { .. } => WebhookSink::new(shared, &feed.endpoint, endpoint, config),
+    };
+    match made {
+        Ok(sink) => Rc::new(sink),
+        Err(words) => Rc::new(Unusable(words)),
+    }
+}
+
+fn outcome(delivery: &Delivery) -> Outcome {
+    let attempted = &delivery.attempted;
+    let last = LastFailure { status: attempted.status, error: attempted.error.clone() };
+    match attempted.verdict {
+        Verdict::Delivered => Outcome::Delivered,
+        _ if delivery.is_hopeless => Outcome::Hopeless(last),
+        verdict => Outcome::Failed(Again {
+            is_throttled: verdict == Verdict::Throttled,
+            retry_after: attempted.retry_after,
+            last,
+        }),
+    }
+}
+
+/// Waits until a lane is asked to stop; a shard that is gone asks as well.
+async fn stopped(stop: &mut watch::Receiver<bool>) {
+    let _ = stop.wait_for(|is_stopped| *is_stopped).await;
+}
+
+/// Keeps a reading task alive.
+pub(super) struct Reading {
+    pub batches: mpsc::Receiver<Batch>,
+    pub task: tokio::task::JoinHandle<()>,
+}
+
+impl Drop for Reading {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}

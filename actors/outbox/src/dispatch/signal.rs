@@ -1,0 +1,83 @@
+//! What the dispatcher tells an endpoint's own history: that it is gone, or fails for long.
+
+use std::cell::Cell;
+
+use headwater::aggregate::Command;
+use headwater::aggregate::Decide;
+use headwater::runtime::WeakSystem;
+use jiff::Timestamp;
+
+use crate::endpoint::{Disable, DisableCause, Endpoint, Warn};
+use crate::table::EndpointKey;
+
+/// The parts of the time until it is disabled at which an endpoint is warned about, in percent.
+const WARNINGS: [u8; 4] = [50, 70, 90, 100];
+
+/// Sends commands to one endpoint, each once.
+pub(super) struct Signals {
+    system: WeakSystem,
+    key: EndpointKey,
+    /// The last warning; above 100 once it is to be disabled.
+    told: Cell<u8>,
+}
+
+impl Signals {
+    pub const fn new(system: WeakSystem, key: EndpointKey) -> Self {
+        Self { system, key, told: Cell::new(0) }
+    }
+
+    /// Notes that the endpoint works.
+    pub fn works(&self) {
+        self.told.set(0);
+    }
+
+    /// Takes an endpoint that said it is gone out of service.
+    pub fn gone(&self) {
+        if self.told.replace(u8::MAX) != u8::MAX {
+            self.send(Disable { cause: DisableCause::Gone {} });
+        }
+    }
+
+    /// Warns of an endpoint that has only failed since a time, and disables it in the end.
+    pub fn failing(&self, (failing_since, now): (Timestamp, Timestamp), hours: u16) {
+        let percent = percent(now.duration_since(failing_since).as_secs(), hours);
+        let due = WARNINGS.into_iter().rfind(|warning| percent >= i64::from(*warning));
+        let Some(due) = due.filter(|due| *due > self.told.get()) else { return };
+        self.told.set(due);
+        self.send(Warn { percent: due, failing_since });
+        if due == 100 {
+            self.send(Disable { cause: DisableCause::Failing { hours } });
+        }
+    }
+
+    fn send<C: Command>(&self, command: C)
+    where
+        Endpoint: Decide<C>,
+    {
+        let Some(system) = self.system.upgrade() else { return };
+        let handle = system.at::<Endpoint>(&self.key.tenant, &*self.key.id);
+        let endpoint = self.key.id.clone();
+        tokio::task::spawn_local(async move {
+            let Ok(handle) = handle else { return };
+            if let Err(error) = handle.send(command).await {
+                tracing::warn!(endpoint = &*endpoint, command = C::NAME, %error, "endpoint was not told");
+            }
+        });
+    }
+}
+
+/// Returns which part of so many hours some seconds are.
+fn percent(seconds: i64, hours: u16) -> i64 {
+    seconds.saturating_mul(100) / (i64::from(hours.max(1)) * 3_600)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_part_of_the_time_is_counted_in_whole_percent() {
+        assert_eq!([percent(0, 120), percent(216_000, 120), percent(431_999, 120)], [0, 50, 99]);
+        assert_eq!(percent(432_000, 120), 100);
+    }
+}

@@ -1,0 +1,372 @@
+//! A backlog against a simulated log and receiver: any order of reading, sending, failing,
+//! storing and crashing.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use headwater::event::{
+    NewEvent, Position, RecordedEvent, Revision, StreamId, Tenant, encode_record, seal_record,
+};
+use jiff::{SignedDuration, Timestamp};
+use proptest::prelude::*;
+
+use super::backlog::{Again, Backlog, Fetched, Now, Outcome, Rules, Task, Ticket};
+use super::block::{Block, BlockPhase, Head, LastFailure};
+use super::window::Line;
+use crate::endpoint::{Order, OrderKind, Ordering, Selection};
+use crate::schedule::RetrySchedule;
+
+/// Makes an event as a store would.
+fn event(position: u64, stream: &str, revision: u64) -> RecordedEvent {
+    let new = NewEvent::json("Done", 1, format!("{{\"n\":{position}}}")).unwrap();
+    let id = StreamId::new("thing", stream).unwrap();
+    let mut bytes = Vec::new();
+    encode_record(&mut bytes, &Tenant::default_tenant(), &id, &new);
+    let at = Timestamp::from_second(1_700_000_000 + position as i64).unwrap();
+    seal_record(&mut bytes, Position::new(position), Revision::new(revision), at);
+    RecordedEvent::parse(&Bytes::from(bytes)).unwrap()
+}
+
+/// Draws numbers from a seed.
+struct Draw(u64);
+
+impl Draw {
+    fn below(&mut self, bound: u64) -> u64 {
+        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (self.0 >> 33) % bound.max(1)
+    }
+
+    fn one_in(&mut self, many: u64) -> bool {
+        self.below(many) == 0
+    }
+}
+
+/// Makes a log of events spread over streams.
+fn log(draw: &mut Draw, events: u64, streams: u64) -> Vec<RecordedEvent> {
+    let mut revisions = BTreeMap::new();
+    let mut log = Vec::new();
+    for position in 1..=events {
+        let stream = draw.below(streams);
+        let revision = revisions.entry(stream).or_insert(0);
+        *revision += 1;
+        log.push(event(position, &format!("s{stream}"), *revision));
+    }
+    log
+}
+
+struct World {
+    draw: Draw,
+    log: Vec<RecordedEvent>,
+    rules: Rules,
+    backlog: Backlog,
+    /// What was stored: a cursor and blocks.
+    cursor: Position,
+    blocks: BTreeMap<Line, Block>,
+    read: u64,
+    under_way: Vec<Task>,
+    /// How often each event arrived.
+    arrived: BTreeMap<u64, u64>,
+    /// Events that are refused until they are mended.
+    poison: Vec<u64>,
+    is_failing: bool,
+    now: Now,
+}
+
+impl World {
+    fn new(seed: u64, ordering: Ordering) -> Self {
+        let mut draw = Draw(seed);
+        let (events, streams) = (1 + draw.below(120), 1 + draw.below(12));
+        let log = log(&mut draw, events, streams);
+        let retry = RetrySchedule::new(vec![1_000; 50]).unwrap();
+        let in_flight_max = if ordering == Ordering::Strict { 1 } else { 1 + draw.below(8) as usize };
+        let rules = Rules { ordering, retry, in_flight_max };
+        let poison = (0..draw.below(3)).map(|_| 1 + draw.below(events)).collect();
+        let backlog = Backlog::new(rules.clone(), Position::ZERO, Vec::new());
+        Self {
+            draw,
+            log,
+            rules,
+            backlog,
+            cursor: Position::ZERO,
+            blocks: BTreeMap::new(),
+            read: 0,
+            under_way: Vec::new(),
+            arrived: BTreeMap::new(),
+            poison,
+            is_failing: true,
+            now: Now { wall: Timestamp::from_second(1_800_000_000).unwrap(), tick: Instant::now() },
+        }
+    }
+
+    fn wait(&mut self, time: Duration) {
+        self.now.tick += time;
+        self.now.wall += SignedDuration::try_from(time).unwrap();
+    }
+
+    fn read_some(&mut self) {
+        let count = self.draw.below(10).min(self.backlog.room() as u64);
+        let end = (self.read + count).min(self.log.len() as u64);
+        for at in self.read..end {
+            self.backlog.offer(self.log[at as usize].clone());
+        }
+        self.read = end;
+        self.backlog.advance(Position::new(end));
+    }
+
+    fn begin_some(&mut self) {
+        while let Some(task) = self.backlog.next(self.now) {
+            if let Task::Send { event, .. } = &task {
+                self.check_order(event);
+            }
+            self.under_way.push(task);
+        }
+    }
+
+    /// An event may go out only when everything that it must follow has arrived.
+    fn check_order(&self, event: &RecordedEvent) {
+        let before = self.log.iter().take_while(|own| own.position() < event.position());
+        let earlier = before.filter(|own| match self.rules.ordering {
+            Ordering::PerStream => own.stream_id() == event.stream_id(),
+            Ordering::Strict => true,
+            Ordering::None => false,
+        });
+        for own in earlier {
+            let position = own.position().get();
+            assert!(self.arrived.contains_key(&position), "{event:?} before {position}");
+        }
+    }
+
+    fn end_one(&mut self) {
+        if self.under_way.is_empty() {
+            return;
+        }
+        let at = self.draw.below(self.under_way.len() as u64) as usize;
+        match self.under_way.swap_remove(at) {
+            Task::Send { ticket, event, .. } => self.end_send(ticket, &event),
+            Task::Fetch { line, head, after } => self.end_fetch(&line, &head, after),
+        }
+    }
+
+    fn end_send(&mut self, ticket: Ticket, event: &RecordedEvent) {
+        let position = event.position().get();
+        let outcome = if self.poison.contains(&position) {
+            Outcome::Hopeless(LastFailure::default())
+        } else if self.is_failing && self.draw.one_in(3) {
+            Outcome::Failed(Again::default())
+        } else {
+            *self.arrived.entry(position).or_default() += 1;
+            Outcome::Delivered
+        };
+        self.backlog.finished(ticket, event, outcome, self.now);
+    }
+
+    fn end_fetch(&mut self, line: &Line, head: &Head, after: Revision) {
+        if self.draw.one_in(10) {
+            return self.backlog.not_fetched(line, self.now);
+        }
+        let is_stream = line.contains('/');
+        let own = |event: &&RecordedEvent| match is_stream {
+            true => event.stream_id() == head.stream && event.revision() > after,
+            false => event.position() == head.position,
+        };
+        let rest: Vec<RecordedEvent> = self.log.iter().filter(own).cloned().collect();
+        let events: Vec<RecordedEvent> = rest.iter().take(2).cloned().collect();
+        let considered = events.last().map_or(after, RecordedEvent::revision);
+        let is_end = !is_stream || events.len() == rest.len();
+        self.backlog.fetched(line, Fetched { events, considered, is_end }, self.now);
+    }
+
+    fn store(&mut self) {
+        self.cursor = self.backlog.position();
+        for (line, block) in self.backlog.changes() {
+            match block {
+                Some(block) => drop(self.blocks.insert(line, block)),
+                None => drop(self.blocks.remove(&line)),
+            }
+        }
+    }
+
+    /// Everything that was not stored is lost; some of what was under way has arrived.
+    fn crash(&mut self) {
+        for task in std::mem::take(&mut self.under_way) {
+            if let Task::Send { event, .. } = task {
+                let position = event.position().get();
+                if self.draw.one_in(2) && !self.poison.contains(&position) {
+                    *self.arrived.entry(position).or_default() += 1;
+                }
+            }
+        }
+        let now = self.now;
+        let revived = |(line, block): (&Line, &Block)| {
+            let mut block = block.clone();
+            block.queue.clear();
+            block.phase = stored_phase(block.phase, now);
+            (line.clone(), block)
+        };
+        let blocks = self.blocks.iter().map(revived).collect();
+        self.backlog = Backlog::new(self.rules.clone(), self.cursor, blocks);
+        self.read = self.cursor.get();
+    }
+
+    fn step(&mut self) {
+        match self.draw.below(12) {
+            0..=2 => self.read_some(),
+            3..=4 => self.begin_some(),
+            5..=8 => self.end_one(),
+            9 => self.wait(Duration::from_millis(700)),
+            10 => self.store(),
+            _ if self.draw.one_in(8) => self.crash(),
+            _ => {}
+        }
+    }
+
+    /// Goes on without failures until nothing is left to do.
+    fn finish(&mut self) {
+        self.is_failing = false;
+        for _ in 0..100_000 {
+            self.read_some();
+            self.begin_some();
+            self.end_one();
+            self.wait(Duration::from_millis(500));
+            if self.read == self.log.len() as u64 && self.backlog.is_idle() {
+                return;
+            }
+            if self.rules.ordering == Ordering::Strict && self.backlog.dead() > 0 {
+                return;
+            }
+        }
+        panic!("does not come to rest: {:?}", self.backlog);
+    }
+
+    fn order(&mut self, kind: OrderKind) {
+        let selection = Selection { all: true, ..Selection::default() };
+        let order = Order { kind, selection, rate_per_second: None };
+        while !self.backlog.apply(&order, self.now) {
+            self.read_some();
+        }
+    }
+
+    fn missing(&self) -> Vec<u64> {
+        let positions = self.log.iter().map(|event| event.position().get());
+        positions.filter(|position| !self.arrived.contains_key(position)).collect()
+    }
+}
+
+fn run(seed: u64, ordering: Ordering) {
+    let mut world = World::new(seed, ordering);
+    for _ in 0..400 {
+        world.step();
+    }
+    world.finish();
+    let poison = world.poison.clone();
+    for lost in world.missing() {
+        let is_behind = |bad: &u64| match ordering {
+            Ordering::PerStream => {
+                let stream = |position: u64| world.log[position as usize - 1].stream_id().to_owned();
+                *bad <= lost && stream(*bad) == stream(lost)
+            }
+            Ordering::Strict => *bad <= lost,
+            Ordering::None => *bad == lost,
+        };
+        assert!(poison.iter().any(is_behind), "{lost} is missing, poison is {poison:?}");
+    }
+    // The receiver is mended.
+    world.poison.clear();
+    world.order(OrderKind::Redrive);
+    world.finish();
+    assert_eq!(world.missing(), [0_u64; 0]);
+    world.store();
+    assert!(world.blocks.is_empty(), "{:?}", world.blocks);
+    assert_eq!(world.cursor.get(), world.log.len() as u64);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(2_000))]
+
+    #[test]
+    fn per_stream_nothing_is_lost_and_no_stream_gets_out_of_order(seed in any::<u64>()) {
+        run(seed, Ordering::PerStream);
+    }
+
+    #[test]
+    fn strictly_nothing_is_lost_and_nothing_gets_out_of_order(seed in any::<u64>()) {
+        run(seed, Ordering::Strict);
+    }
+
+    #[test]
+    fn without_order_nothing_is_lost(seed in any::<u64>()) {
+        run(seed, Ordering::None);
+    }
+}
+
+#[test]
+fn an_event_that_is_skipped_lets_its_stream_go_on_without_it() {
+    for ordering in [Ordering::PerStream, Ordering::Strict, Ordering::None] {
+        let mut world = World::new(7, ordering);
+        world.poison = vec![3];
+        world.finish();
+        assert!(!world.arrived.contains_key(&3) && world.backlog.dead() == 1);
+        // What comes behind it is not sent before it, so the order cannot be checked from here.
+        world.arrived.insert(3, 0);
+        world.order(OrderKind::Skip);
+        world.finish();
+        assert_eq!((world.missing(), world.arrived[&3]), (Vec::new(), 0));
+    }
+}
+
+#[test]
+fn what_waits_behind_a_discarded_event_is_left_out_and_what_comes_is_sent() {
+    let mut world = World::new(7, Ordering::PerStream);
+    let stream = world.log[0].stream_id().to_owned();
+    let of_stream: Vec<u64> = (world.log.iter().filter(|own| own.stream_id() == stream))
+        .map(|own| own.position().get())
+        .collect();
+    world.poison = vec![1];
+    world.finish();
+    world.order(OrderKind::Discard);
+    world.finish();
+    assert_eq!(world.missing(), of_stream);
+    let next = event(world.log.len() as u64 + 1, &stream, of_stream.len() as u64 + 1);
+    of_stream.iter().for_each(|position| drop(world.arrived.insert(*position, 0)));
+    world.log.push(next);
+    world.finish();
+    assert_eq!(world.missing(), [0_u64; 0]);
+}
+
+#[test]
+fn while_everything_fails_little_is_tried_and_little_is_kept() {
+    let mut world = World::new(1, Ordering::PerStream);
+    let mut draw = Draw(5);
+    world.log = log(&mut draw, 20_000, 5_000);
+    world.poison.clear();
+    let mut tries = 0;
+    for _ in 0..3_600 {
+        world.read_some();
+        world.begin_some();
+        for task in std::mem::take(&mut world.under_way) {
+            match task {
+                Task::Send { ticket, event, .. } => {
+                    tries += 1;
+                    let outcome = Outcome::Failed(Again::default());
+                    world.backlog.finished(ticket, &event, outcome, world.now);
+                }
+                Task::Fetch { line, head, after } => world.end_fetch(&line, &head, after),
+            }
+        }
+        world.wait(Duration::from_secs(1));
+    }
+    // An hour: some at first, then one a minute.
+    assert!((50..150).contains(&tries), "{tries}");
+}
+
+/// Returns a phase as it is read back: what was under way is due when it was.
+fn stored_phase(phase: BlockPhase, now: Now) -> BlockPhase {
+    match phase {
+        BlockPhase::Dead(at) => BlockPhase::Dead(at),
+        BlockPhase::Due(_, at) | BlockPhase::Busy(_, at) => {
+            let wait = Duration::try_from(at.duration_since(now.wall)).unwrap_or_default();
+            BlockPhase::Due(now.tick + wait, at)
+        }
+    }
+}

@@ -1,0 +1,228 @@
+//! Where events go and how; every bound of it.
+
+use std::collections::BTreeMap;
+
+use headwater::event::Position;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use super::{EndpointRejection, Filter};
+use crate::payload::Format;
+use crate::schedule::RetrySchedule;
+use crate::secret::Sealed;
+
+/// The most bytes of a note or reason.
+const NOTE_LEN_MAX: usize = 200;
+/// The most bytes of a URL.
+const URL_LEN_MAX: usize = 2_000;
+/// The most headers of one endpoint.
+const HEADERS_MAX: usize = 32;
+/// Headers that say what the request is, and so are not the endpoint's to set.
+const OWN_HEADERS: [&str; 9] = [
+    "connection",
+    "content-length",
+    "content-type",
+    "expect",
+    "host",
+    "te",
+    "transfer-encoding",
+    "upgrade",
+    "user-agent",
+];
+
+/// Where events go and how.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct EndpointConfig {
+    /// What people call it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub description: Option<String>,
+    /// Where they go.
+    pub target: Target,
+    /// Which.
+    #[serde(default)]
+    pub filter: Filter,
+    /// What a failed event holds back.
+    #[serde(default)]
+    pub ordering: Ordering,
+    /// The shape of what is sent.
+    #[serde(default)]
+    pub format: Format,
+    /// The most requests under way, from 1 to 256; one when the ordering is strict.
+    #[serde(default = "default_concurrency")]
+    pub concurrency: u16,
+    /// The most requests a second, from 1 to 100,000; no bound when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rate_per_second: Option<u32>,
+    /// How long a request may take in all, from 100 to 60,000 ms.
+    #[serde(default = "default_timeout_ms")]
+    pub timeout_ms: u32,
+    /// How often and when a failed event is tried again.
+    #[serde(default)]
+    pub retry: RetrySchedule,
+    /// After how many hours of nothing but failures the endpoint is disabled, from 1 to 720.
+    #[serde(default = "default_disable_after_hours")]
+    pub disable_after_hours: u16,
+}
+
+/// Where events go.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
+pub enum Target {
+    /// An HTTP server, by POST.
+    Webhook {
+        /// Its address.
+        url: String,
+        /// Headers that go with each request; their values are sealed.
+        #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+        headers: BTreeMap<String, Sealed>,
+    },
+}
+
+/// What an event that fails holds back.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Ordering {
+    /// The later events of its stream.
+    #[default]
+    PerStream,
+    /// Every later event.
+    Strict,
+    /// Nothing.
+    None,
+}
+
+/// Where an endpoint starts.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Start {
+    /// Behind its own registration.
+    #[default]
+    Now,
+    /// With the first event there is.
+    Beginning,
+    /// Behind this position.
+    #[schema(value_type = u64)]
+    After(Position),
+}
+
+const fn default_concurrency() -> u16 {
+    16
+}
+
+const fn default_timeout_ms() -> u32 {
+    15_000
+}
+
+const fn default_disable_after_hours() -> u16 {
+    120
+}
+
+impl Target {
+    /// Returns the name of the kind.
+    #[must_use]
+    pub const fn kind(&self) -> &'static str {
+        match self {
+            Self::Webhook { .. } => "webhook",
+        }
+    }
+}
+
+impl EndpointConfig {
+    /// Sets up a webhook with every default.
+    #[must_use]
+    pub fn webhook(url: impl Into<String>) -> Self {
+        Self {
+            description: None,
+            target: Target::Webhook { url: url.into(), headers: BTreeMap::new() },
+            filter: Filter::default(),
+            ordering: Ordering::default(),
+            format: Format::default(),
+            concurrency: default_concurrency(),
+            rate_per_second: None,
+            timeout_ms: default_timeout_ms(),
+            retry: RetrySchedule::default(),
+            disable_after_hours: default_disable_after_hours(),
+        }
+    }
+
+    /// Returns how many requests may be under way.
+    #[must_use]
+    pub fn in_flight_max(&self) -> usize {
+        match self.ordering {
+            Ordering::Strict => 1,
+            _ => usize::from(self.concurrency.max(1)),
+        }
+    }
+
+    /// Checks every bound.
+    ///
+    /// # Errors
+    /// [`EndpointRejection::Invalid`] naming the field and its bounds.
+    pub fn check(&self) -> Result<(), EndpointRejection> {
+        checked_note("description", self.description.clone())?;
+        self.target.check()?;
+        self.filter.check()?;
+        within("concurrency", u32::from(self.concurrency), 1, 256)?;
+        if let Some(rate) = self.rate_per_second {
+            within("rate_per_second", rate, 1, 100_000)?;
+        }
+        within("timeout_ms", self.timeout_ms, 100, 60_000)?;
+        within("disable_after_hours", u32::from(self.disable_after_hours), 1, 720)
+    }
+}
+
+impl Target {
+    fn check(&self) -> Result<(), EndpointRejection> {
+        let Self::Webhook { url, headers } = self;
+        if url.len() > URL_LEN_MAX {
+            let problem = format!("has more than {URL_LEN_MAX} bytes");
+            return Err(EndpointRejection::invalid("target.url", problem));
+        }
+        if headers.len() > HEADERS_MAX {
+            let problem = format!("has more than {HEADERS_MAX} entries");
+            return Err(EndpointRejection::invalid("target.headers", problem));
+        }
+        headers.keys().try_for_each(|name| check_header(name))
+    }
+}
+
+fn check_header(name: &str) -> Result<(), EndpointRejection> {
+    let lower = name.to_ascii_lowercase();
+    let is_token = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
+    let problem = match () {
+        () if name.is_empty() || name.len() > 128 || !name.bytes().all(is_token) => {
+            "is not the name of a header"
+        }
+        () if OWN_HEADERS.contains(&lower.as_str()) => "is not yours to set",
+        () if lower.starts_with("webhook-") || lower.starts_with("ce-") => {
+            "belongs to the message: choose another name"
+        }
+        () => return Ok(()),
+    };
+    Err(EndpointRejection::invalid(format!("target.headers.{name}"), problem))
+}
+
+fn within(field: &str, value: u32, least: u32, most: u32) -> Result<(), EndpointRejection> {
+    match (least..=most).contains(&value) {
+        true => Ok(()),
+        false => {
+            let problem = format!("is {value}: must be from {least} to {most}");
+            Err(EndpointRejection::invalid(field, problem))
+        }
+    }
+}
+
+/// Checks what an operator wrote for people.
+pub(super) fn checked_note(
+    field: &str,
+    note: Option<String>,
+) -> Result<Option<String>, EndpointRejection> {
+    match &note {
+        Some(text) if text.len() > NOTE_LEN_MAX || text.chars().any(char::is_control) => {
+            let problem = format!("must have at most {NOTE_LEN_MAX} bytes and no control character");
+            Err(EndpointRejection::invalid(field, problem))
+        }
+        _ => Ok(note),
+    }
+}

@@ -1,0 +1,232 @@
+//! An endpoint: where events go, which, and how.
+//!
+//! Everything that is decided about one is an event of its stream, what operators order about
+//! its dead letters too. The dispatcher folds the same events and does what they say.
+
+mod command;
+mod config;
+mod event;
+mod filter;
+mod order;
+mod rejection;
+
+pub use command::{
+    Change, Disable, Discard, Pause, Redrive, Register, Remove, Replay, Resume, RotateSecret, Skip,
+    Warn,
+};
+pub use config::{EndpointConfig, Ordering, Start, Target};
+pub use event::{DisableCause, EndpointEvent};
+pub use filter::{Expression, ExpressionError, Filter};
+pub use order::{Order, OrderKind, Selectable, Selection};
+pub use rejection::EndpointRejection;
+
+use headwater::aggregate::{Aggregate, Context, Decide};
+use jiff::{SignedDuration, Timestamp};
+
+use crate::secret::Sealed;
+
+/// The category of endpoints' streams, whose own events are delivered only to who names it.
+pub const CATEGORY: &str = "endpoint";
+
+/// Whether an endpoint gets events.
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize, utoipa::ToSchema,
+)]
+#[serde(rename_all = "snake_case")]
+pub enum Phase {
+    /// It was never registered.
+    #[default]
+    Unknown,
+    /// It gets events.
+    Active,
+    /// An operator holds it back; its backlog waits.
+    Paused,
+    /// It failed for too long or said that it is gone; its backlog waits.
+    Disabled,
+    /// It is gone for good.
+    Removed,
+}
+
+/// The state of one endpoint.
+#[derive(Clone, Debug, Default)]
+pub struct Endpoint {
+    /// Whether it gets events.
+    pub phase: Phase,
+    /// Where and how; `None` before it is registered.
+    pub config: Option<EndpointConfig>,
+    /// Where it starts.
+    pub start: Start,
+    /// What its messages are signed with.
+    pub secret: Option<Sealed>,
+    /// What they were signed with before, and until when that counts.
+    pub previous_secret: Option<(Sealed, Timestamp)>,
+    /// The last warning since the endpoint last worked, in percent of the time until it is
+    /// disabled.
+    pub warned_percent: u8,
+}
+
+type Decision = Result<Vec<EndpointEvent>, EndpointRejection>;
+
+impl Aggregate for Endpoint {
+    type Event = EndpointEvent;
+    type Rejection = EndpointRejection;
+
+    fn evolve(&mut self, event: &EndpointEvent) {
+        match event {
+            EndpointEvent::Registered { config, secret, start } => {
+                self.phase = Phase::Active;
+                self.config = Some(config.clone());
+                self.secret = Some(secret.clone());
+                self.start = *start;
+            }
+            EndpointEvent::Changed { config } => self.config = Some(config.clone()),
+            EndpointEvent::Paused { .. } => self.phase = Phase::Paused,
+            EndpointEvent::Resumed {} => (self.phase, self.warned_percent) = (Phase::Active, 0),
+            EndpointEvent::Disabled { .. } => self.phase = Phase::Disabled,
+            EndpointEvent::SecretRotated { secret, previous_until } => {
+                let previous = self.secret.replace(secret.clone());
+                self.previous_secret = previous.map(|previous| (previous, *previous_until));
+            }
+            EndpointEvent::FailureWarned { percent, .. } => self.warned_percent = *percent,
+            EndpointEvent::Removed {} => self.phase = Phase::Removed,
+            EndpointEvent::Ordered { .. } => {}
+        }
+    }
+}
+
+impl Endpoint {
+    /// Returns how it is set up, unless it is not known or gone.
+    fn known(&self) -> Result<&EndpointConfig, EndpointRejection> {
+        match (&self.config, self.phase) {
+            (None, _) => Err(EndpointRejection::NotRegistered),
+            (Some(_), Phase::Removed) => Err(EndpointRejection::Removed),
+            (Some(config), _) => Ok(config),
+        }
+    }
+
+    fn ordered(&self, kind: OrderKind, selection: Selection, rate: Option<u32>) -> Decision {
+        self.known()?;
+        selection.check()?;
+        order::check_rate(rate)?;
+        let order = Order { kind, selection, rate_per_second: rate };
+        Ok(vec![EndpointEvent::Ordered { order }])
+    }
+}
+
+impl Decide<Register> for Endpoint {
+    fn decide(&self, command: Register, _: &Context) -> Decision {
+        let Register { config, secret, start } = command;
+        config.check()?;
+        match (&self.config, self.phase) {
+            (_, Phase::Removed) => Err(EndpointRejection::Removed),
+            (Some(own), _) if *own == config => Ok(Vec::new()),
+            (Some(_), _) => Err(EndpointRejection::AlreadyRegistered),
+            (None, _) => Ok(vec![EndpointEvent::Registered { config, secret, start }]),
+        }
+    }
+}
+
+impl Decide<Change> for Endpoint {
+    fn decide(&self, Change { config }: Change, _: &Context) -> Decision {
+        config.check()?;
+        let own = self.known()?;
+        if own.target.kind() != config.target.kind() {
+            return Err(EndpointRejection::OtherTarget);
+        }
+        let is_same = *own == config;
+        Ok(if is_same { Vec::new() } else { vec![EndpointEvent::Changed { config }] })
+    }
+}
+
+impl Decide<Pause> for Endpoint {
+    fn decide(&self, Pause { reason }: Pause, _: &Context) -> Decision {
+        self.known()?;
+        let reason = config::checked_note("reason", reason)?;
+        match self.phase {
+            Phase::Active => Ok(vec![EndpointEvent::Paused { reason }]),
+            Phase::Disabled => Err(EndpointRejection::Disabled),
+            _ => Ok(Vec::new()),
+        }
+    }
+}
+
+impl Decide<Resume> for Endpoint {
+    fn decide(&self, _: Resume, _: &Context) -> Decision {
+        self.known()?;
+        let is_active = self.phase == Phase::Active;
+        Ok(if is_active { Vec::new() } else { vec![EndpointEvent::Resumed {}] })
+    }
+}
+
+impl Decide<Disable> for Endpoint {
+    fn decide(&self, Disable { cause }: Disable, _: &Context) -> Decision {
+        self.known()?;
+        let is_disabled = self.phase == Phase::Disabled;
+        Ok(if is_disabled { Vec::new() } else { vec![EndpointEvent::Disabled { cause }] })
+    }
+}
+
+impl Decide<RotateSecret> for Endpoint {
+    fn decide(&self, command: RotateSecret, context: &Context) -> Decision {
+        self.known()?;
+        let RotateSecret { secret, keep_previous_s } = command;
+        if keep_previous_s > RotateSecret::KEEP_PREVIOUS_S_MAX {
+            let most = RotateSecret::KEEP_PREVIOUS_S_MAX;
+            let problem = format!("must be at most {most} s");
+            return Err(EndpointRejection::invalid("keep_previous_s", problem));
+        }
+        let kept = SignedDuration::from_secs(i64::from(keep_previous_s));
+        let previous_until = context.now.saturating_add(kept).unwrap_or(Timestamp::MAX);
+        Ok(vec![EndpointEvent::SecretRotated { secret, previous_until }])
+    }
+}
+
+impl Decide<Warn> for Endpoint {
+    fn decide(&self, Warn { percent, failing_since }: Warn, _: &Context) -> Decision {
+        self.known()?;
+        if self.phase != Phase::Active || percent <= self.warned_percent {
+            return Ok(Vec::new());
+        }
+        Ok(vec![EndpointEvent::FailureWarned { percent, failing_since }])
+    }
+}
+
+impl Decide<Remove> for Endpoint {
+    fn decide(&self, _: Remove, _: &Context) -> Decision {
+        match self.known() {
+            Err(EndpointRejection::Removed) => Ok(Vec::new()),
+            Err(error) => Err(error),
+            Ok(_) => Ok(vec![EndpointEvent::Removed {}]),
+        }
+    }
+}
+
+impl Decide<Redrive> for Endpoint {
+    fn decide(&self, command: Redrive, _: &Context) -> Decision {
+        self.ordered(OrderKind::Redrive, command.selection, command.rate_per_second)
+    }
+}
+
+impl Decide<Skip> for Endpoint {
+    fn decide(&self, command: Skip, _: &Context) -> Decision {
+        self.ordered(OrderKind::Skip, command.selection, None)
+    }
+}
+
+impl Decide<Discard> for Endpoint {
+    fn decide(&self, command: Discard, _: &Context) -> Decision {
+        self.ordered(OrderKind::Discard, command.selection, None)
+    }
+}
+
+impl Decide<Replay> for Endpoint {
+    fn decide(&self, command: Replay, _: &Context) -> Decision {
+        let Replay { from, to, rate_per_second } = command;
+        if from > to {
+            let problem = "must not lie behind `to`".to_owned();
+            return Err(EndpointRejection::invalid("from", problem));
+        }
+        let selection = Selection { from: Some(from), to: Some(to), ..Selection::default() };
+        self.ordered(OrderKind::Replay, selection, rate_per_second)
+    }
+}

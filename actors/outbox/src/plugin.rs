@@ -1,0 +1,94 @@
+//! What the outbox brings to a system.
+
+use std::sync::Arc;
+
+use headwater::clock::{SharedClock, SystemClock};
+use headwater::plugin::Plugin;
+use headwater::runtime::{AggregateSpec, Contribution};
+use headwater::sql::Database;
+use headwater::store::SharedStore;
+
+use crate::dispatch::{Directory, SHARDS, shard_actor};
+use crate::endpoint::Endpoint;
+use crate::read_model::Endpoints;
+use crate::secret::SealKey;
+use crate::table::{AttemptLog, MIGRATIONS};
+use crate::webhook::WebhookClient;
+
+/// What the outbox is held to.
+#[derive(Clone, Debug)]
+pub struct OutboxConfig {
+    /// The source of CloudEvents: a URI reference that names this system.
+    pub source: String,
+    /// What secrets are sealed with; the same on all nodes.
+    pub seal: SealKey,
+    /// Makes webhook requests.
+    pub client: WebhookClient,
+    /// About how many attempts are kept.
+    pub attempts_kept: u64,
+}
+
+/// The outbox as a capability: endpoints, dispatcher, routes.
+pub struct Outbox {
+    config: OutboxConfig,
+    store: SharedStore,
+    database: Database,
+}
+
+/// What all parts of the outbox on a node share.
+pub(crate) struct Shared {
+    pub source: String,
+    pub seal: SealKey,
+    pub client: WebhookClient,
+    pub clock: SharedClock,
+    pub attempt_log: AttemptLog,
+    pub directory: Directory,
+    store: SharedStore,
+    database: Database,
+}
+
+impl Shared {
+    pub fn store(&self) -> SharedStore {
+        Arc::clone(&self.store)
+    }
+
+    pub fn database(&self) -> Database {
+        self.database.clone()
+    }
+}
+
+impl Outbox {
+    /// Makes an outbox over a log and a read side, those of the system that it is added to.
+    #[must_use]
+    pub const fn new(config: OutboxConfig, store: SharedStore, database: Database) -> Self {
+        Self { config, store, database }
+    }
+}
+
+impl Plugin for Outbox {
+    fn name(&self) -> &'static str {
+        "outbox"
+    }
+
+    fn contribute(self, parts: Contribution) -> Contribution {
+        let Self { config, store, database } = self;
+        let shared = Arc::new(Shared {
+            source: config.source,
+            seal: config.seal,
+            client: config.client,
+            clock: SystemClock::shared(),
+            attempt_log: AttemptLog { rows_kept: config.attempts_kept },
+            directory: Directory::new(),
+            store,
+            database,
+        });
+        let parts = parts
+            .migrations(MIGRATIONS)
+            .aggregate(AggregateSpec::<Endpoint>::new())
+            .rows(Endpoints)
+            .actor(shared.directory.actor());
+        (0..SHARDS).fold(parts, |parts, number| {
+            parts.actor(shard_actor(number, Arc::clone(&shared)))
+        })
+    }
+}

@@ -1,0 +1,108 @@
+//! An HTTP server as receiver: signed as the Standard Webhooks specification says.
+
+use std::time::Duration;
+
+use futures_util::FutureExt;
+use futures_util::future::LocalBoxFuture;
+use headwater::clock::SharedClock;
+use headwater::event::RecordedEvent;
+use jiff::Timestamp;
+use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
+use url::Url;
+
+use super::{Delivery, Sink};
+use crate::endpoint::{Endpoint, EndpointConfig, Target};
+use crate::payload::{Format, render};
+use crate::plugin::Shared;
+use crate::secret::{SigningSecret, signature_header};
+use crate::table::EndpointKey;
+use crate::webhook::{WebhookClient, WebhookRequest};
+
+const ID: HeaderName = HeaderName::from_static("webhook-id");
+const TIMESTAMP: HeaderName = HeaderName::from_static("webhook-timestamp");
+const SIGNATURE: HeaderName = HeaderName::from_static("webhook-signature");
+
+/// Sends events to one URL.
+pub(crate) struct WebhookSink {
+    client: WebhookClient,
+    clock: SharedClock,
+    source: String,
+    url: Url,
+    headers: HeaderMap,
+    format: Format,
+    timeout: Duration,
+    secret: SigningSecret,
+    previous: Option<(SigningSecret, Timestamp)>,
+}
+
+impl WebhookSink {
+    /// Sets it up; an error says in words what is wrong.
+    pub fn new(
+        shared: &Shared,
+        key: &EndpointKey,
+        endpoint: &Endpoint,
+        config: &EndpointConfig,
+    ) -> Result<Self, String> {
+        let Target::Webhook { url, headers } = &config.target;
+        let place = key.place();
+        let open = |sealed| shared.seal.open(sealed, &place).map_err(|error| error.to_string());
+        let secret = |sealed| open(sealed)?.parse().map_err(|error| format!("secret: {error}"));
+        let url = shared.client.rules().parse(url).map_err(|error| error.to_string())?;
+        let mut opened = HeaderMap::with_capacity(headers.len() + 8);
+        for (name, sealed) in headers {
+            let wrong = || format!("header {name:?} cannot be sent");
+            let value = HeaderValue::from_str(&open(sealed)?).map_err(|_| wrong())?;
+            opened.insert(HeaderName::from_bytes(name.as_bytes()).map_err(|_| wrong())?, value);
+        }
+        let current = endpoint.secret.as_ref().ok_or("endpoint has no secret: rotate it")?;
+        let previous = endpoint.previous_secret.as_ref();
+        Ok(Self {
+            client: shared.client.clone(),
+            clock: shared.clock.clone(),
+            source: shared.source.clone(),
+            url,
+            headers: opened,
+            format: config.format,
+            timeout: Duration::from_millis(config.timeout_ms.into()),
+            secret: secret(current)?,
+            previous: previous.map(|(old, until)| Ok((secret(old)?, *until))).transpose()
+                .map_err(|error: String| error)?,
+        })
+    }
+
+    fn request(&self, event: &RecordedEvent) -> Result<WebhookRequest, String> {
+        let payload =
+            render(self.format, &self.source, event).map_err(|error| error.to_string())?;
+        let (id, now) = (event.id().to_string(), self.clock.now());
+        let previous = self.previous.as_ref().filter(|(_, until)| now < *until);
+        let secrets: Vec<&SigningSecret> =
+            std::iter::once(&self.secret).chain(previous.map(|(old, _)| old)).collect();
+        let signature = signature_header(&secrets, &id, now.as_second(), &payload.body);
+        let mut headers = self.headers.clone();
+        let value = |text: &str| HeaderValue::from_str(text).map_err(|error| error.to_string());
+        for (name, text) in &payload.headers {
+            let name = HeaderName::from_bytes(name.as_bytes()).map_err(|error| error.to_string())?;
+            headers.insert(name, value(text)?);
+        }
+        headers.insert(CONTENT_TYPE, value(payload.content_type)?);
+        headers.insert(ID, value(&id)?);
+        headers.insert(TIMESTAMP, now.as_second().into());
+        headers.insert(SIGNATURE, value(&signature)?);
+        let (url, timeout) = (self.url.clone(), self.timeout);
+        Ok(WebhookRequest { url, headers, body: payload.body, timeout })
+    }
+}
+
+impl Sink for WebhookSink {
+    fn deliver(&self, event: &RecordedEvent) -> LocalBoxFuture<'static, Delivery> {
+        let client = self.client.clone();
+        match self.request(event) {
+            Ok(request) => async move {
+                let attempted = client.send(request).await;
+                Delivery { attempted, is_hopeless: false }
+            }
+            .boxed_local(),
+            Err(words) => std::future::ready(Delivery::refused(words, true)).boxed_local(),
+        }
+    }
+}

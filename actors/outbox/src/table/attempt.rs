@@ -1,0 +1,126 @@
+//! The log of attempts: bounded, in parts that are emptied as a whole.
+
+use headwater::event::{Position, RecordedEvent};
+use headwater::sql::{Dialect, SqlError, TxEngine, Value, ValueRef};
+use jiff::Timestamp;
+
+use super::cursor::Feed;
+use super::{Cells, int};
+use crate::webhook::{Attempted, Verdict};
+
+/// How many parts there are.
+const PARTS: u64 = 4;
+const WIDTH: usize = 15;
+
+/// One attempt.
+#[derive(Clone, Debug)]
+pub(crate) struct AttemptRow {
+    pub feed: Feed,
+    pub event: RecordedEvent,
+    pub at: Timestamp,
+    pub attempt: u32,
+    pub attempted: Attempted,
+}
+
+/// Writes attempts, of which about so many are kept.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct AttemptLog {
+    pub rows_kept: u64,
+}
+
+impl AttemptLog {
+    /// Adds attempts to the part in use. Nothing is added while the part is overfull because an
+    /// older one, which somebody reads, cannot be emptied.
+    pub fn add(&self, tx: &mut dyn TxEngine, rows: &[AttemptRow]) -> Result<(), SqlError> {
+        if rows.is_empty() {
+            return Ok(());
+        }
+        let (part, written) = part_in_use(tx, false)?;
+        if written >= self.rows_kept {
+            return Ok(());
+        }
+        let slots: Vec<String> = (1..=WIDTH).map(|slot| format!("${slot}")).collect();
+        let sql = format!(
+            "insert into outbox_attempts_{part} (tenant, endpoint, at_us, position, feed, \
+            category, stream, event_type, event_id, attempt, verdict, status, error, response, \
+            took_us) values ({}) on conflict do nothing",
+            slots.join(", ")
+        );
+        let mut values = rows.iter().flat_map(AttemptRow::values);
+        tx.execute_many(&sql, WIDTH, &mut values).map(drop)
+    }
+
+    /// Notes how many attempts were added, and goes on to the next part when one is full.
+    pub fn note(&self, tx: &mut dyn TxEngine, count: u64) -> Result<(), SqlError> {
+        if count == 0 {
+            return Ok(());
+        }
+        let (part, written) = part_in_use(tx, true)?;
+        let (next, written) = match written + count {
+            full if full >= self.rows_kept / PARTS => {
+                let next = (part + 1) % PARTS;
+                empty(tx, next)?;
+                (next, 0)
+            }
+            written => (part, written),
+        };
+        let sql = "update outbox_attempts_part set part = $1, rows_written = $2 where id = 1";
+        tx.execute(sql, &[int(next), int(written)]).map(drop)
+    }
+}
+
+fn part_in_use(tx: &mut dyn TxEngine, is_locked: bool) -> Result<(u64, u64), SqlError> {
+    let lock = match (is_locked, tx.dialect()) {
+        (true, Dialect::Postgres) => " for update",
+        _ => "",
+    };
+    let sql = format!("select part, rows_written from outbox_attempts_part where id = 1{lock}");
+    let row = tx.query(&sql, &[])?.into_iter().next().unwrap_or_default();
+    let mut cells = Cells::of(row);
+    Ok((cells.count()?, cells.count()?))
+}
+
+/// Empties a part without leaving dead rows behind; fails soon when somebody reads it.
+fn empty(tx: &mut dyn TxEngine, part: u64) -> Result<(), SqlError> {
+    match tx.dialect() {
+        Dialect::Postgres => tx.run_script(&format!(
+            "set local lock_timeout = '200ms'; truncate outbox_attempts_{part}"
+        )),
+        Dialect::Sqlite => tx.run_script(&format!("delete from outbox_attempts_{part}")),
+    }
+}
+
+impl AttemptRow {
+    fn values(&self) -> [ValueRef<'_>; WIDTH] {
+        let (event, attempted) = (&self.event, &self.attempted);
+        let position: Position = event.position();
+        [
+            self.feed.endpoint.tenant.as_str().into(),
+            (&*self.feed.endpoint.id).into(),
+            self.at.as_microsecond().into(),
+            position.into(),
+            ValueRef::from(int(self.feed.number)),
+            event.category().into(),
+            event.stream_id().into(),
+            event.event_type().into(),
+            event.id().into(),
+            self.attempt.into(),
+            verdict_name(attempted.verdict).into(),
+            ValueRef::from(attempted.status.map_or(Value::Null, |status| Value::Int(status.into()))),
+            attempted.error.as_deref().into(),
+            attempted.response.as_deref().into(),
+            i64::try_from(attempted.took.as_micros()).unwrap_or(i64::MAX).into(),
+        ]
+    }
+}
+
+/// Returns the name under which a verdict is stored and served.
+pub(crate) const fn verdict_name(verdict: Verdict) -> &'static str {
+    match verdict {
+        Verdict::Delivered => "delivered",
+        Verdict::Gone => "gone",
+        Verdict::Throttled => "throttled",
+        Verdict::Failed => "failed",
+        Verdict::Refused => "refused",
+    }
+}
