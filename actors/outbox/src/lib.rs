@@ -5,3 +5,4 @@
 //! failed.
 
 pub mod schedule;
+pub mod secret;
