@@ -4,5 +4,6 @@
 //! is no second write to lose. What each endpoint still owes is a cursor, and rows for what
 //! failed.
 
+pub mod payload;
 pub mod schedule;
 pub mod secret;
