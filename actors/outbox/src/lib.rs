@@ -7,3 +7,4 @@
 pub mod payload;
 pub mod schedule;
 pub mod secret;
+pub mod webhook;
