@@ -74,7 +74,7 @@ const DOORS: [(&str, &[&str]); 7] = [
     ("rusqlite", &["src/sql/"]),
     ("tokio_postgres", &["src/postgres/", "src/sql/", "src/store/", "src/test/"]),
     ("deadpool_postgres", &["src/postgres/", "src/sql/", "src/store/"]),
-    ("rustls", &["src/postgres/"]),
+    ("rustls", &["src/postgres/", "actors/outbox/src/webhook/"]),
 ];
 
 /// What makes a file a domain file.

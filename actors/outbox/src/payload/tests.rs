@@ -1,0 +1,147 @@
+//! The exact bytes of each format: receivers verify signatures over them.
+
+use headwater::event::{
+    EventId, NewEvent, Position, Revision, StreamId, Tenant, encode_record, seal_record,
+};
+use headwater::reexport::jiff::Timestamp;
+
+use super::*;
+
+const SOURCE: &str = "https://events.example.com/";
+const TRACE: &str = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+
+/// Spaces, order of keys and the number are as they were appended.
+const DATA: &str = "{\"z\": 1.10,  \"a\":\"\u{e9}\"}";
+
+fn event(data: &'static str, id: &str, with_metadata: bool) -> RecordedEvent {
+    let mut event = NewEvent::json("Placed", 2, data).unwrap();
+    event.id = EventId::from_bytes([0x11; 16]);
+    if with_metadata {
+        event.metadata.correlation_id = Some("web 7".into());
+        event.metadata.causation_id = Some("c\"1\"".into());
+        event.metadata.traceparent = Some(TRACE.into());
+    }
+    let mut out = Vec::new();
+    let stream = StreamId::new("order", id).unwrap();
+    encode_record(&mut out, &Tenant::new("shop").unwrap(), &stream, &event);
+    let at = Timestamp::from_millisecond(1_700_000_000_120).unwrap();
+    seal_record(&mut out, Position::new(9), Revision::new(3), at);
+    RecordedEvent::parse(&out.into()).unwrap()
+}
+
+fn body(payload: &Payload) -> &str {
+    std::str::from_utf8(&payload.body).unwrap()
+}
+
+const STRUCTURED: &str = "{\"specversion\":\"1.0\",\
+    \"id\":\"11111111-1111-1111-1111-111111111111\",\
+    \"source\":\"https://events.example.com/shop\",\
+    \"type\":\"order.Placed\",\
+    \"subject\":\"order/Zoë 7\",\
+    \"time\":\"2023-11-14T22:13:20.12Z\",\
+    \"datacontenttype\":\"application/json\",\
+    \"sequence\":\"00000000000000000003\",\
+    \"partitionkey\":\"order/Zoë 7\",\
+    \"position\":\"9\",\
+    \"dataversion\":\"2\",\
+    \"correlationid\":\"web 7\",\
+    \"causationid\":\"c\\\"1\\\"\",\
+    \"traceparent\":\"00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01\",\
+    \"data\":{\"z\": 1.10,  \"a\":\"é\"}}";
+
+#[test]
+fn a_structured_cloud_event_has_these_bytes() {
+    let payload = render(Format::CloudEvents, SOURCE, &event(DATA, "Zoë 7", true)).unwrap();
+    assert_eq!(body(&payload), STRUCTURED);
+    assert_eq!(payload.content_type, "application/cloudevents+json; charset=utf-8");
+    assert_eq!(payload.headers, [("traceparent", TRACE.to_owned())]);
+}
+
+#[test]
+fn a_binary_cloud_event_has_these_headers_and_the_data_as_its_body() {
+    let payload = render(Format::CloudEventsBinary, SOURCE, &event(DATA, "Zoë 7", true)).unwrap();
+    assert_eq!((body(&payload), payload.content_type), (DATA, "application/json"));
+    let headers: Vec<_> =
+        payload.headers.iter().map(|(name, value)| format!("{name}: {value}")).collect();
+    let expected = [
+        &format!("traceparent: {TRACE}"),
+        "ce-specversion: 1.0",
+        "ce-id: 11111111-1111-1111-1111-111111111111",
+        "ce-source: https://events.example.com/shop",
+        "ce-type: order.Placed",
+        "ce-subject: order/Zo%C3%AB%207",
+        "ce-time: 2023-11-14T22:13:20.12Z",
+        "ce-sequence: 00000000000000000003",
+        "ce-partitionkey: order/Zo%C3%AB%207",
+        "ce-position: 9",
+        "ce-dataversion: 2",
+        "ce-correlationid: web%207",
+        "ce-causationid: c%221%22",
+        &format!("ce-traceparent: {TRACE}"),
+    ];
+    assert_eq!(headers, expected);
+}
+
+#[test]
+fn a_batch_is_the_list_of_its_structured_events() {
+    let one = event(DATA, "Zoë 7", true);
+    let payload = render_batch(SOURCE, &[one.clone(), one.clone()]).unwrap();
+    assert_eq!(body(&payload), format!("[{STRUCTURED},{STRUCTURED}]"));
+    assert_eq!(payload.content_type, "application/cloudevents-batch+json; charset=utf-8");
+    assert!(payload.headers.is_empty());
+    let single = render(Format::CloudEventsBatch, SOURCE, &one).unwrap();
+    assert_eq!(single, render_batch(SOURCE, &[one]).unwrap());
+    assert_eq!(body(&render_batch(SOURCE, &[]).unwrap()), "[]");
+}
+
+#[test]
+fn an_event_is_sent_as_the_api_serves_it() {
+    let event = event(DATA, "a", false);
+    let payload = render(Format::Event, SOURCE, &event).unwrap();
+    assert_eq!(payload.body, serde_json::to_vec(&event).unwrap());
+    assert!(body(&payload).ends_with(&format!("\"data\":{DATA}}}")), "{}", body(&payload));
+    assert_eq!((payload.content_type, payload.headers), ("application/json", Vec::new()));
+}
+
+#[test]
+fn what_the_metadata_does_not_have_is_left_out() {
+    let payload = render(Format::CloudEvents, "/", &event("null", "a", false)).unwrap();
+    let body = body(&payload);
+    assert!(body.contains("\"source\":\"/shop\"") && body.ends_with("\"data\":null}"), "{body}");
+    assert!(!body.contains("correlationid") && !body.contains("traceparent"), "{body}");
+}
+
+#[test]
+fn the_same_event_gives_the_same_bytes_each_time() {
+    for format in Format::ALL {
+        let again = || render(format, SOURCE, &event(DATA, "a", true)).unwrap();
+        assert_eq!(again(), again());
+    }
+}
+
+#[test]
+fn only_a_well_formed_trace_is_continued() {
+    assert!(is_traceparent(TRACE));
+    for bad in ["", "00-a-b-01", &TRACE.to_uppercase(), &format!("{TRACE}-x"), "a-b"] {
+        assert!(!is_traceparent(bad), "{bad}");
+    }
+}
+
+#[test]
+fn a_format_has_the_same_name_everywhere() {
+    for format in Format::ALL {
+        let name = format!("\"{}\"", format.name());
+        assert_eq!(serde_json::to_string(&format).unwrap(), name);
+        assert_eq!(serde_json::from_str::<Format>(&name).unwrap(), format);
+    }
+}
+
+#[test]
+fn a_source_is_a_uri_reference() {
+    for good in ["/", "/headwater", "https://events.example.com", "urn:x:y"] {
+        assert_eq!(check_source(good), Ok(()));
+    }
+    for bad in ["", "a b", "é", "<x>"] {
+        assert!(check_source(bad).unwrap_err().to_string().contains("outbox.source"));
+    }
+}

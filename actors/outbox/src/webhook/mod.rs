@@ -1,0 +1,22 @@
+//! Delivery by HTTP to addresses that others choose: guarded, bounded, in one request each.
+
+mod answer;
+mod client;
+mod fault;
+mod guard;
+mod handshake;
+mod network;
+mod target;
+mod tls;
+
+pub use answer::{Attempted, Verdict};
+pub use client::{ClientError, WebhookClient, WebhookRequest, WebhookSettings};
+pub use guard::{
+    AddressGuard, Forbidden, Found, GuardedResolver, Lookup, LookupError, SystemLookup,
+};
+pub use handshake::{HandshakeAllowed, HandshakeError, REQUEST_ORIGIN};
+pub use network::{FORBIDDEN, Network, forbidden};
+pub use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
+pub use target::{TargetError, TargetRules};
+pub use tls::TlsError;
+pub use url::Url;
