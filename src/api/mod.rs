@@ -5,6 +5,7 @@
 //! documentation, the guard (key, rate). The tenant comes from the key and from nowhere else.
 
 mod body;
+mod call;
 mod config;
 mod cursor;
 mod gate;
@@ -25,12 +26,19 @@ mod route;
 mod server;
 mod state;
 
+pub use call::Call;
 pub use config::{ApiConfig, ApiLimits};
 pub use openapi::openapi;
 pub use plugin_routes::PluginRoutes;
 pub use problem::{FieldError, Problem, ProblemDocument};
 pub use problem_kind::ProblemKind;
+pub use query::Parameters;
 pub use route::RESERVED;
 pub use server::{ApiServer, ServeError, serve};
+
+/// The names of the web framework that routes of plugins are made of.
+pub mod http {
+    pub use actix_web::{HttpResponse, web};
+}
 
 use state::ApiState;

@@ -10,11 +10,11 @@ use crate::store::{EventQuery, QueryItem};
 const PARAMETERS_MAX: usize = 64;
 
 /// The parameters of a request, percent-decoded.
-pub(super) struct Parameters(Vec<(String, String)>);
+pub struct Parameters(Vec<(String, String)>);
 
 impl Parameters {
     /// Reads a query string.
-    pub fn parse(query: &str) -> Result<Self, Problem> {
+    pub(super) fn parse(query: &str) -> Result<Self, Problem> {
         let pairs = form_urlencoded::parse(query.as_bytes()).into_owned();
         let pairs: Vec<_> = pairs.take(PARAMETERS_MAX + 1).collect();
         match pairs.len() {
@@ -26,7 +26,7 @@ impl Parameters {
     }
 
     /// Reads a query string that may hold only these parameters.
-    pub fn of(query: &str, known: &[&str]) -> Result<Self, Problem> {
+    pub(super) fn of(query: &str, known: &[&str]) -> Result<Self, Problem> {
         let parameters = Self::parse(query)?;
         match parameters.0.iter().find(|(name, _)| !known.contains(&name.as_str())) {
             None => Ok(parameters),
@@ -38,6 +38,9 @@ impl Parameters {
     }
 
     /// Returns the value of a parameter that may be given once.
+    ///
+    /// # Errors
+    /// A [`Problem`] when it is given twice.
     pub fn one(&self, name: &str) -> Result<Option<&str>, Problem> {
         let mut values = self.0.iter().filter(|(own, _)| own == name);
         match (values.next(), values.next()) {
@@ -51,6 +54,9 @@ impl Parameters {
     }
 
     /// Returns a whole number.
+    ///
+    /// # Errors
+    /// A [`Problem`] when it is none, or given twice.
     pub fn number<T: FromStr>(&self, name: &str) -> Result<Option<T>, Problem> {
         let Some(text) = self.one(name)? else { return Ok(None) };
         let number = text.parse().map_err(|_| refused(name, "is not a whole number, 0 or more"));
@@ -58,6 +64,9 @@ impl Parameters {
     }
 
     /// Returns the page size asked for, or the default.
+    ///
+    /// # Errors
+    /// A [`Problem`] when it is not within its bounds.
     pub fn limit(&self, limits: &ApiLimits) -> Result<usize, Problem> {
         match self.number("limit")? {
             None => Ok(limits.page_default),
@@ -67,7 +76,7 @@ impl Parameters {
     }
 
     /// Returns the filter made of `category`, `type` and `tag`.
-    pub fn event_query(&self) -> Result<EventQuery, Problem> {
+    pub(super) fn event_query(&self) -> Result<EventQuery, Problem> {
         let item = QueryItem {
             categories: self.names("category", |text| Category::new(text))?,
             types: self.names("type", |text| EventType::new(text))?,
@@ -78,7 +87,7 @@ impl Parameters {
     }
 
     /// Returns every parameter but these.
-    pub fn others(&self, known: &[&str]) -> Vec<(String, String)> {
+    pub(super) fn others(&self, known: &[&str]) -> Vec<(String, String)> {
         let is_other = |(name, _): &&(String, String)| !known.contains(&name.as_str());
         self.0.iter().filter(is_other).cloned().collect()
     }

@@ -1,8 +1,7 @@
 //! How the refusals of the store and the runtime become problems.
 
-use std::convert::Infallible;
-
 use super::{Problem, ProblemKind};
+use crate::aggregate::Rejection;
 use crate::event::NameError;
 use crate::nodes::ClaimError;
 use crate::projection::QueryError;
@@ -146,11 +145,13 @@ impl From<JsonSendError> for Problem {
     }
 }
 
-impl From<SendError<Infallible>> for Problem {
-    fn from(error: SendError<Infallible>) -> Self {
+impl<R: Rejection> From<SendError<R>> for Problem {
+    fn from(error: SendError<R>) -> Self {
         let detail = error.to_string();
         match error {
-            SendError::Rejected(never) => match never {},
+            SendError::Rejected(rejection) => {
+                Self::new(ProblemKind::Rejected, detail).with("code", rejection.code())
+            }
             SendError::RevisionMismatch { expected, actual } => {
                 Self::new(ProblemKind::RevisionMismatch, detail)
                     .with("expected", expected.get())

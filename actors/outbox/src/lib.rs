@@ -4,6 +4,7 @@
 //! is no second write to lose. What each endpoint still owes is a cursor, and rows for what
 //! failed.
 
+mod api;
 mod dispatch;
 pub mod endpoint;
 pub mod payload;
@@ -16,3 +17,4 @@ mod table;
 pub mod webhook;
 
 pub use plugin::{Outbox, OutboxConfig};
+pub use table::MIGRATIONS;

@@ -86,7 +86,8 @@ impl Plugin for Outbox {
             .migrations(MIGRATIONS)
             .aggregate(AggregateSpec::<Endpoint>::new())
             .rows(Endpoints)
-            .actor(shared.directory.actor());
+            .actor(shared.directory.actor())
+            .routes(crate::api::routes(Arc::clone(&shared)));
         (0..SHARDS).fold(parts, |parts, number| {
             parts.actor(shard_actor(number, Arc::clone(&shared)))
         })

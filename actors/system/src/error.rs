@@ -48,4 +48,6 @@ failure_from!(
     headwater::sql::SqlError,
     headwater::store::AppendError,
     headwater::telemetry::TelemetryError,
+    headwater_outbox::secret::KeyFileError,
+    headwater_outbox::webhook::ClientError,
 );

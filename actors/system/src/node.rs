@@ -12,6 +12,9 @@ use headwater::sql::{Database, MigrationSet, Migrator, PostgresConfig, SqliteCon
 use headwater::store::log::{LogConfig, LogStore};
 use headwater::store::postgres::{PostgresStore, PostgresStoreConfig};
 use headwater::store::{SharedStore, StoreError};
+use headwater_outbox::secret::SealKey;
+use headwater_outbox::webhook::{WebhookClient, WebhookSettings};
+use headwater_outbox::{Outbox, OutboxConfig};
 use headwater_shop::plugin::Shop;
 
 use crate::config::Config;
@@ -56,11 +59,13 @@ impl Node {
         let folder = is_read_alone.then(|| DataFolder::take(&config.data_dir)).transpose()?;
         let log = open_log(&config, node.is_visitor).await?;
         let database = open_database(&config)?;
+        let outbox = Outbox::new(outbox_config(&config)?, log.store(), database.clone());
         let system = System::builder(log.store(), database.clone())
             .config(config.runtime.runtime_config())
             .node(node)
             .log_tables(open_store_database(&config)?)
             .plugin(Shop)
+            .plugin(outbox)
             .start()
             .await?;
         Ok(Self { log, database, system, config, _folder: folder })
@@ -135,7 +140,30 @@ pub fn open_store_database(config: &Config) -> Result<Option<Database>, Failure>
 
 /// Returns the steps that the capabilities add to the framework's own.
 pub fn migration_sets() -> Vec<MigrationSet> {
-    Shop.contribute(Contribution::default()).migration_sets().to_vec()
+    let shop = Shop.contribute(Contribution::default());
+    let outbox = [headwater_outbox::MIGRATIONS];
+    shop.migration_sets().iter().copied().chain(outbox).collect()
+}
+
+/// Makes what sends events, from the settings and the key of the data folder.
+fn outbox_config(config: &Config) -> Result<OutboxConfig, Failure> {
+    let own = &config.outbox;
+    let seal = match &own.key {
+        Some(key) => key.clone(),
+        None => {
+            make_data_dir(&config.data_dir)?;
+            SealKey::load_or_create(&config.data_dir.join("outbox.key"))?
+        }
+    };
+    let settings = WebhookSettings {
+        allow_http: own.allow_http,
+        allow_networks: own.allow_networks.clone(),
+        ca_file: own.ca_file.clone(),
+        ..WebhookSettings::default()
+    };
+    let client = WebhookClient::new(&settings)?;
+    let (source, attempts_kept) = (own.source.clone(), own.attempts_kept);
+    Ok(OutboxConfig { source, seal, client, attempts_kept })
 }
 
 fn open_tables(address: &Address) -> Result<Database, Failure> {

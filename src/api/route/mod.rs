@@ -132,7 +132,7 @@ async fn nothing_here() -> Result<HttpResponse, Problem> {
 }
 
 /// Returns the origin that the gate gave the request.
-fn origin_of(request: &HttpRequest) -> Rc<Origin> {
+pub(super) fn origin_of(request: &HttpRequest) -> Rc<Origin> {
     let origin = request.extensions().get::<Rc<Origin>>().cloned();
     origin.unwrap_or_else(|| Rc::new(Origin::of(request.headers())))
 }

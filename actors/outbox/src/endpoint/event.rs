@@ -1,5 +1,7 @@
 //! What can happen to an endpoint, and every shape of it that may lie on disk.
 
+use std::fmt;
+
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -75,6 +77,17 @@ pub enum DisableCause {
         /// For so many hours.
         hours: u16,
     },
+}
+
+impl fmt::Display for DisableCause {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Operator { reason: Some(reason) } => f.write_str(reason),
+            Self::Operator { reason: None } => f.write_str("an operator disabled it"),
+            Self::Gone {} => f.write_str("it answered 410 Gone"),
+            Self::Failing { hours } => write!(f, "it only failed for {hours} h"),
+        }
+    }
 }
 
 headwater::event_schema! {

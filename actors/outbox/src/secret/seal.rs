@@ -177,6 +177,12 @@ impl FromStr for SealKey {
     }
 }
 
+impl PartialEq for SealKey {
+    fn eq(&self, other: &Self) -> bool {
+        self.bytes == other.bytes
+    }
+}
+
 impl fmt::Debug for SealKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("SealKey").field("id", &self.id).finish_non_exhaustive()

@@ -15,6 +15,7 @@ pub use guard::{
     AddressGuard, Forbidden, Found, GuardedResolver, Lookup, LookupError, SystemLookup,
 };
 pub use handshake::{HandshakeAllowed, HandshakeError, REQUEST_ORIGIN};
+pub use ipnet::IpNet;
 pub use network::{FORBIDDEN, Network, forbidden};
 pub use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 pub use target::{TargetError, TargetRules};

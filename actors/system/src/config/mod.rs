@@ -20,6 +20,8 @@ use std::time::Duration;
 
 use headwater::postgres::Address;
 use headwater::telemetry::LogFormat;
+use headwater_outbox::secret::SealKey;
+use headwater_outbox::webhook::IpNet;
 
 pub use args::ConfigArgs;
 pub use fault::{ConfigError, Fault, Origin};
@@ -50,8 +52,27 @@ pub struct Config {
     pub log: LogSettings,
     /// What callers are held to.
     pub limits: LimitSettings,
+    /// What leaves the system.
+    pub outbox: OutboxSettings,
     /// The actors.
     pub runtime: RuntimeSettings,
+}
+
+/// What leaves the system.
+#[derive(Clone, Debug, PartialEq)]
+pub struct OutboxSettings {
+    /// The source of CloudEvents.
+    pub source: String,
+    /// What secrets are sealed with; `None` is the key in the data folder.
+    pub key: Option<SealKey>,
+    /// Whether webhooks may go without encryption.
+    pub allow_http: bool,
+    /// Networks that webhooks may go to although they are not public.
+    pub allow_networks: Vec<IpNet>,
+    /// Certificates of authorities to believe besides the machine's.
+    pub ca_file: Option<PathBuf>,
+    /// About how many attempts are kept.
+    pub attempts_kept: u64,
 }
 
 /// A program among those that share a database.
@@ -188,6 +209,7 @@ impl Config {
             },
             log: LogSettings::read(reader),
             limits: LimitSettings::read(reader),
+            outbox: OutboxSettings::read(reader),
             runtime: RuntimeSettings::read(reader),
         }
     }
@@ -235,6 +257,19 @@ impl LimitSettings {
             request_timeout: reader.duration("limits.request_timeout"),
             body_timeout: reader.duration("limits.body_timeout"),
             at_least_timeout: reader.duration("limits.at_least_timeout"),
+        }
+    }
+}
+
+impl OutboxSettings {
+    fn read(reader: &mut Reader) -> Self {
+        Self {
+            source: reader.source("outbox.source"),
+            key: reader.seal_key("outbox.key"),
+            allow_http: reader.switch("outbox.allow_http"),
+            allow_networks: reader.networks("outbox.allow_networks"),
+            ca_file: reader.file("outbox.ca_file"),
+            attempts_kept: reader.number("outbox.attempts_kept"),
         }
     }
 }

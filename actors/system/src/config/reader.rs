@@ -1,11 +1,14 @@
 //! Turns given values into typed ones and keeps every fault on the way.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
 use headwater::postgres::{Address as PostgresAddress, AddressError};
 use headwater::telemetry::{LogFormat, check_filter};
+use headwater_outbox::payload::check_source;
+use headwater_outbox::secret::{SealKey, SealKeyError};
+use headwater_outbox::webhook::IpNet as Network;
 
 use super::layer::{Given, Layers};
 use super::quantity::{parse_count, parse_duration, parse_size, show_duration, show_size};
@@ -59,6 +62,50 @@ impl Reader {
             "" => Ok(None),
             text => Ok(Some(text.to_owned())),
         };
+        self.value(key, parse).flatten()
+    }
+
+    pub fn switch(&mut self, key: &'static str) -> bool {
+        let parse = |text: &str, _: &Kind| {
+            text.trim().parse().map_err(|_| "is neither true nor false".to_owned())
+        };
+        self.value(key, parse).unwrap_or_default()
+    }
+
+    pub fn source(&mut self, key: &'static str) -> String {
+        let parse = |text: &str, _: &Kind| match check_source(text.trim()) {
+            Ok(()) => Ok(text.trim().to_owned()),
+            Err(_) => Err("is not a URI reference".to_owned()),
+        };
+        self.value(key, parse).unwrap_or_default()
+    }
+
+    /// Reads the key that seals secrets; `None` is that of the data folder.
+    pub fn seal_key(&mut self, key: &'static str) -> Option<SealKey> {
+        let parse = |text: &str, _: &Kind| match text.trim() {
+            "" => Ok(None),
+            text => text.parse().map(Some).map_err(|error: SealKeyError| error.to_string()),
+        };
+        self.value(key, parse).flatten()
+    }
+
+    /// Reads networks; an address alone is a network of one.
+    pub fn networks(&mut self, key: &'static str) -> Vec<Network> {
+        let parse = |text: &str, _: &Kind| {
+            let names = text.split(',').map(str::trim).filter(|name| !name.is_empty());
+            let network = |name: &str| {
+                let one = || name.parse::<IpAddr>().map(Network::from);
+                let network = name.parse::<Network>().or_else(|_| one());
+                network.map_err(|_| format!("has {name:?}, which is not a network"))
+            };
+            names.map(network).collect()
+        };
+        self.value(key, parse).unwrap_or_default()
+    }
+
+    /// Reads a path of a file; `None` when it is empty.
+    pub fn file(&mut self, key: &'static str) -> Option<PathBuf> {
+        let parse = |text: &str, _: &Kind| Ok(Some(PathBuf::from(text)).filter(|_| !text.is_empty()));
         self.value(key, parse).flatten()
     }
 
@@ -134,7 +181,8 @@ impl Reader {
             Err(problem) => problem,
         };
         let fix = format!("write {}", setting.kind.expected());
-        let value = if matches!(setting.kind, Kind::Place) { HIDDEN.to_owned() } else { value };
+        let is_secret = matches!(setting.kind, Kind::Place | Kind::SealKey);
+        let value = if is_secret { HIDDEN.to_owned() } else { value };
         self.note(Fault { field: key.to_owned(), value, problem, fix, origin });
         None
     }

@@ -34,6 +34,16 @@ pub enum Kind {
     Span(Duration, Duration),
     /// A few words, or nothing.
     Name,
+    /// `true` or `false`.
+    Switch,
+    /// A URI reference.
+    Source,
+    /// A key that seals secrets, or nothing. Never shown.
+    SealKey,
+    /// Networks, parted by commas, or nothing.
+    Networks,
+    /// A path of a file, or nothing.
+    File,
     /// `pretty` or `json`.
     LogFormat,
     /// A filter of log records.
@@ -58,6 +68,11 @@ impl Kind {
                 format!("a time from {} to {}", show_duration(*min), show_duration(*max))
             }
             Self::Name => format!("at most {NAME_MAX} visible characters"),
+            Self::Switch => "true or false".to_owned(),
+            Self::Source => "a URI reference, such as https://events.example.com".to_owned(),
+            Self::SealKey => "32 bytes as base64, as `head -c 32 /dev/urandom | base64` makes".to_owned(),
+            Self::Networks => "networks parted by commas, such as 10.1.0.0/16,fd00::/8".to_owned(),
+            Self::File => "a path of a file".to_owned(),
             Self::LogFormat => "pretty or json".to_owned(),
             Self::LogFilter => "a level, or modules with levels".to_owned(),
         }
@@ -124,7 +139,7 @@ const fn span(min_ms: u64, max_s: u64) -> Kind {
 
 /// Every setting of the program, in the order of the reference page.
 #[rustfmt::skip]
-pub const SETTINGS: [Setting; 38] = [
+pub const SETTINGS: [Setting; 44] = [
     Setting::new("data_dir", DEFAULT_DATA_DIR, Kind::Folder, "Where the log and the read models lie; made when missing"),
     Setting::new("store", EMBEDDED, Kind::Place, "The engine of the log: files in the data folder, or PostgreSQL"),
     Setting::new("read", EMBEDDED, Kind::Place, "The engine of the read models: a SQLite file in the data folder, or PostgreSQL"),
@@ -153,6 +168,12 @@ pub const SETTINGS: [Setting; 38] = [
     Setting::new("limits.request_timeout", "30s", span(100, 3_600), "How long a request may take until its reply begins"),
     Setting::new("limits.body_timeout", "15s", span(100, 3_600), "How long a client may take to send a whole body"),
     Setting::new("limits.at_least_timeout", "5s", span(0, 600), "How long `at_least` waits for a projection"),
+    Setting::new("outbox.source", "/headwater", Kind::Source, "The source of CloudEvents, which names this system to receivers"),
+    Setting::new("outbox.key", "", Kind::SealKey, "What endpoints' secrets are sealed with, the same on all nodes; empty means `outbox.key` in the data folder, made when missing"),
+    Setting::new("outbox.allow_http", "false", Kind::Switch, "Whether webhooks may go to http:// addresses, without encryption"),
+    Setting::new("outbox.allow_networks", "", Kind::Networks, "Networks that webhooks may go to although they are not public"),
+    Setting::new("outbox.ca_file", "", Kind::File, "Certificates, PEM, of authorities to believe besides the machine's"),
+    Setting::new("outbox.attempts_kept", "200000", Kind::Count(1_000, 10 * MILLION), "About how many attempts of deliveries are kept"),
     Setting::new("runtime.arbiters", "0", Kind::Count(0, 1_024), "Threads that run aggregates; 0 means one for every two cores"),
     Setting::new("runtime.worker_threads", "0", Kind::Count(0, 1_024), "Threads that run projections; 0 means one for each core"),
     Setting::new("runtime.http_threads", "0", Kind::Count(0, 1_024), "Threads that serve requests; 0 means one for each core"),

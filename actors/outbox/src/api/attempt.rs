@@ -1,0 +1,66 @@
+//! What was sent to an endpoint, and what it said.
+
+use headwater::api::http::{HttpResponse, web::Data};
+use headwater::api::keys::Reader;
+use headwater::api::{Call, Problem};
+use headwater::event::Position;
+use headwater::sql::TxEngine;
+use jiff::Timestamp;
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use crate::plugin::Shared;
+use crate::table::{self, AttemptQuery, AttemptView};
+
+/// Attempts of an endpoint.
+#[derive(Serialize, ToSchema)]
+#[schema(as = AttemptPage)]
+pub(super) struct AttemptPageDocument {
+    /// The attempts, the latest first.
+    attempts: Vec<AttemptView>,
+    /// What to pass as `before` for the next page; null when this is the last.
+    #[schema(required = true, value_type = Option<String>, format = DateTime)]
+    next: Option<Timestamp>,
+}
+
+/// Lists attempts, the latest first. A bounded number of them is kept.
+#[utoipa::path(
+    get,
+    path = "/v1/endpoints/{id}/attempts",
+    tag = "endpoints",
+    operation_id = "listAttempts",
+    params(
+        ("id" = String, Path, description = "The endpoint"),
+        ("limit" = Option<u32>, Query, description = "The most attempts", minimum = 1, maximum = 1000),
+        ("before" = Option<String>, Query, description = "Only attempts that ended before this time (RFC 3339)"),
+        ("position" = Option<u64>, Query, description = "Only of the event at this position"),
+        ("stream" = Option<String>, Query, description = "Only of events of streams with this id"),
+        ("verdict" = Option<String>, Query, description = "Only `delivered`, `failed`, `throttled`, `gone` or `refused` ones"),
+    ),
+    responses((status = 200, description = "A page", body = AttemptPageDocument)),
+    security(("key" = ["read"])),
+)]
+pub(super) async fn list(
+    Reader(caller): Reader,
+    shared: Data<Shared>,
+    call: Call,
+) -> Result<HttpResponse, Problem> {
+    let known = ["limit", "before", "position", "stream", "verdict"];
+    let parameters = call.parameters(&known)?;
+    let before = parameters.one("before")?.map(|text| {
+        text.parse().map_err(|_| Problem::field("query:before", "is not a time such as 2026-01-31T12:00:00Z"))
+    });
+    let query = AttemptQuery {
+        before: before.transpose()?,
+        position: parameters.number("position")?.map(Position::new),
+        verdict: parameters.one("verdict")?.map(str::to_owned),
+        stream: parameters.one("stream")?.map(str::to_owned),
+        limit: parameters.limit(call.limits())?,
+    };
+    let (tenant, id) = (caller.tenant().clone(), call.variable("id").to_owned());
+    let limit = query.limit;
+    let work = move |tx: &mut dyn TxEngine| table::attempts(tx, (&tenant, &id), &query);
+    let attempts = shared.database().inspect(work).await?;
+    let next = attempts.last().map(|attempt| attempt.at).filter(|_| attempts.len() == limit);
+    call.reply(200, &AttemptPageDocument { attempts, next })
+}

@@ -1,0 +1,360 @@
+//! Endpoints: registered, changed, paused, resumed, disabled, removed.
+
+use headwater::aggregate::{Command, Decide, Receipt};
+use headwater::api::http::{HttpResponse, web::Data};
+use headwater::api::keys::{Admin, Caller, Reader};
+use headwater::api::{Call, Problem, ProblemKind};
+use headwater::event::EventId;
+use headwater::projection::{RowEntry, RowQuery};
+use headwater::runtime::SendError;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use super::document::{
+    EndpointBody, EndpointDocument, NewEndpointDocument, ReceiptDocument, invalid, unsealed,
+};
+use crate::endpoint::{
+    Change, Disable, DisableCause, Endpoint, EndpointRejection, Pause, Register, Remove, Resume,
+    RotateSecret,
+};
+use crate::plugin::Shared;
+use crate::read_model::EndpointRow;
+use crate::secret::{SecretError, SecretKind, SigningSecret};
+use crate::table::{self, EndpointKey};
+
+/// The read model of endpoints.
+const READ_MODEL: &str = "outbox_endpoints";
+/// How long the old secret signs too when nobody says: a day.
+const KEEP_PREVIOUS_S: u32 = 24 * 3600;
+
+/// A page of endpoints.
+#[derive(Serialize, ToSchema)]
+#[schema(as = EndpointPage)]
+pub(super) struct EndpointPageDocument {
+    /// The endpoints, by id.
+    endpoints: Vec<EndpointDocument>,
+    /// What to pass as `after` for the next page; null when this is the last.
+    #[schema(required = true)]
+    next: Option<String>,
+    /// The page is at least as new as this position.
+    position: u64,
+}
+
+/// Why an endpoint is paused or disabled.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = ReasonBody)]
+pub(super) struct ReasonBody {
+    /// Why, for people, at most 200 bytes.
+    #[serde(default)]
+    reason: Option<String>,
+}
+
+/// How a secret is rotated.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = SecretBody)]
+pub(super) struct SecretBody {
+    /// The new secret; one is made when absent.
+    #[serde(default)]
+    secret: Option<String>,
+    /// Which kind of secret is made.
+    #[serde(default)]
+    secret_kind: SecretKind,
+    /// How long messages carry the old secret's signature too, in seconds; a day when absent.
+    #[serde(default)]
+    #[schema(maximum = 2_592_000)]
+    keep_previous_s: Option<u32>,
+}
+
+/// Registers an endpoint, which gets events from then on. Its secret is shown this once.
+#[utoipa::path(
+    post,
+    path = "/v1/endpoints",
+    tag = "endpoints",
+    operation_id = "registerEndpoint",
+    request_body(content = EndpointBody),
+    responses(
+        (status = 201, description = "Registered", body = NewEndpointDocument, headers(("Location" = String, description = "The endpoint"))),
+        (status = 422, description = "The id is taken"),
+    ),
+    security(("key" = ["admin"])),
+)]
+pub(super) async fn register(
+    Admin(caller): Admin,
+    shared: Data<Shared>,
+    mut call: Call,
+) -> Result<HttpResponse, Problem> {
+    let mut body: EndpointBody = call.body().await?;
+    let id = body.id.take().unwrap_or_else(|| EventId::fresh().to_string());
+    let key = EndpointKey { tenant: caller.tenant().clone(), id: id.as_str().into() };
+    let (start, kind) = (body.start.take().unwrap_or_default(), body.secret_kind.take());
+    let secret = signing_secret(body.secret.take(), kind.unwrap_or_default())?;
+    let sealed = shared.seal.seal(&secret.reveal(), &key.place()).map_err(|error| unsealed(&error))?;
+    let config = body.config(&shared, &key, None)?;
+    let command = Register { config, secret: sealed, start };
+    let receipt = send(&call, &caller, &id, command).await?;
+    let document = NewEndpointDocument {
+        secret: secret.reveal(),
+        public_key: secret.public_key(),
+        position: receipt.position.get(),
+        id,
+    };
+    call.created(&format!("/v1/endpoints/{}", document.id), &document)
+}
+
+/// Lists the tenant's endpoints with how they stand.
+#[utoipa::path(
+    get,
+    path = "/v1/endpoints",
+    tag = "endpoints",
+    operation_id = "listEndpoints",
+    params(
+        ("limit" = Option<u32>, Query, description = "The most endpoints", minimum = 1, maximum = 1000),
+        ("after" = Option<String>, Query, description = "Only endpoints behind this id"),
+        ("phase" = Option<String>, Query, description = "Only endpoints of this phase"),
+        ("at_least" = Option<u64>, Query, description = "Wait until the list is as new as this position"),
+    ),
+    responses((status = 200, description = "A page", body = EndpointPageDocument)),
+    security(("key" = ["read"])),
+)]
+pub(super) async fn list(
+    Reader(caller): Reader,
+    shared: Data<Shared>,
+    call: Call,
+) -> Result<HttpResponse, Problem> {
+    let parameters = call.parameters(&["limit", "after", "phase", "at_least"])?;
+    call.wait(READ_MODEL, &parameters).await?;
+    let phase = parameters.one("phase")?.map(|phase| ("phase".to_owned(), phase.to_owned()));
+    let query = RowQuery {
+        projection: READ_MODEL.to_owned(),
+        tenant: caller.tenant().clone(),
+        filters: phase.into_iter().collect(),
+        after_key: parameters.one("after")?.map(str::to_owned),
+        limit: parameters.limit(call.limits())?.min(RowQuery::LIMIT_MAX),
+    };
+    let page = call.system().catalog().query(query).await?;
+    let tenant = caller.tenant().clone();
+    let head = *call.system().store().head().borrow();
+    let work = move |tx: &mut dyn headwater::sql::TxEngine| table::standings(tx, &tenant, None, head);
+    let mut standings = shared.database().inspect(work).await?;
+    let document = |entry: RowEntry| {
+        let delivery = standings.remove(&entry.key);
+        Ok(EndpointDocument::new(row(&entry)?, delivery))
+    };
+    let endpoints = page.rows.into_iter().map(document).collect::<Result<_, Problem>>()?;
+    let position = page.position.get();
+    call.reply(200, &EndpointPageDocument { endpoints, next: page.next, position })
+}
+
+/// Shows an endpoint and how it stands.
+#[utoipa::path(
+    get,
+    path = "/v1/endpoints/{id}",
+    tag = "endpoints",
+    operation_id = "readEndpoint",
+    params(
+        ("id" = String, Path, description = "The endpoint"),
+        ("at_least" = Option<u64>, Query, description = "Wait until what is shown is as new as this position"),
+    ),
+    responses(
+        (status = 200, description = "The endpoint", body = EndpointDocument),
+        (status = 404, description = "No such endpoint"),
+    ),
+    security(("key" = ["read"])),
+)]
+pub(super) async fn one(
+    Reader(caller): Reader,
+    shared: Data<Shared>,
+    call: Call,
+) -> Result<HttpResponse, Problem> {
+    let parameters = call.parameters(&["at_least"])?;
+    call.wait(READ_MODEL, &parameters).await?;
+    let (tenant, id) = (caller.tenant().clone(), call.variable("id").to_owned());
+    let entry = call.system().catalog().get(READ_MODEL, tenant.clone(), id.clone()).await?;
+    let entry = entry.ok_or_else(unknown)?;
+    let (name, head) = (id.clone(), *call.system().store().head().borrow());
+    let work = move |tx: &mut dyn headwater::sql::TxEngine| {
+        table::standings(tx, &tenant, Some(&name), head)
+    };
+    let mut standings = shared.database().inspect(work).await?;
+    call.reply(200, &EndpointDocument::new(row(&entry)?, standings.remove(&id)))
+}
+
+/// Sets an endpoint up anew; what it got and owes stays.
+#[utoipa::path(
+    put,
+    path = "/v1/endpoints/{id}",
+    tag = "endpoints",
+    operation_id = "changeEndpoint",
+    params(("id" = String, Path, description = "The endpoint")),
+    request_body(content = EndpointBody),
+    responses(
+        (status = 200, description = "Changed", body = ReceiptDocument),
+        (status = 422, description = "There is no such endpoint, or its target is of another kind"),
+    ),
+    security(("key" = ["admin"])),
+)]
+pub(super) async fn change(
+    Admin(caller): Admin,
+    shared: Data<Shared>,
+    mut call: Call,
+) -> Result<HttpResponse, Problem> {
+    let body: EndpointBody = call.body().await?;
+    body.check_change()?;
+    let key = key(&caller, &call);
+    let before = shared.directory.get(&key).and_then(|own| own.endpoint.config.clone());
+    let config = body.config(&shared, &key, before.as_ref())?;
+    command(&call, &caller, Change { config }).await
+}
+
+/// Removes an endpoint for good, with what it owes; its id is not used again.
+#[utoipa::path(
+    delete,
+    path = "/v1/endpoints/{id}",
+    tag = "endpoints",
+    operation_id = "removeEndpoint",
+    params(("id" = String, Path, description = "The endpoint")),
+    responses((status = 200, description = "Removed", body = ReceiptDocument)),
+    security(("key" = ["admin"])),
+)]
+pub(super) async fn remove(Admin(caller): Admin, call: Call) -> Result<HttpResponse, Problem> {
+    command(&call, &caller, Remove {}).await
+}
+
+/// Holds an endpoint back; what comes waits for it.
+#[utoipa::path(
+    post,
+    path = "/v1/endpoints/{id}/pause",
+    tag = "endpoints",
+    operation_id = "pauseEndpoint",
+    params(("id" = String, Path, description = "The endpoint")),
+    request_body(content = ReasonBody),
+    responses((status = 200, description = "Paused", body = ReceiptDocument)),
+    security(("key" = ["admin"])),
+)]
+pub(super) async fn pause(Admin(caller): Admin, mut call: Call) -> Result<HttpResponse, Problem> {
+    let body: ReasonBody = call.body().await?;
+    command(&call, &caller, Pause { reason: body.reason }).await
+}
+
+/// Lets a paused or disabled endpoint go on with what has waited.
+#[utoipa::path(
+    post,
+    path = "/v1/endpoints/{id}/resume",
+    tag = "endpoints",
+    operation_id = "resumeEndpoint",
+    params(("id" = String, Path, description = "The endpoint")),
+    responses((status = 200, description = "Resumed", body = ReceiptDocument)),
+    security(("key" = ["admin"])),
+)]
+pub(super) async fn resume(Admin(caller): Admin, call: Call) -> Result<HttpResponse, Problem> {
+    command(&call, &caller, Resume {}).await
+}
+
+/// Takes an endpoint out of service until it is resumed.
+#[utoipa::path(
+    post,
+    path = "/v1/endpoints/{id}/disable",
+    tag = "endpoints",
+    operation_id = "disableEndpoint",
+    params(("id" = String, Path, description = "The endpoint")),
+    request_body(content = ReasonBody),
+    responses((status = 200, description = "Disabled", body = ReceiptDocument)),
+    security(("key" = ["admin"])),
+)]
+pub(super) async fn disable(Admin(caller): Admin, mut call: Call) -> Result<HttpResponse, Problem> {
+    let body: ReasonBody = call.body().await?;
+    let cause = DisableCause::Operator { reason: body.reason };
+    command(&call, &caller, Disable { cause }).await
+}
+
+/// Signs with another secret, for a while with the old one too. It is shown this once.
+#[utoipa::path(
+    post,
+    path = "/v1/endpoints/{id}/secret",
+    tag = "endpoints",
+    operation_id = "rotateEndpointSecret",
+    params(("id" = String, Path, description = "The endpoint")),
+    request_body(content = SecretBody),
+    responses((status = 200, description = "Rotated", body = NewEndpointDocument)),
+    security(("key" = ["admin"])),
+)]
+pub(super) async fn rotate_secret(
+    Admin(caller): Admin,
+    shared: Data<Shared>,
+    mut call: Call,
+) -> Result<HttpResponse, Problem> {
+    let body: SecretBody = call.body().await?;
+    let secret = signing_secret(body.secret, body.secret_kind)?;
+    let key = key(&caller, &call);
+    let sealed = shared.seal.seal(&secret.reveal(), &key.place()).map_err(|error| unsealed(&error))?;
+    let keep_previous_s = body.keep_previous_s.unwrap_or(KEEP_PREVIOUS_S);
+    let id = call.variable("id").to_owned();
+    let command = RotateSecret { secret: sealed, keep_previous_s };
+    let receipt = send(&call, &caller, &id, command).await?;
+    let document = NewEndpointDocument {
+        secret: secret.reveal(),
+        public_key: secret.public_key(),
+        position: receipt.position.get(),
+        id,
+    };
+    call.reply(200, &document)
+}
+
+/// Sends a command to the endpoint of the address and replies with its receipt.
+pub(super) async fn command<C: Command>(
+    call: &Call,
+    caller: &Caller,
+    command: C,
+) -> Result<HttpResponse, Problem>
+where
+    Endpoint: Decide<C>,
+{
+    let receipt = send(call, caller, call.variable("id"), command).await?;
+    let (revision, position) = (receipt.revision.get(), receipt.position.get());
+    call.reply(200, &ReceiptDocument { revision, position })
+}
+
+async fn send<C: Command>(
+    call: &Call,
+    caller: &Caller,
+    id: &str,
+    command: C,
+) -> Result<Receipt, Problem>
+where
+    Endpoint: Decide<C>,
+{
+    let handle = call.system().at::<Endpoint>(caller.tenant(), id);
+    let handle = handle.map_err(|error| Problem::field("/id", error.to_string()))?;
+    let sent = handle.send_with(command, call.send_options(caller)?).await;
+    sent.map_err(|error| match error {
+        SendError::Rejected(EndpointRejection::NotRegistered) => unknown(),
+        SendError::Rejected(rejection @ EndpointRejection::Invalid { .. }) => invalid(&rejection),
+        error => error.into(),
+    })
+}
+
+fn signing_secret(text: Option<String>, kind: SecretKind) -> Result<SigningSecret, Problem> {
+    let refused = |error: SecretError| Problem::field("/secret", error.to_string());
+    match text {
+        Some(text) => text.parse().map_err(refused),
+        None => SigningSecret::generate(kind).map_err(refused),
+    }
+}
+
+/// Returns the endpoint of the address.
+pub(super) fn key(caller: &Caller, call: &Call) -> EndpointKey {
+    EndpointKey { tenant: caller.tenant().clone(), id: call.variable("id").into() }
+}
+
+pub(super) fn unknown() -> Problem {
+    Problem::new(ProblemKind::NotFound, "the tenant has no such endpoint")
+}
+
+fn row(entry: &RowEntry) -> Result<EndpointRow, Problem> {
+    serde_json::from_str(entry.row.get()).map_err(|error| {
+        tracing::error!(%error, key = entry.key, "row of an endpoint cannot be read");
+        Problem::new(ProblemKind::Internal, "endpoint cannot be read: the cause is logged")
+    })
+}

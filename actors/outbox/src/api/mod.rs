@@ -1,0 +1,70 @@
+//! `/v1/endpoints`: endpoints, what they were sent, and what operators do about it.
+
+mod attempt;
+mod dead_letter;
+mod document;
+mod endpoint;
+mod order;
+mod sample;
+
+use std::sync::Arc;
+
+use headwater::api::PluginRoutes;
+use headwater::api::http::web::{self, Data};
+use utoipa::OpenApi;
+
+use crate::plugin::Shared;
+
+/// The part of the OpenAPI document.
+#[derive(OpenApi)]
+#[openapi(
+    paths(
+        endpoint::register,
+        endpoint::list,
+        endpoint::one,
+        endpoint::change,
+        endpoint::remove,
+        endpoint::pause,
+        endpoint::resume,
+        endpoint::disable,
+        endpoint::rotate_secret,
+        attempt::list,
+        dead_letter::list,
+        dead_letter::retries,
+        order::redrive,
+        order::skip,
+        order::discard,
+        order::replay,
+        sample::test,
+        sample::example,
+    ),
+    tags((name = "endpoints", description = "Where events go, and what became of them")),
+)]
+struct Document;
+
+/// Returns the addresses of the outbox.
+pub(crate) fn routes(shared: Arc<Shared>) -> PluginRoutes {
+    let routes = PluginRoutes::new("endpoints", move |services| {
+        services
+            .app_data(Data::from(Arc::clone(&shared)))
+            .route("", web::get().to(endpoint::list))
+            .route("", web::post().to(endpoint::register))
+            .route("/{id}", web::get().to(endpoint::one))
+            .route("/{id}", web::put().to(endpoint::change))
+            .route("/{id}", web::delete().to(endpoint::remove))
+            .route("/{id}/pause", web::post().to(endpoint::pause))
+            .route("/{id}/resume", web::post().to(endpoint::resume))
+            .route("/{id}/disable", web::post().to(endpoint::disable))
+            .route("/{id}/secret", web::post().to(endpoint::rotate_secret))
+            .route("/{id}/attempts", web::get().to(attempt::list))
+            .route("/{id}/dead-letters", web::get().to(dead_letter::list))
+            .route("/{id}/retries", web::get().to(dead_letter::retries))
+            .route("/{id}/redrive", web::post().to(order::redrive))
+            .route("/{id}/skip", web::post().to(order::skip))
+            .route("/{id}/discard", web::post().to(order::discard))
+            .route("/{id}/replay", web::post().to(order::replay))
+            .route("/{id}/test", web::post().to(sample::test))
+            .route("/{id}/example", web::get().to(sample::example));
+    });
+    routes.documented(Document::openapi())
+}

@@ -1,0 +1,149 @@
+//! What operators order about dead letters and history; each order is an event.
+
+use headwater::aggregate::{Command, Decide};
+use headwater::api::http::{HttpResponse, web::Data};
+use headwater::api::keys::{Admin, Caller};
+use headwater::api::{Call, Problem};
+use headwater::event::Position;
+use headwater::sql::TxEngine;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use super::document::invalid;
+use super::endpoint::command;
+use crate::endpoint::{Discard, Endpoint, Redrive, Replay, Selectable, Selection, Skip};
+use crate::plugin::Shared;
+use crate::table::{self, Waiting, WaitingEvent};
+
+/// The most dead letters that a trial looks at; more than an endpoint can have.
+const TRIAL_MAX: usize = 20_000;
+
+/// What is to be done with which dead letters.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = DeadLetterOrder)]
+pub(super) struct OrderBody {
+    /// Which dead letters.
+    selection: Selection,
+    /// At most so many a second; only for redrive.
+    #[serde(default)]
+    #[schema(minimum = 1, maximum = 100_000)]
+    rate_per_second: Option<u32>,
+    /// Whether nothing is done but counting.
+    #[serde(default)]
+    dry_run: bool,
+}
+
+/// Which part of history is sent again.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = ReplayOrder)]
+pub(super) struct ReplayBody {
+    /// The first position.
+    from: u64,
+    /// The last position.
+    to: u64,
+    /// At most so many events a second; the endpoint's own bound when absent.
+    #[serde(default)]
+    #[schema(minimum = 1, maximum = 100_000)]
+    rate_per_second: Option<u32>,
+}
+
+/// What an order would do.
+#[derive(Serialize, ToSchema)]
+#[schema(as = OrderTrial)]
+pub(super) struct TrialDocument {
+    /// How many dead letters are selected.
+    selected: u64,
+    /// About how many events wait behind them.
+    waiting: u64,
+}
+
+macro_rules! orders {
+    ($( $(#[$doc:meta])* $name:ident, $id:literal => $make:expr; )+) => { $(
+        $(#[$doc])*
+        #[utoipa::path(
+            post,
+            path = concat!("/v1/endpoints/{id}/", stringify!($name)),
+            tag = "endpoints",
+            operation_id = $id,
+            params(("id" = String, Path, description = "The endpoint")),
+            request_body(content = OrderBody),
+            responses((status = 200, description = "Ordered; or, as a trial, what it would do", body = serde_json::Value)),
+            security(("key" = ["admin"])),
+        )]
+        pub(super) async fn $name(
+            Admin(caller): Admin,
+            shared: Data<Shared>,
+            mut call: Call,
+        ) -> Result<HttpResponse, Problem> {
+            let body: OrderBody = call.body().await?;
+            order(&call, &caller, &shared, body, $make).await
+        }
+    )+ };
+}
+
+orders! {
+    /// Sends dead letters again, and then what waits behind them.
+    redrive, "redriveDeadLetters" => |selection, rate_per_second| {
+        Redrive { selection, rate_per_second }
+    };
+    /// Leaves dead letters out and goes on with what waits behind them.
+    skip, "skipDeadLetters" => |selection, _| Skip { selection };
+    /// Leaves dead letters out, and what waits behind them now.
+    discard, "discardDeadLetters" => |selection, _| Discard { selection };
+}
+
+/// Sends a part of history again, beside what comes.
+#[utoipa::path(
+    post,
+    path = "/v1/endpoints/{id}/replay",
+    tag = "endpoints",
+    operation_id = "replayEvents",
+    params(("id" = String, Path, description = "The endpoint")),
+    request_body(content = ReplayBody),
+    responses((status = 200, description = "Ordered", body = super::document::ReceiptDocument)),
+    security(("key" = ["admin"])),
+)]
+pub(super) async fn replay(Admin(caller): Admin, mut call: Call) -> Result<HttpResponse, Problem> {
+    let ReplayBody { from, to, rate_per_second } = call.body().await?;
+    let (from, to) = (Position::new(from), Position::new(to));
+    command(&call, &caller, Replay { from, to, rate_per_second }).await
+}
+
+async fn order<C: Command>(
+    call: &Call,
+    caller: &Caller,
+    shared: &Shared,
+    body: OrderBody,
+    make: impl FnOnce(Selection, Option<u32>) -> C,
+) -> Result<HttpResponse, Problem>
+where
+    Endpoint: Decide<C>,
+{
+    let OrderBody { selection, rate_per_second, dry_run } = body;
+    if !dry_run {
+        return command(call, caller, make(selection, rate_per_second)).await;
+    }
+    selection.check().map_err(|error| invalid(&error))?;
+    let (tenant, id) = (caller.tenant().clone(), call.variable("id").to_owned());
+    let work = move |tx: &mut dyn TxEngine| {
+        let page = (Position::ZERO, TRIAL_MAX);
+        table::waiting(tx, Waiting::DeadLetters, (&tenant, &id), page)
+    };
+    let dead = shared.database().inspect(work).await?;
+    let selected = dead.iter().filter(|event| selection.matches(selectable(event)));
+    let (count, waiting) = selected.fold((0, 0), |(count, waiting), event| {
+        (count + 1, waiting + event.waiting)
+    });
+    call.reply(200, &TrialDocument { selected: count, waiting })
+}
+
+fn selectable(event: &WaitingEvent) -> Selectable<'_> {
+    Selectable {
+        position: Position::new(event.position),
+        category: &event.category,
+        stream: &event.stream,
+        event_type: &event.event_type,
+    }
+}

@@ -1,0 +1,133 @@
+//! Trying an endpoint out: a test message, and what a stored event looks like when it is sent.
+
+use bytes::Bytes;
+use headwater::api::http::{HttpResponse, web::Data};
+use headwater::api::keys::{Admin, Reader};
+use headwater::api::{Call, Problem, ProblemKind};
+use headwater::event::{
+    NewEvent, Position, RecordedEvent, Revision, StreamId, encode_record, seal_record,
+};
+use headwater::store::LogRead;
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use super::endpoint::{key, unknown};
+use crate::endpoint::CATEGORY;
+use crate::payload::render;
+use crate::plugin::Shared;
+use crate::sink::{Sink, WebhookSink};
+use crate::table::{EndpointKey, verdict_name};
+
+/// What came of a test message.
+#[derive(Serialize, ToSchema)]
+#[schema(as = TestResult)]
+pub(super) struct TestDocument {
+    /// `delivered`, `failed`, `throttled`, `gone` or `refused`.
+    verdict: &'static str,
+    /// The status of the answer; null when there was none.
+    #[schema(required = true)]
+    status: Option<u16>,
+    /// What went wrong.
+    #[schema(required = true)]
+    error: Option<String>,
+    /// The beginning of the answer, at most 1 KiB.
+    #[schema(required = true)]
+    response: Option<String>,
+    /// How long it took, in microseconds.
+    took_us: u64,
+}
+
+/// What would be sent of an event.
+#[derive(Serialize, ToSchema)]
+#[schema(as = PayloadExample)]
+pub(super) struct ExampleDocument {
+    /// The type of the body.
+    content_type: &'static str,
+    /// The headers that the format adds.
+    #[schema(value_type = Object)]
+    headers: std::collections::BTreeMap<&'static str, String>,
+    /// The body, as it would be signed.
+    body: String,
+}
+
+/// Sends a test message, an event `Tested` that is not in the log, signed like any other.
+#[utoipa::path(
+    post,
+    path = "/v1/endpoints/{id}/test",
+    tag = "endpoints",
+    operation_id = "testEndpoint",
+    params(("id" = String, Path, description = "The endpoint")),
+    responses((status = 200, description = "What came of it", body = TestDocument)),
+    security(("key" = ["admin"])),
+)]
+pub(super) async fn test(
+    Admin(caller): Admin,
+    shared: Data<Shared>,
+    call: Call,
+) -> Result<HttpResponse, Problem> {
+    let key = key(&caller, &call);
+    let registered = shared.directory.get(&key).ok_or_else(unknown)?;
+    let config = registered.endpoint.config.as_ref().ok_or_else(unknown)?;
+    let sink = WebhookSink::new(&shared, &key, &registered.endpoint, config);
+    let sink = sink.map_err(|words| Problem::new(ProblemKind::Rejected, words))?;
+    let event = test_event(&shared, &key).ok_or_else(unknown)?;
+    let attempted = sink.deliver(&event).await.attempted;
+    let document = TestDocument {
+        verdict: verdict_name(attempted.verdict),
+        status: attempted.status,
+        error: attempted.error,
+        response: attempted.response,
+        took_us: u64::try_from(attempted.took.as_micros()).unwrap_or(u64::MAX),
+    };
+    call.reply(200, &document)
+}
+
+/// Shows what would be sent of an event of the log.
+#[utoipa::path(
+    get,
+    path = "/v1/endpoints/{id}/example",
+    tag = "endpoints",
+    operation_id = "readPayloadExample",
+    params(
+        ("id" = String, Path, description = "The endpoint"),
+        ("position" = Option<u64>, Query, description = "The event; the tenant's first when absent"),
+    ),
+    responses(
+        (status = 200, description = "The message", body = ExampleDocument),
+        (status = 404, description = "No such endpoint, or the tenant has no such event"),
+    ),
+    security(("key" = ["read"])),
+)]
+pub(super) async fn example(
+    Reader(caller): Reader,
+    shared: Data<Shared>,
+    call: Call,
+) -> Result<HttpResponse, Problem> {
+    let wanted = call.parameters(&["position"])?.number("position")?.map(Position::new);
+    let registered = shared.directory.get(&key(&caller, &call)).ok_or_else(unknown)?;
+    let config = registered.endpoint.config.as_ref().ok_or_else(unknown)?;
+    let from = wanted.unwrap_or(Position::ZERO).previous();
+    let read = LogRead::after(from, 1).of_tenant(caller.tenant().clone());
+    let page = shared.store().read_log(read).await?;
+    let event = page.events.first();
+    let event = event.filter(|event| wanted.is_none_or(|wanted| event.position() == wanted));
+    let none = || Problem::new(ProblemKind::NotFound, "the tenant has no such event");
+    let payload = render(config.format, &shared.source, event.ok_or_else(none)?);
+    let payload = payload.map_err(|error| Problem::new(ProblemKind::Rejected, error.to_string()))?;
+    let document = ExampleDocument {
+        content_type: payload.content_type,
+        headers: payload.headers.into_iter().collect(),
+        body: String::from_utf8_lossy(&payload.body).into_owned(),
+    };
+    call.reply(200, &document)
+}
+
+/// Makes an event that no log has.
+fn test_event(shared: &Shared, key: &EndpointKey) -> Option<RecordedEvent> {
+    let stream = StreamId::new(CATEGORY, &*key.id).ok()?;
+    let event = NewEvent::json("Tested", 1, r#"{"message":"a test of this endpoint"}"#).ok()?;
+    let mut record = Vec::new();
+    encode_record(&mut record, &key.tenant, &stream, &event);
+    seal_record(&mut record, Position::ZERO, Revision::ZERO, shared.clock.now());
+    RecordedEvent::parse(&Bytes::from(record)).ok()
+}

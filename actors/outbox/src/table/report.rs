@@ -1,0 +1,267 @@
+//! How deliveries stand, for people and programs.
+
+use std::collections::BTreeMap;
+
+use headwater::event::{Position, Tenant};
+use headwater::sql::{SqlError, SqlRow, ToValue, TxEngine, Value};
+use jiff::Timestamp;
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use super::{Cells, int};
+
+/// How the deliveries of an endpoint stand, as they were stored last: at most a second ago while
+/// something happens.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
+#[schema(as = EndpointDelivery)]
+pub(crate) struct Standing {
+    /// Everything up to here is delivered, waits for a retry or was given up.
+    pub position: u64,
+    /// How many positions of the log lie behind that, events of others included.
+    pub lag_events: u64,
+    /// How many events were delivered.
+    pub delivered: u64,
+    /// How many attempts have failed.
+    pub failed: u64,
+    /// How many events wait for a retry, without those behind them.
+    pub retrying: u64,
+    /// How many events were given up and wait for an operator, without those behind them.
+    pub dead: u64,
+    /// About how many events wait behind those.
+    pub waiting: u64,
+    /// When the oldest event was recorded that is neither delivered nor given up.
+    #[schema(required = true, value_type = Option<String>, format = DateTime)]
+    pub oldest_at: Option<Timestamp>,
+    /// The first failure since the last success.
+    #[schema(required = true, value_type = Option<String>, format = DateTime)]
+    pub failing_since: Option<Timestamp>,
+    /// Whether few requests are made because all have failed.
+    pub is_broken: bool,
+    /// When the dispatcher stored this.
+    #[schema(value_type = String, format = DateTime)]
+    pub updated_at: Timestamp,
+}
+
+/// An attempt, as it is served.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
+#[schema(as = Attempt)]
+pub(crate) struct AttemptView {
+    /// When it ended.
+    #[schema(value_type = String, format = DateTime)]
+    pub at: Timestamp,
+    /// The event's position.
+    pub position: u64,
+    /// The event's id, which is also the message's.
+    pub event_id: String,
+    /// Its category.
+    pub category: String,
+    /// The id of its stream.
+    pub stream: String,
+    /// Its type.
+    #[serde(rename = "type")]
+    pub event_type: String,
+    /// The how manieth attempt it was, from 1.
+    pub attempt: u64,
+    /// `delivered`, `failed`, `throttled`, `gone` or `refused`.
+    pub verdict: String,
+    /// The status of the answer; null when there was none.
+    #[schema(required = true)]
+    pub status: Option<u16>,
+    /// What went wrong.
+    #[schema(required = true)]
+    pub error: Option<String>,
+    /// The beginning of the answer, at most 1 KiB.
+    #[schema(required = true)]
+    pub response: Option<String>,
+    /// How long it took, in microseconds.
+    pub took_us: u64,
+    /// The replay that it was part of; 0 when it was none.
+    pub replay: u64,
+}
+
+/// Which attempts.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct AttemptQuery {
+    pub before: Option<Timestamp>,
+    pub position: Option<Position>,
+    pub verdict: Option<String>,
+    pub stream: Option<String>,
+    pub limit: usize,
+}
+
+/// An event that waits for a retry or an operator.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
+#[schema(as = WaitingEvent)]
+pub(crate) struct WaitingEvent {
+    /// The event's position.
+    pub position: u64,
+    /// Its id, which is also the message's.
+    pub event_id: String,
+    /// Its category.
+    pub category: String,
+    /// The id of its stream.
+    pub stream: String,
+    /// Its type.
+    #[serde(rename = "type")]
+    pub event_type: String,
+    /// Its revision.
+    pub revision: u64,
+    /// When it was recorded.
+    #[schema(value_type = String, format = DateTime)]
+    pub recorded_at: Timestamp,
+    /// How often it was tried; 0 when it goes on behind one that was delivered at last.
+    pub attempts: u64,
+    /// Its first failure.
+    #[schema(value_type = String, format = DateTime)]
+    pub first_failed_at: Timestamp,
+    /// When it is tried again, or was given up.
+    #[schema(value_type = String, format = DateTime)]
+    pub at: Timestamp,
+    /// The status of the last answer.
+    #[schema(required = true)]
+    pub last_status: Option<u16>,
+    /// What went wrong last.
+    #[schema(required = true)]
+    pub last_error: Option<String>,
+    /// About how many events wait behind it.
+    pub waiting: u64,
+    /// The replay that it is part of; 0 when it is none.
+    pub replay: u64,
+}
+
+/// Which of the waiting events.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Waiting {
+    Retries,
+    DeadLetters,
+}
+
+const STANDING: &str = "\
+select c.endpoint, c.position, c.delivered, c.failed, c.failing_since, c.oldest_at, c.is_broken, \
+c.updated_at, \
+(select count(*) from outbox_retries r where r.tenant = c.tenant and r.endpoint = c.endpoint \
+and r.feed = 0), \
+(select count(*) from outbox_dead_letters d where d.tenant = c.tenant and d.endpoint = c.endpoint \
+and d.feed = 0), \
+(select cast(coalesce(sum(o.waiting), 0) as bigint) from outbox o where o.tenant = c.tenant \
+and o.endpoint = c.endpoint and o.feed = 0) \
+from outbox_cursors c where c.tenant = $1 and c.feed = 0 and ($2 = '' or c.endpoint = $2)";
+
+/// Returns how the deliveries of a tenant's endpoints stand, or of one.
+pub(crate) fn standings(
+    tx: &mut dyn TxEngine,
+    tenant: &Tenant,
+    endpoint: Option<&str>,
+    head: Position,
+) -> Result<BTreeMap<String, Standing>, SqlError> {
+    let values = [tenant.to_value(), endpoint.unwrap_or_default().to_value()];
+    tx.query(STANDING, &values)?.into_iter().map(|row| standing(row, head)).collect()
+}
+
+fn standing(row: SqlRow, head: Position) -> Result<(String, Standing), SqlError> {
+    let mut cells = Cells::of(row);
+    let (endpoint, position) = (cells.text()?, cells.count()?);
+    let (delivered, failed) = (cells.count()?, cells.count()?);
+    let (failing_since, oldest_at) = (cells.time_or_none(), cells.time_or_none());
+    let (is_broken, updated_at) = (cells.int()? != 0, cells.time()?);
+    let (retrying, dead, waiting) = (cells.count()?, cells.count()?, cells.count()?);
+    let lag_events = head.get().saturating_sub(position);
+    let standing = Standing {
+        position,
+        lag_events,
+        delivered,
+        failed,
+        retrying,
+        dead,
+        waiting,
+        oldest_at,
+        failing_since,
+        is_broken,
+        updated_at,
+    };
+    Ok((endpoint, standing))
+}
+
+const ATTEMPTS: &str = "\
+select at_us, position, event_id, category, stream, event_type, attempt, verdict, status, error, \
+response, took_us, feed from outbox_attempts where tenant = $1 and endpoint = $2 \
+and at_us < $3 and ($4 < 0 or position = $4) and ($5 = '' or verdict = $5) \
+and ($6 = '' or stream = $6) order by at_us desc, position desc limit $7";
+
+/// Returns attempts of an endpoint, the latest first.
+pub(crate) fn attempts(
+    tx: &mut dyn TxEngine,
+    (tenant, endpoint): (&Tenant, &str),
+    query: &AttemptQuery,
+) -> Result<Vec<AttemptView>, SqlError> {
+    let before = query.before.map_or(i64::MAX, Timestamp::as_microsecond);
+    let values = [
+        tenant.to_value(),
+        endpoint.to_value(),
+        before.to_value(),
+        query.position.map_or(Value::Int(-1), |position| position.to_value()),
+        query.verdict.clone().unwrap_or_default().to_value(),
+        query.stream.clone().unwrap_or_default().to_value(),
+        int(query.limit as u64),
+    ];
+    tx.query(ATTEMPTS, &values)?.into_iter().map(attempt).collect()
+}
+
+fn attempt(row: SqlRow) -> Result<AttemptView, SqlError> {
+    let mut cells = Cells::of(row);
+    Ok(AttemptView {
+        at: Timestamp::from_microsecond(cells.int()?).unwrap_or_default(),
+        position: cells.count()?,
+        event_id: cells.text()?,
+        category: cells.text()?,
+        stream: cells.text()?,
+        event_type: cells.text()?,
+        attempt: cells.count()?,
+        verdict: cells.text()?,
+        status: cells.int_or_none().and_then(|status| u16::try_from(status).ok()),
+        error: cells.text_or_none(),
+        response: cells.text_or_none(),
+        took_us: cells.count()?,
+        replay: cells.count()?,
+    })
+}
+
+/// Returns waiting events of an endpoint behind a position, the oldest first.
+pub(crate) fn waiting(
+    tx: &mut dyn TxEngine,
+    which: Waiting,
+    (tenant, endpoint): (&Tenant, &str),
+    (after, limit): (Position, usize),
+) -> Result<Vec<WaitingEvent>, SqlError> {
+    let (table, time) = match which {
+        Waiting::Retries => ("outbox_retries", "due_at"),
+        Waiting::DeadLetters => ("outbox_dead_letters", "died_at"),
+    };
+    let sql = format!(
+        "select position, event_id, category, stream, event_type, revision, recorded_at, \
+        attempts, first_failed_at, {time}, last_status, last_error, waiting, feed from {table} \
+        where tenant = $1 and endpoint = $2 and position > $3 order by position, feed limit $4"
+    );
+    let values = [tenant.to_value(), endpoint.to_value(), after.to_value(), int(limit as u64)];
+    tx.query(&sql, &values)?.into_iter().map(waiting_event).collect()
+}
+
+fn waiting_event(row: SqlRow) -> Result<WaitingEvent, SqlError> {
+    let mut cells = Cells::of(row);
+    Ok(WaitingEvent {
+        position: cells.count()?,
+        event_id: cells.text()?,
+        category: cells.text()?,
+        stream: cells.text()?,
+        event_type: cells.text()?,
+        revision: cells.count()?,
+        recorded_at: cells.time()?,
+        attempts: cells.count()?,
+        first_failed_at: cells.time()?,
+        at: cells.time()?,
+        last_status: cells.int_or_none().and_then(|status| u16::try_from(status).ok()),
+        last_error: cells.text_or_none(),
+        waiting: cells.count()?,
+        replay: cells.count()?,
+    })
+}

@@ -1,0 +1,131 @@
+//! What the handler of a plugin has of a request.
+
+use std::time::Duration;
+
+use actix_web::dev::Payload as RawPayload;
+use actix_web::http::StatusCode;
+use actix_web::web::{Data, Payload};
+use actix_web::{FromRequest, HttpRequest, HttpResponse};
+use futures_util::future::LocalBoxFuture;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use super::keys::Caller;
+use super::query::Parameters;
+use super::reply::{json, with_location};
+use super::route::origin_of;
+use super::{ApiLimits, ApiState, Problem, ProblemKind, body, idempotency};
+use crate::event::{Position, Tenant};
+use crate::runtime::{SendOptions, System};
+
+/// A request to an address of a plugin, with what the framework's own handlers have.
+pub struct Call {
+    state: Data<ApiState>,
+    request: HttpRequest,
+    payload: Option<Payload>,
+}
+
+impl Call {
+    /// Returns the system.
+    #[must_use]
+    pub fn system(&self) -> &System {
+        &self.state.system
+    }
+
+    /// Returns what requests are held to.
+    #[must_use]
+    pub fn limits(&self) -> &ApiLimits {
+        &self.state.config.limits
+    }
+
+    /// Returns the tenant whose admins operate the program.
+    #[must_use]
+    pub fn operator(&self) -> &Tenant {
+        &self.state.config.operator
+    }
+
+    /// Returns a variable of the address; empty when the address has none of that name.
+    #[must_use]
+    pub fn variable(&self, name: &str) -> &str {
+        self.request.match_info().get(name).unwrap_or_default()
+    }
+
+    /// Reads the query string, which may hold only these parameters.
+    ///
+    /// # Errors
+    /// A [`Problem`] naming the parameter that is not known.
+    pub fn parameters(&self, known: &[&str]) -> Result<Parameters, Problem> {
+        Parameters::of(self.request.query_string(), known)
+    }
+
+    /// Reads the body once, as JSON.
+    ///
+    /// # Errors
+    /// A [`Problem`] naming the field that does not fit; of a body that is too large, too slow,
+    /// or read twice.
+    pub async fn body<T: DeserializeOwned>(&mut self) -> Result<T, Problem> {
+        let twice = || Problem::new(ProblemKind::Internal, "body was read already");
+        let payload = self.payload.take().ok_or_else(twice)?;
+        let limits = self.limits();
+        let bytes = body::read(&self.request, payload, limits.command_bytes_max, limits).await?;
+        body::parse(&bytes)
+    }
+
+    /// Returns cause, author and idempotency key of a command that the request leads to.
+    ///
+    /// # Errors
+    /// A [`Problem`] when the idempotency key is not one.
+    pub fn send_options(&self, caller: &Caller) -> Result<SendOptions, Problem> {
+        Ok(SendOptions {
+            metadata: origin_of(&self.request).metadata(caller.name()),
+            idempotency_key: idempotency::key(self.request.headers())?,
+            ..SendOptions::default()
+        })
+    }
+
+    /// Waits until a projection is as new as `at_least` of the query string asks; returns its
+    /// position.
+    ///
+    /// # Errors
+    /// A [`Problem`] when it is not within the configured time.
+    pub async fn wait(
+        &self,
+        projection: &str,
+        parameters: &Parameters,
+    ) -> Result<Position, Problem> {
+        let at_least = Position::new(parameters.number("at_least")?.unwrap_or(0));
+        let time: Duration = self.limits().at_least_timeout;
+        Ok(self.system().wait_for(projection, at_least, time).await?)
+    }
+
+    /// Replies with a value as JSON.
+    ///
+    /// # Errors
+    /// A [`Problem`] when it cannot be written.
+    pub fn reply(&self, status: u16, value: &impl Serialize) -> Result<HttpResponse, Problem> {
+        json(StatusCode::from_u16(status).unwrap_or_default(), value)
+    }
+
+    /// Replies with a value that was made, as JSON, and says where it can be read.
+    ///
+    /// # Errors
+    /// A [`Problem`] when it cannot be written.
+    pub fn created(&self, place: &str, value: &impl Serialize) -> Result<HttpResponse, Problem> {
+        Ok(with_location(json(StatusCode::CREATED, value)?, place))
+    }
+}
+
+impl FromRequest for Call {
+    type Error = Problem;
+    type Future = LocalBoxFuture<'static, Result<Self, Problem>>;
+
+    fn from_request(request: &HttpRequest, payload: &mut RawPayload) -> Self::Future {
+        let payload = Payload::from_request(request, payload);
+        let request = request.clone();
+        Box::pin(async move {
+            let missing = || Problem::new(ProblemKind::Internal, "request is outside of the API");
+            let state = request.app_data::<Data<ApiState>>().cloned().ok_or_else(missing)?;
+            Ok(Self { state, request, payload: payload.await.ok() })
+        })
+    }
+}
