@@ -14,7 +14,7 @@ use url::Url;
 
 use super::answer::{Answer, Attempted, KEPT_MAX, Verdict};
 use super::fault::{Fault, seconds};
-use super::guard::{AddressGuard, GuardedResolver, Lookup, SystemLookup};
+use super::guard::{AddressGuard, GuardedResolver, Lookup, system_lookup};
 use super::target::TargetRules;
 use super::tls::{self, TlsError};
 
@@ -101,17 +101,14 @@ impl WebhookClient {
     /// [`ClientError`] when there is nothing to verify endpoints by, or when the settings
     /// cannot be used.
     pub fn new(settings: &WebhookSettings) -> Result<Self, ClientError> {
-        Self::with_lookup(settings, Arc::new(SystemLookup))
+        Self::with_lookup(settings, system_lookup())
     }
 
     /// Makes a client that finds addresses its own way.
     ///
     /// # Errors
     /// As [`WebhookClient::new`].
-    pub fn with_lookup(
-        settings: &WebhookSettings,
-        lookup: Arc<dyn Lookup>,
-    ) -> Result<Self, ClientError> {
+    pub fn with_lookup(settings: &WebhookSettings, lookup: Lookup) -> Result<Self, ClientError> {
         let guard = Arc::new(AddressGuard::new(settings.allow_networks.clone()));
         let resolver = GuardedResolver::new(Arc::clone(&guard), lookup);
         let client = Client::builder()

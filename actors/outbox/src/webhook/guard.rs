@@ -110,23 +110,18 @@ fn is_local(name: &str) -> bool {
     name == "localhost" || name.ends_with(".localhost")
 }
 
-/// Finds the addresses of a name.
-pub trait Lookup: Send + Sync + 'static {
-    /// Returns the addresses of the name; the port of each is not used.
-    fn lookup(&self, name: String) -> Found;
-}
+/// Finds the addresses of a name; the port of each is not used.
+pub type Lookup = Arc<dyn Fn(String) -> Found + Send + Sync>;
 
 /// The addresses of a name, when they are known.
 pub type Found = Pin<Box<dyn Future<Output = io::Result<Vec<SocketAddr>>> + Send>>;
 
-/// Finds the addresses that the machine's resolver knows.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct SystemLookup;
-
-impl Lookup for SystemLookup {
-    fn lookup(&self, name: String) -> Found {
+/// Returns the lookup that finds the addresses that the machine's resolver knows.
+#[must_use]
+pub fn system_lookup() -> Lookup {
+    Arc::new(|name| {
         Box::pin(async move { Ok(tokio::net::lookup_host((name, 0)).await?.collect()) })
-    }
+    })
 }
 
 /// Resolves names to checked addresses alone, each time that a connection is made.
@@ -136,13 +131,13 @@ impl Lookup for SystemLookup {
 #[derive(Clone)]
 pub struct GuardedResolver {
     guard: Arc<AddressGuard>,
-    lookup: Arc<dyn Lookup>,
+    lookup: Lookup,
 }
 
 impl GuardedResolver {
     /// Puts a guard before a lookup.
     #[must_use]
-    pub fn new(guard: Arc<AddressGuard>, lookup: Arc<dyn Lookup>) -> Self {
+    pub fn new(guard: Arc<AddressGuard>, lookup: Lookup) -> Self {
         Self { guard, lookup }
     }
 
@@ -152,7 +147,7 @@ impl GuardedResolver {
     /// [`LookupError`] when it has none, when one of them is forbidden, or when the resolver
     /// fails.
     pub async fn addresses(&self, name: String) -> Result<Vec<SocketAddr>, LookupError> {
-        let found = self.lookup.lookup(name.clone()).await.map_err(|problem| {
+        let found = (self.lookup)(name.clone()).await.map_err(|problem| {
             let name = name.clone();
             match is_no_such_name(&problem) {
                 true => LookupError::NoAddress { name },

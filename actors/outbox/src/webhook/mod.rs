@@ -12,7 +12,7 @@ mod tls;
 pub use answer::{Attempted, Verdict};
 pub use client::{ClientError, WebhookClient, WebhookRequest, WebhookSettings};
 pub use guard::{
-    AddressGuard, Forbidden, Found, GuardedResolver, Lookup, LookupError, SystemLookup,
+    AddressGuard, Forbidden, Found, GuardedResolver, Lookup, LookupError, system_lookup,
 };
 pub use handshake::{HandshakeAllowed, HandshakeError, REQUEST_ORIGIN};
 pub use ipnet::IpNet;

@@ -9,7 +9,7 @@ use tokio::io::AsyncWriteExt;
 use tokio::net::TcpListener;
 use tokio::sync::Notify;
 
-use super::names::{Failing, Names, Silent};
+use super::names::{Names, failing, silent};
 use super::receiver::{Receiver, Request, TAKEN, read_request};
 use super::sending::{client, client_of, local, send, send_within, words};
 
@@ -122,15 +122,15 @@ async fn a_name_without_an_address_says_so() {
     let unknown = || io::Error::other("failed to lookup address: Name or service not known");
     let clients = [
         client_of(&local(), Names::default()),
-        client_of(&local(), Failing(not_found)),
-        client_of(&local(), Failing(unknown)),
+        client_of(&local(), failing(not_found)),
+        client_of(&local(), failing(unknown)),
     ];
     for client in clients {
         let attempted = send(&client, "http://hook.test").await;
         assert_eq!(attempted.verdict, Verdict::Failed);
         assert_eq!(words(&attempted), "DNS: hook.test has no address: no such name");
     }
-    let failing = client_of(&local(), Failing(|| io::Error::other("try again")));
+    let failing = client_of(&local(), failing(|| io::Error::other("try again")));
     let attempted = send(&failing, "http://hook.test").await;
     assert_eq!(attempted.verdict, Verdict::Failed);
     assert_eq!(words(&attempted), "DNS: hook.test could not be resolved: try again");
@@ -147,7 +147,7 @@ async fn the_resolver_of_this_machine_does_not_know_a_name_that_must_not_exist()
 async fn a_lookup_that_hangs_ends_with_the_time_for_a_connection() {
     let connect_timeout = Duration::from_millis(100);
     let settings = WebhookSettings { connect_timeout, ..local() };
-    let attempted = send(&client_of(&settings, Silent), "http://hook.test").await;
+    let attempted = send(&client_of(&settings, silent()), "http://hook.test").await;
     assert_eq!(attempted.verdict, Verdict::Throttled);
     assert_eq!(words(&attempted), "time-out: no connection within 0.1 s");
 }

@@ -33,8 +33,8 @@ impl Names {
     }
 }
 
-impl Lookup for Names {
-    fn lookup(&self, name: String) -> Found {
+impl Names {
+    fn found(&self, name: String) -> Found {
         self.asked.lock().unwrap().push(name);
         let mut answers = self.answers.lock().unwrap();
         let answer = match answers.len() {
@@ -48,21 +48,21 @@ impl Lookup for Names {
     }
 }
 
-/// Knows no name and says so in one of the ways of resolvers.
-pub struct Failing(pub fn() -> io::Error);
-
-impl Lookup for Failing {
-    fn lookup(&self, _: String) -> Found {
-        let error = (self.0)();
-        Box::pin(async move { Err(error) })
+impl From<Names> for Lookup {
+    fn from(names: Names) -> Self {
+        Arc::new(move |name| names.found(name))
     }
 }
 
-/// Never answers.
-pub struct Silent;
+/// Knows no name and says so in one of the ways of resolvers.
+pub fn failing(error: fn() -> io::Error) -> Lookup {
+    Arc::new(move |_| {
+        let error = error();
+        Box::pin(async move { Err(error) })
+    })
+}
 
-impl Lookup for Silent {
-    fn lookup(&self, _: String) -> Found {
-        Box::pin(std::future::pending())
-    }
+/// Never answers.
+pub fn silent() -> Lookup {
+    Arc::new(|_| Box::pin(std::future::pending()))
 }

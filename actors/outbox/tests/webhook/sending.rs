@@ -1,6 +1,5 @@
 //! A client for the tests, and one delivery.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use headwater_outbox::webhook::{
@@ -23,8 +22,8 @@ pub fn client() -> WebhookClient {
     WebhookClient::new(&local()).unwrap()
 }
 
-pub fn client_of(settings: &WebhookSettings, lookup: impl Lookup) -> WebhookClient {
-    WebhookClient::with_lookup(settings, Arc::new(lookup)).unwrap()
+pub fn client_of(settings: &WebhookSettings, lookup: impl Into<Lookup>) -> WebhookClient {
+    WebhookClient::with_lookup(settings, lookup.into()).unwrap()
 }
 
 pub fn request(url: &str) -> WebhookRequest {

@@ -149,7 +149,7 @@ async fn what_lies_beside_a_network_is_accepted_by_number_and_by_name() {
     let mut accepted = 0;
     for address in rows().flat_map(beside).filter(|address| !inside(*address)) {
         assert_eq!(guard.check(address), Ok(()), "{address}");
-        let resolver = GuardedResolver::new(Arc::clone(&guard), Arc::new(Names::to(address)));
+        let resolver = GuardedResolver::new(Arc::clone(&guard), Names::to(address).into());
         assert_eq!(resolver.addresses("hook.test".into()).await.unwrap()[0].ip(), address);
         accepted += 1;
     }
