@@ -69,6 +69,7 @@ struct Faults {
     swallows_notifications: AtomicBool,
     loses_next_answer: AtomicBool,
     delays_next_append: AtomicBool,
+    loses_appends: AtomicBool,
     delayed: Mutex<Option<Delayed>>,
 }
 
@@ -137,6 +138,11 @@ impl Proxy {
         self.faults.loses_next_answer.store(true, Ordering::SeqCst);
     }
 
+    /// Ends each connection that sends an append, before the server has it.
+    pub fn lose_appends(&self) {
+        self.faults.loses_appends.store(true, Ordering::SeqCst);
+    }
+
     /// Ends the connection that sends the next append, and keeps the append on its way.
     pub fn delay_next_append(&self) {
         self.faults.delays_next_append.store(true, Ordering::SeqCst);
@@ -185,7 +191,9 @@ fn pump<S: Read + Write + Send + 'static>(
                 *own.delayed.lock().unwrap() = Some(Delayed { bytes, to_server, answered });
                 break;
             }
-            if own.is_cut.load(Ordering::SeqCst) || to_server.write_all(&bytes[..count]).is_err() {
+            let is_lost = is_append && own.loses_appends.load(Ordering::SeqCst);
+            let is_lost = is_lost || own.is_cut.load(Ordering::SeqCst);
+            if is_lost || to_server.write_all(&bytes[..count]).is_err() {
                 break;
             }
         }
