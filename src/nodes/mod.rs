@@ -10,6 +10,7 @@
 
 mod config;
 mod membership;
+mod report;
 mod roster;
 mod share;
 mod table;
@@ -17,4 +18,5 @@ mod table;
 pub use self::config::NodeConfig;
 pub use self::membership::{ClaimError, Membership};
 pub(crate) use self::membership::{Company, Tenure};
+pub use self::report::{LeaseReport, NodeReport, RosterReport};
 pub use self::roster::{Lease, Node, NodeState, Roster, roster};
