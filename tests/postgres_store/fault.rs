@@ -6,12 +6,7 @@ use headwater::store::postgres::{PostgresStore, PostgresStoreConfig};
 use headwater::store::{AppendError, EventStore, Expected, StoreError};
 use headwater::test::ScratchSchema;
 
-use super::kit::{Proxy, append, node, scratch, whole_log};
-
-fn impatient(proxy: &Proxy) -> PostgresStore {
-    let config = PostgresStoreConfig::new(proxy.address.clone());
-    PostgresStore::open(config.with_patience(Duration::from_millis(300))).unwrap()
-}
+use super::kit::{Proxy, append, impatient, node, scratch, whole_log};
 
 #[test]
 fn a_server_that_is_down_is_named_without_the_password() {
@@ -102,7 +97,7 @@ async fn an_append_that_was_refused_is_not_stored_by_its_delayed_first_attempt()
 async fn without_a_database_an_append_is_refused_in_time_and_later_works_again() {
     let scratch = scratch();
     let proxy = Proxy::before(&scratch);
-    let store = impatient(&proxy);
+    let store = impatient(&proxy.address);
     store.append(append("a", Expected::Any, 1)).await.unwrap();
     proxy.cut();
     let request = append("a", Expected::Any, 1);
@@ -132,10 +127,8 @@ fn read_only(scratch: &ScratchSchema) -> headwater::postgres::Address {
 }
 
 fn with_option(scratch: &ScratchSchema, option: &str) -> headwater::postgres::Address {
-    let url = std::env::var("DATABASE_URL").unwrap();
-    let joint = if url.contains('?') { '&' } else { '?' };
     let option = option.replace('=', "%3D").replace(' ', "%5C%20");
-    let address = format!("{url}{joint}options=-c%20{option}");
+    let address = ScratchSchema::server_with(&format!("options=-c%20{option}")).unwrap();
     let address: headwater::postgres::Address = address.parse().unwrap();
     let name = scratch.address().schema();
     address.with_schema(name).unwrap().with_application_name(name)

@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, channel};
 use std::sync::{Arc, Mutex};
 use std::thread;
+use std::time::Duration;
 
 use headwater::event::{NewEvent, Position, RecordedEvent, StreamId, Tenant};
 use headwater::postgres::Address;
@@ -29,6 +30,12 @@ pub fn log_on(server: &ScratchServer) -> ScratchSchema {
 /// Opens a node.
 pub fn node(address: &Address) -> Arc<PostgresStore> {
     Arc::new(PostgresStore::open(PostgresStoreConfig::new(address.clone())).unwrap())
+}
+
+/// Opens a node that soon gives up on a database that is away.
+pub fn impatient(address: &Address) -> PostgresStore {
+    let config = PostgresStoreConfig::new(address.clone());
+    PostgresStore::open(config.with_patience(Duration::from_millis(300))).unwrap()
 }
 
 /// Returns why a node cannot be opened.
