@@ -2,7 +2,7 @@
 
 use headwater::event::{EventType, NewEvent, Position, StreamId};
 use headwater::nodes::{NodeState, Roster};
-use headwater::runtime::{ActorState, System};
+use headwater::runtime::{ActorState, RuntimeConfig, System};
 use headwater::store::{Append, Expected};
 
 use super::kit::{LONG, PROJECTIONS, Place, count, four, patient, shares, total, until_shared};
@@ -125,7 +125,10 @@ async fn a_node_that_comes_hears_of_events_that_the_first_passed_over_alone() {
 async fn a_node_with_another_log_leaves_the_projections_to_those_whose_they_are_and_says_why() {
     let (place, other) = (Place::new(), Place::new());
     let owner = place.node("owner").await;
-    let stranger = place.start_over(&other, patient("stranger"), four::<1>).await;
+    let mut config = RuntimeConfig::default();
+    config.supervision.restarts_max = 1;
+    let parts = |builder| four::<1>(builder).config(config);
+    let stranger = place.start_over(&other, patient("stranger"), parts).await;
     until_shared(&owner, &[("owner", 2), ("stranger", 2)]).await;
     let position = count(&owner).await;
     let roster = owner.membership().roster();
