@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use headwater_outbox::webhook::{HeaderValue, Verdict};
 
-use super::receiver::{Receiver, TAKEN, header};
+use crate::receiver::{Receiver, TAKEN, header};
 use super::sending::{client, request, send, words};
 
 #[tokio::test]

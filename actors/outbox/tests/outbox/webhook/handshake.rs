@@ -4,7 +4,7 @@ use std::num::NonZeroU32;
 
 use headwater_outbox::webhook::{HandshakeError, Url};
 
-use super::receiver::{Receiver, TAKEN, header};
+use crate::receiver::{Receiver, TAKEN, header};
 use super::sending::client;
 
 const ORIGIN: &str = "events.example.com";

@@ -10,7 +10,7 @@ use tokio::net::TcpListener;
 use tokio::sync::Notify;
 
 use super::names::{Names, failing, silent};
-use super::receiver::{Receiver, Request, TAKEN, read_request};
+use crate::receiver::{Receiver, Request, TAKEN, read_request};
 use super::sending::{client, client_of, local, send, send_within, words};
 
 #[tokio::test]
