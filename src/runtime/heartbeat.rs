@@ -39,10 +39,19 @@ impl Heartbeat {
     /// Waits for something that may never come, without being taken for frozen.
     pub async fn idle<F: Future>(&self, wait: F) -> F::Output {
         self.pulse.is_idle.store(true, Ordering::Relaxed);
-        let output = wait.await;
-        self.beat();
-        self.pulse.is_idle.store(false, Ordering::Relaxed);
-        output
+        // A wait may also be dropped, by a `select!` of which another branch was ready.
+        let _waiting = Waiting(self);
+        wait.await
+    }
+}
+
+/// Ends a wait when it is dropped.
+struct Waiting<'a>(&'a Heartbeat);
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.0.beat();
+        self.0.pulse.is_idle.store(false, Ordering::Relaxed);
     }
 }
 
@@ -87,5 +96,18 @@ mod tests {
         tokio::pin!(wait);
         assert!(futures_util::poll!(&mut wait).is_pending());
         assert!(!watch.is_frozen(start + BOUND * 100, BOUND));
+    }
+
+    #[tokio::test]
+    async fn an_actor_that_gave_a_wait_up_has_work_again() {
+        let (heartbeat, start) = (Heartbeat::default(), Instant::now());
+        let mut watch = Watch::new(heartbeat.clone(), start);
+        tokio::select! {
+            biased;
+            () = heartbeat.idle(std::future::pending()) => {}
+            () = std::future::ready(()) => {}
+        }
+        assert!(!watch.is_frozen(start, BOUND));
+        assert!(watch.is_frozen(start + BOUND * 2, BOUND));
     }
 }

@@ -77,7 +77,7 @@ impl Plugin for Outbox {
             seal: config.seal,
             client: config.client,
             clock: SystemClock::shared(),
-            attempt_log: AttemptLog { rows_kept: config.attempts_kept },
+            attempt_log: AttemptLog::new(config.attempts_kept),
             directory: Directory::new(),
             store,
             database,

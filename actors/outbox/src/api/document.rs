@@ -197,6 +197,9 @@ impl EndpointBody {
 
 impl EndpointDocument {
     pub fn new(row: EndpointRow, delivery: Option<Standing>) -> Self {
+        // A warning counts while the failures go on that it is about.
+        let failing_since = delivery.as_ref().and_then(|own| own.failing_since);
+        let warned = row.warned.filter(|own| Some(own.failing_since) == failing_since);
         let reason = row.disabled.as_ref().map(|cause| cause.to_string()).or(row.paused);
         Self {
             id: row.id,
@@ -206,7 +209,7 @@ impl EndpointDocument {
             headers: row.headers,
             start: row.start,
             registered_at: row.registered_at,
-            warned: row.warned,
+            warned,
             previous_secret_until: row.previous_secret_until,
             revision: row.revision,
             delivery,

@@ -86,10 +86,13 @@ pub(super) async fn register(
     mut call: Call,
 ) -> Result<HttpResponse, Problem> {
     let mut body: EndpointBody = call.body().await?;
-    let id = body.id.take().unwrap_or_else(|| EventId::fresh().to_string());
+    // Sent again under its key, the same request makes the same endpoint with the same secret.
+    let intent = call.send_options(&caller)?.idempotency_key;
+    let id = body.id.take().unwrap_or_else(|| fresh_id(&shared, &caller, intent.as_deref()));
     let key = EndpointKey { tenant: caller.tenant().clone(), id: id.as_str().into() };
     let (start, kind) = (body.start.take().unwrap_or_default(), body.secret_kind.take());
-    let secret = signing_secret(body.secret.take(), kind.unwrap_or_default())?;
+    let made = Made { shared: &shared, key: &key, intent: intent.as_deref() };
+    let secret = made.secret(body.secret.take(), kind.unwrap_or_default())?;
     let sealed = shared.seal.seal(&secret.reveal(), &key.place()).map_err(|error| unsealed(&error))?;
     let config = body.config(&shared, &key, None)?;
     let command = Register { config, secret: sealed, start };
@@ -286,8 +289,10 @@ pub(super) async fn rotate_secret(
     mut call: Call,
 ) -> Result<HttpResponse, Problem> {
     let body: SecretBody = call.body().await?;
-    let secret = signing_secret(body.secret, body.secret_kind)?;
+    let intent = call.send_options(&caller)?.idempotency_key;
     let key = key(&caller, &call);
+    let made = Made { shared: &shared, key: &key, intent: intent.as_deref() };
+    let secret = made.secret(body.secret, body.secret_kind)?;
     let sealed = shared.seal.seal(&secret.reveal(), &key.place()).map_err(|error| unsealed(&error))?;
     let keep_previous_s = body.keep_previous_s.unwrap_or(KEEP_PREVIOUS_S);
     let id = call.variable("id").to_owned();
@@ -335,12 +340,33 @@ where
     })
 }
 
-fn signing_secret(text: Option<String>, kind: SecretKind) -> Result<SigningSecret, Problem> {
-    let refused = |error: SecretError| Problem::field("/secret", error.to_string());
-    match text {
-        Some(text) => text.parse().map_err(refused),
-        None => SigningSecret::generate(kind).map_err(refused),
+/// What a secret is made for.
+struct Made<'a> {
+    shared: &'a Shared,
+    key: &'a EndpointKey,
+    /// The idempotency key of the request.
+    intent: Option<&'a str>,
+}
+
+impl Made<'_> {
+    /// Reads the secret that was sent, or makes one.
+    fn secret(&self, text: Option<String>, kind: SecretKind) -> Result<SigningSecret, Problem> {
+        let made = match (text, self.intent) {
+            (Some(text), _) => text.parse(),
+            (None, None) => SigningSecret::generate(kind),
+            (None, Some(intent)) => {
+                let purpose = format!("secret of {} by {intent}", self.key.place());
+                SigningSecret::of_seed(kind, self.shared.seal.derive(&purpose))
+            }
+        };
+        made.map_err(|error: SecretError| Problem::field("/secret", error.to_string()))
     }
+}
+
+fn fresh_id(shared: &Shared, caller: &Caller, intent: Option<&str>) -> String {
+    let Some(intent) = intent else { return EventId::fresh().to_string() };
+    let bytes = shared.seal.derive(&format!("endpoint of {} by {intent}", caller.tenant()));
+    bytes.iter().take(16).map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// Returns the endpoint of the address.

@@ -1,5 +1,7 @@
 //! Trying an endpoint out: a test message, and what a stored event looks like when it is sent.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use headwater::api::http::{HttpResponse, web::Data};
 use headwater::api::keys::{Admin, Reader};
@@ -12,7 +14,8 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::endpoint::{key, unknown};
-use crate::endpoint::CATEGORY;
+use crate::dispatch::Registered;
+use crate::endpoint::{CATEGORY, Phase};
 use crate::payload::render;
 use crate::plugin::Shared;
 use crate::sink::{Sink, WebhookSink};
@@ -66,7 +69,7 @@ pub(super) async fn test(
     call: Call,
 ) -> Result<HttpResponse, Problem> {
     let key = key(&caller, &call);
-    let registered = shared.directory.get(&key).ok_or_else(unknown)?;
+    let registered = known(&shared, &key)?;
     let config = registered.endpoint.config.as_ref().ok_or_else(unknown)?;
     let sink = WebhookSink::new(&shared, &key, &registered.endpoint, config);
     let sink = sink.map_err(|words| Problem::new(ProblemKind::Rejected, words))?;
@@ -104,7 +107,7 @@ pub(super) async fn example(
     call: Call,
 ) -> Result<HttpResponse, Problem> {
     let wanted = call.parameters(&["position"])?.number("position")?.map(Position::new);
-    let registered = shared.directory.get(&key(&caller, &call)).ok_or_else(unknown)?;
+    let registered = known(&shared, &key(&caller, &call))?;
     let config = registered.endpoint.config.as_ref().ok_or_else(unknown)?;
     let from = wanted.unwrap_or(Position::ZERO).previous();
     let read = LogRead::after(from, 1).of_tenant(caller.tenant().clone());
@@ -120,6 +123,13 @@ pub(super) async fn example(
         body: String::from_utf8_lossy(&payload.body).into_owned(),
     };
     call.reply(200, &document)
+}
+
+/// Returns an endpoint that is not removed.
+fn known(shared: &Shared, key: &EndpointKey) -> Result<Arc<Registered>, Problem> {
+    let registered = shared.directory.get(key);
+    let registered = registered.filter(|own| own.endpoint.phase != Phase::Removed);
+    registered.ok_or_else(unknown)
 }
 
 /// Makes an event that no log has.

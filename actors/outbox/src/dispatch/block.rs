@@ -14,6 +14,9 @@ pub(crate) struct Block {
     pub head: Head,
     /// Everything of the stream up to this revision is settled.
     pub after: Revision,
+    /// The last revision of the stream that was offered since; not stored, since what is read
+    /// again is offered again.
+    pub seen: Revision,
     /// How often the head failed; 0 while the line catches up.
     pub attempts: u32,
     /// The first failure of the head.
@@ -78,6 +81,7 @@ impl Block {
         Self {
             head: Head::of(event),
             after: event.revision().previous(),
+            seen: Revision::ZERO,
             attempts: 0,
             first_failed_at: now,
             last: LastFailure::default(),

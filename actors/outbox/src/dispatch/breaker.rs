@@ -51,6 +51,13 @@ impl Breaker {
         }
     }
 
+    /// Notes that the probe was none: it says nothing about the endpoint.
+    pub fn not_sent(&mut self) {
+        if let Some(open) = &mut self.open {
+            open.is_probing = false;
+        }
+    }
+
     /// Returns until when nothing may be sent; `None` when it is closed or a probe is under way.
     pub fn rests_until(&self) -> Option<Instant> {
         self.open.filter(|open| !open.is_probing).map(|open| open.until)

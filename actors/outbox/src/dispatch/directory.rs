@@ -27,8 +27,16 @@ pub(crate) struct Registered {
     pub at: Position,
     /// The last revision that was folded.
     pub revision: Revision,
-    /// What operators ordered, by the revision of the order.
-    pub orders: Vec<(Revision, Order)>,
+    /// What operators ordered, the oldest first.
+    pub orders: Vec<Ordered>,
+}
+
+/// An order, and where it lies.
+#[derive(Clone, Debug)]
+pub(crate) struct Ordered {
+    pub revision: Revision,
+    pub position: Position,
+    pub order: Order,
 }
 
 /// All endpoints, up to a position of the log.
@@ -172,7 +180,8 @@ impl Registered {
         match data {
             EndpointEvent::Registered { .. } => self.at = event.position(),
             EndpointEvent::Ordered { order } => {
-                self.orders.push((event.revision(), order.clone()));
+                let (revision, position) = (event.revision(), event.position());
+                self.orders.push(Ordered { revision, position, order: order.clone() });
                 let spare = self.orders.len().saturating_sub(ORDERS_KEPT);
                 self.orders.drain(..spare);
             }

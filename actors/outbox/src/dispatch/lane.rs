@@ -13,14 +13,14 @@ use tokio::sync::{Notify, mpsc, watch};
 use tokio::time::{sleep_until, timeout};
 
 use super::backlog::{Again, Backlog, Now, Outcome, Rules, Task, Ticket};
-use super::block::LastFailure;
-use super::directory::Registered;
+use super::block::{Head, LastFailure};
+use super::directory::{Ordered, Registered};
 use super::fetch::{FetchError, fetch};
 use super::pace::Pace;
 use super::reader::{Batch, Reader, Sieve};
 use super::signal::Signals;
 use super::window::Line;
-use crate::endpoint::{EndpointConfig, Endpoint, Order, OrderKind, Phase, Target};
+use crate::endpoint::{Endpoint, EndpointConfig, OrderKind, Phase, Target};
 use crate::plugin::Shared;
 use crate::sink::{Delivery, Sink, Unusable, WebhookSink};
 use crate::table::{AttemptRow, Cursor, Feed};
@@ -28,6 +28,8 @@ use crate::webhook::Verdict;
 
 /// Attempts that wait to be stored; beyond it nothing is sent until they are.
 const ATTEMPTS_MAX: usize = 20_000;
+/// How often the place of an endpoint is stored that gets nothing.
+const MOVE_EVERY: Duration = Duration::from_secs(2);
 /// How long a stop waits for requests under way.
 const DRAIN: Duration = Duration::from_secs(5);
 
@@ -41,8 +43,12 @@ pub(super) struct LaneState {
     pub orders: Revision,
     /// Attempts that are not stored yet.
     pub attempts: Vec<AttemptRow>,
+    /// How many are being stored.
+    pub storing: usize,
     /// Replays that were ordered and not begun yet.
-    pub replays: Vec<(Revision, Order)>,
+    pub replays: Vec<Ordered>,
+    /// When its place was stored last.
+    pub moved_at: Instant,
     /// What is stored.
     pub stored: Option<Cursor>,
     /// Told when attempts were stored.
@@ -85,6 +91,13 @@ impl LaneState {
         }
     }
 
+    /// Returns whether more has changed than the place, or that long ago.
+    pub fn is_worth_storing(&self, cursor: &Cursor) -> bool {
+        let Some(stored) = &self.stored else { return true };
+        let moved = Cursor { position: cursor.position, ..stored.clone() };
+        moved != *cursor || (stored != cursor && self.moved_at.elapsed() >= MOVE_EVERY)
+    }
+
     fn is_over(&self) -> bool {
         let backlog = &self.backlog;
         self.until.is_some_and(|until| backlog.position() >= until)
@@ -109,6 +122,8 @@ struct Running {
     sieve: watch::Sender<Arc<Sieve>>,
     pace: Pace,
     is_active: bool,
+    /// Whether it was paused or disabled.
+    has_stood: bool,
     under_way: FuturesUnordered<LocalBoxFuture<'static, Done>>,
 }
 
@@ -126,10 +141,10 @@ impl Lane {
         let tenant = self.state.borrow().feed.endpoint.tenant.clone();
         let Ok(sieve) = Sieve::new(tenant, &config.filter) else { return LaneEnd::Stopped };
         let (sieve, _) = watch::channel(Arc::new(sieve));
-        let (pace, is_active) = (Pace::default(), false);
+        let (pace, is_active, has_stood) = (Pace::default(), false, false);
         let sink: Rc<dyn Sink> = Rc::new(Unusable(String::new()));
         let under_way = FuturesUnordered::new();
-        let mut running = Running { lane: self, sink, sieve, pace, is_active, under_way };
+        let mut running = Running { lane: self, sink, sieve, pace, is_active, has_stood, under_way };
         running.set_up(&registered);
         running.go().await
     }
@@ -156,8 +171,9 @@ impl Running {
             tokio::select! {
                 biased;
                 () = stopped(&mut self.lane.stop) => break,
-                Some(done) = self.under_way.next() => self.take(done),
+                // First, so that something is ready when a request ends.
                 Some(batch) = reading.batches.recv(), if takes => self.offer(batch),
+                Some(done) = self.under_way.next() => self.take(done),
                 changed = self.lane.registered.changed() => match changed {
                     Ok(()) => self.change(),
                     // The endpoint was removed.
@@ -188,7 +204,8 @@ impl Running {
     }
 
     fn is_full(&self) -> bool {
-        self.lane.state.borrow().attempts.len() >= ATTEMPTS_MAX
+        let state = self.lane.state.borrow();
+        state.attempts.len() + state.storing >= ATTEMPTS_MAX
     }
 
     fn wake_at(&self) -> Option<Instant> {
@@ -254,7 +271,7 @@ impl Running {
             Done::Fetched { line, fetched } => {
                 let backlog = &mut self.lane.state.borrow_mut().backlog;
                 match fetched {
-                    Ok(fetched) => backlog.fetched(&line, fetched, now),
+                    Ok(fetched) => backlog.fetched(&line, fetched),
                     Err(error) => {
                         tracing::warn!(%error, "events of a stream could not be read again");
                         backlog.not_fetched(&line, now);
@@ -266,9 +283,9 @@ impl Running {
 
     fn note(&self, event: &RecordedEvent, attempt: u32, delivery: &Delivery, now: Now) {
         let mut state = self.lane.state.borrow_mut();
-        let (feed, event) = (state.feed.clone(), event.clone());
+        let (feed, head) = (state.feed.clone(), Head::of(event));
         let attempted = delivery.attempted.clone();
-        state.attempts.push(AttemptRow { feed, event, at: now.wall, attempt, attempted });
+        state.attempts.push(AttemptRow { feed, head, at: now.wall, attempt, attempted });
     }
 
     /// Lets the endpoint's own history know that it is gone, or has failed for long.
@@ -293,7 +310,13 @@ impl Running {
     /// Puts what an endpoint's events say into force.
     fn set_up(&mut self, registered: &Registered) {
         let endpoint = &registered.endpoint;
-        self.is_active = endpoint.phase == Phase::Active;
+        let was_active = std::mem::replace(&mut self.is_active, endpoint.phase == Phase::Active);
+        if self.is_active && !was_active && self.has_stood {
+            // Whoever resumes an endpoint gives it all of its time again.
+            self.lane.signals.works();
+            self.lane.state.borrow_mut().backlog.failing_since = None;
+        }
+        self.has_stood = !self.is_active;
         if let Some(config) = &endpoint.config {
             let state = &mut *self.lane.state.borrow_mut();
             state.backlog.set_rules(rules(config));
@@ -302,8 +325,8 @@ impl Running {
                 self.sieve.send_replace(Arc::new(sieve));
             }
             self.sink = sink(&self.lane.shared, &state.feed, endpoint, config);
-            let order = registered.orders.iter().find(|(at, _)| at.get() == state.feed.number);
-            let of_replay = order.and_then(|(_, order)| order.rate_per_second);
+            let own = registered.orders.iter().find(|own| own.revision.get() == state.feed.number);
+            let of_replay = own.and_then(|own| own.order.rate_per_second);
             self.pace = Pace::new([config.rate_per_second, of_replay]);
         }
         self.do_orders();
@@ -313,17 +336,16 @@ impl Running {
     fn do_orders(&mut self) {
         let registered = self.lane.registered.borrow().clone();
         let (now, mut state) = (self.now(), self.lane.state.borrow_mut());
-        if state.feed.number != 0 {
-            return;
-        }
-        let done = state.orders;
-        for (revision, order) in registered.orders.iter().filter(|(at, _)| *at > done) {
-            if order.kind == OrderKind::Replay {
-                state.replays.push((*revision, order.clone()));
-            } else if !state.backlog.apply(order, now) {
-                return;
+        let (done, is_replay) = (state.orders, state.feed.number != 0);
+        for own in registered.orders.iter().filter(|own| own.revision > done) {
+            if own.order.kind != OrderKind::Replay {
+                if !state.backlog.apply(&own.order, now) {
+                    return;
+                }
+            } else if !is_replay {
+                state.replays.push(own.clone());
             }
-            state.orders = *revision;
+            state.orders = own.revision;
         }
     }
 

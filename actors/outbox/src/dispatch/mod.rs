@@ -25,6 +25,6 @@ mod simulation;
 
 pub(crate) use backlog::Now;
 pub(crate) use block::{Block, BlockPhase, Head, LastFailure};
-pub(crate) use directory::Directory;
+pub(crate) use directory::{Directory, Registered};
 pub(crate) use shard::{SHARDS, shard_actor};
 pub(crate) use window::Line;

@@ -16,14 +16,14 @@ use tokio::time::{MissedTickBehavior, interval};
 
 use super::backlog::{Backlog, Now};
 use super::block::Block;
-use super::directory::{Registered, View};
+use super::directory::{Ordered, Registered, View};
 use super::lane::{Lane, LaneEnd, LaneState, SharedLane, rules};
 use super::signal::Signals;
 use super::store::{Commit, commit};
 use super::window::Line;
-use crate::endpoint::{Order, Phase, Start};
+use crate::endpoint::{Phase, Start};
 use crate::plugin::Shared;
-use crate::table::{self, Cursor, EndpointKey, Feed};
+use crate::table::{self, AttemptRow, Cursor, EndpointKey, Feed};
 
 /// How many shards there are; part of what is stored, so it never changes.
 pub(crate) const SHARDS: u32 = 8;
@@ -59,6 +59,8 @@ struct Shard {
     tenure: Tenure,
     lanes: BTreeMap<Feed, Running>,
     tasks: JoinSet<(Feed, LaneEnd)>,
+    /// What is stored of endpoints that this node does not know of yet.
+    unmet: Stored,
     /// Feeds that are over, to be removed from the tables.
     over: Vec<Feed>,
     stop: watch::Sender<bool>,
@@ -89,7 +91,11 @@ async fn run(
     if is_stopped {
         return Ok(());
     }
-    let Some((position, stored)) = enter(number, &shared, &tenure).await? else { return Ok(()) };
+    let Some((position, stored)) = enter(number, &shared, &tenure).await? else {
+        // It is another node's: soon this one is asked to stop.
+        actor.heartbeat.idle(actor.stopped()).await;
+        return Ok(());
+    };
     let mut shard = Shard {
         number,
         shared,
@@ -97,6 +103,7 @@ async fn run(
         tenure,
         lanes: BTreeMap::new(),
         tasks: JoinSet::new(),
+        unmet: Stored::new(),
         over: Vec::new(),
         stop: watch::Sender::new(false),
         position,
@@ -149,8 +156,11 @@ impl Shard {
                     self.meet(&view);
                 }
                 _ = ticks.tick() => {
-                    self.position = directory.borrow().position;
-                    if !self.store().await? {
+                    let view = directory.borrow_and_update().clone();
+                    self.meet(&view);
+                    if !self.store(false).await? {
+                        self.tasks.shutdown().await;
+                        self.actor.heartbeat.idle(self.actor.stopped()).await;
                         return Ok(());
                     }
                 }
@@ -158,12 +168,15 @@ impl Shard {
         }
         self.stop.send_replace(true);
         while self.tasks.join_next().await.is_some() {}
-        self.position = directory.borrow().position;
-        self.store().await.map(drop)
+        self.store(true).await.map(drop)
     }
 
     /// Lets lanes know what has changed, and begins those of new endpoints.
     fn meet(&mut self, view: &View) {
+        self.position = self.position.max(view.position);
+        for (feed, cursor, blocks) in std::mem::take(&mut self.unmet) {
+            self.resume(feed, cursor, blocks);
+        }
         for (key, registered) in &view.endpoints {
             if shard_of(key) != self.number || registered.endpoint.config.is_none() {
                 continue;
@@ -183,7 +196,8 @@ impl Shard {
                 });
             }
             let feed = Feed { endpoint: key.clone(), number: 0 };
-            if !self.lanes.contains_key(&feed) {
+            let is_stored = self.unmet.iter().any(|(own, _, _)| *own == feed);
+            if !self.lanes.contains_key(&feed) && !is_stored {
                 let start = match registered.endpoint.start {
                     Start::Now => registered.at,
                     Start::Beginning => Position::ZERO,
@@ -210,7 +224,8 @@ impl Shard {
                     lane.state.borrow_mut().stored = Some(cursor);
                 }
             }
-            None => tracing::error!(endpoint = &*feed.endpoint.id, "cursor without endpoint"),
+            // This node has not read so far yet.
+            None => self.unmet.push((feed, cursor, blocks)),
         }
     }
 
@@ -232,6 +247,8 @@ impl Shard {
             until: cursor.until,
             orders: cursor.orders,
             attempts: Vec::new(),
+            storing: 0,
+            moved_at: Instant::now(),
             replays: Vec::new(),
             stored: None,
             has_stored: Rc::new(Notify::new()),
@@ -250,14 +267,14 @@ impl Shard {
     }
 
     /// Stores what has changed; false when the shard is another node's by now.
-    async fn store(&mut self) -> Result<bool, ActorError> {
-        let commit_now = self.gather();
+    async fn store(&mut self, is_last: bool) -> Result<bool, ActorError> {
+        let commit_now = self.gather(is_last);
         if commit_now.is_empty() && self.stored_at.elapsed() < BEAT_EVERY {
             return Ok(true);
         }
         self.actor.heartbeat.beat();
         let database = self.shared.database();
-        let (log, work) = (self.shared.attempt_log, commit_now.clone());
+        let (log, work) = (&self.shared.attempt_log, commit_now.clone());
         let stored = self.actor.heartbeat.idle(commit(&database, work, log)).await;
         match stored {
             Ok(true) => {
@@ -279,7 +296,7 @@ impl Shard {
     }
 
     /// Takes what has changed in each lane.
-    fn gather(&mut self) -> Commit {
+    fn gather(&mut self, is_last: bool) -> Commit {
         let mut commit = Commit::new(self.number, self.tenure.token(), self.position);
         commit.now = self.shared.clock.now();
         commit.removed = std::mem::take(&mut self.over);
@@ -287,9 +304,11 @@ impl Shard {
             let mut state = lane.state.borrow_mut();
             let blocks = state.backlog.changes().into_iter();
             let cursor = state.cursor();
-            if state.stored.as_ref() != Some(&cursor) {
+            if is_last || state.is_worth_storing(&cursor) {
+                state.moved_at = Instant::now();
                 commit.cursors.push((feed.clone(), cursor));
             }
+            state.storing = state.attempts.len();
             commit.blocks.extend(blocks.map(|(line, block)| (feed.clone(), line, block)));
             commit.attempts.append(&mut state.attempts);
             let replays = std::mem::take(&mut state.replays);
@@ -309,10 +328,14 @@ impl Shard {
                 lane.state.borrow_mut().stored = Some(cursor);
             }
         }
-        self.lanes.values().for_each(|lane| lane.state.borrow().has_stored.notify_one());
-        for (key, (revision, order)) in commit.replays {
+        for lane in self.lanes.values() {
+            let mut state = lane.state.borrow_mut();
+            state.storing = 0;
+            state.has_stored.notify_one();
+        }
+        for (key, ordered) in commit.replays {
             let Some(registered) = self.shared.directory.get(&key) else { continue };
-            let (feed, cursor) = replay(key, revision, &order);
+            let (feed, cursor) = replay(key, &ordered);
             self.begin(feed, cursor, Vec::new(), &registered);
         }
     }
@@ -325,10 +348,14 @@ impl Shard {
                 lane.state.borrow_mut().backlog.note_change(line);
             }
         }
-        for row in commit.attempts.into_iter().rev() {
-            if let Some(lane) = self.lanes.get(&row.feed) {
-                lane.state.borrow_mut().attempts.insert(0, row);
-            }
+        let mut attempts: BTreeMap<Feed, Vec<AttemptRow>> = BTreeMap::new();
+        for row in commit.attempts {
+            attempts.entry(row.feed.clone()).or_default().push(row);
+        }
+        for (feed, lane) in &self.lanes {
+            let mut state = lane.state.borrow_mut();
+            state.storing = 0;
+            state.attempts.splice(0..0, attempts.remove(feed).unwrap_or_default());
         }
         for (key, replay) in commit.replays {
             if let Some(lane) = self.lanes.get(&Feed { endpoint: key, number: 0 }) {
@@ -339,10 +366,13 @@ impl Shard {
 }
 
 /// Returns the feed of a replay and where it begins.
-pub(super) fn replay(key: EndpointKey, revision: Revision, order: &Order) -> (Feed, Cursor) {
-    let from = order.selection.from.unwrap_or(Position::ZERO).previous();
-    let cursor = new_cursor(from, order.selection.to);
-    (Feed { endpoint: key, number: revision.get() }, cursor)
+pub(super) fn replay(key: EndpointKey, ordered: &Ordered) -> (Feed, Cursor) {
+    let selection = &ordered.order.selection;
+    let from = selection.from.unwrap_or(Position::ZERO).previous();
+    // What lies behind the order comes by itself.
+    let until = selection.to.unwrap_or(ordered.position).min(ordered.position);
+    let cursor = Cursor { orders: ordered.revision, ..new_cursor(from, Some(until)) };
+    (Feed { endpoint: key, number: ordered.revision.get() }, cursor)
 }
 
 const fn new_cursor(position: Position, until: Option<Position>) -> Cursor {

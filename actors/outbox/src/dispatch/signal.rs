@@ -1,13 +1,12 @@
 //! What the dispatcher tells an endpoint's own history: that it is gone, or fails for long.
 
 use std::cell::Cell;
+use std::rc::Rc;
 
-use headwater::aggregate::Command;
-use headwater::aggregate::Decide;
-use headwater::runtime::WeakSystem;
+use headwater::runtime::{SendError, WeakSystem};
 use jiff::Timestamp;
 
-use crate::endpoint::{Disable, DisableCause, Endpoint, Warn};
+use crate::endpoint::{Disable, DisableCause, Endpoint, EndpointRejection, Warn};
 use crate::table::EndpointKey;
 
 /// The parts of the time until it is disabled at which an endpoint is warned about, in percent.
@@ -18,15 +17,15 @@ pub(super) struct Signals {
     system: WeakSystem,
     key: EndpointKey,
     /// The last warning; above 100 once it is to be disabled.
-    told: Cell<u8>,
+    told: Rc<Cell<u8>>,
 }
 
 impl Signals {
-    pub const fn new(system: WeakSystem, key: EndpointKey) -> Self {
-        Self { system, key, told: Cell::new(0) }
+    pub fn new(system: WeakSystem, key: EndpointKey) -> Self {
+        Self { system, key, told: Rc::default() }
     }
 
-    /// Notes that the endpoint works.
+    /// Notes that the endpoint works, or is to be tried anew.
     pub fn works(&self) {
         self.told.set(0);
     }
@@ -34,7 +33,7 @@ impl Signals {
     /// Takes an endpoint that said it is gone out of service.
     pub fn gone(&self) {
         if self.told.replace(u8::MAX) != u8::MAX {
-            self.send(Disable { cause: DisableCause::Gone {} });
+            self.send(None, Some(Disable { cause: DisableCause::Gone {} }));
         }
     }
 
@@ -44,23 +43,29 @@ impl Signals {
         let due = WARNINGS.into_iter().rfind(|warning| percent >= i64::from(*warning));
         let Some(due) = due.filter(|due| *due > self.told.get()) else { return };
         self.told.set(due);
-        self.send(Warn { percent: due, failing_since });
-        if due == 100 {
-            self.send(Disable { cause: DisableCause::Failing { hours } });
-        }
+        let disable = Disable { cause: DisableCause::Failing { hours } };
+        self.send(Some(Warn { percent: due, failing_since }), Some(disable).filter(|_| due == 100));
     }
 
-    fn send<C: Command>(&self, command: C)
-    where
-        Endpoint: Decide<C>,
-    {
+    /// Sends both, in this order; what could not be sent is sent with the next failure.
+    fn send(&self, warn: Option<Warn>, disable: Option<Disable>) {
         let Some(system) = self.system.upgrade() else { return };
         let handle = system.at::<Endpoint>(&self.key.tenant, &*self.key.id);
-        let endpoint = self.key.id.clone();
+        let (endpoint, told) = (self.key.id.clone(), Rc::clone(&self.told));
         tokio::task::spawn_local(async move {
             let Ok(handle) = handle else { return };
-            if let Err(error) = handle.send(command).await {
-                tracing::warn!(endpoint = &*endpoint, command = C::NAME, %error, "endpoint was not told");
+            let sent = async {
+                if let Some(warn) = warn {
+                    handle.send(warn).await?;
+                }
+                if let Some(disable) = disable {
+                    handle.send(disable).await?;
+                }
+                Ok::<_, SendError<EndpointRejection>>(())
+            };
+            if let Err(error) = sent.await {
+                tracing::warn!(endpoint = &*endpoint, %error, "endpoint was not told");
+                told.set(0);
             }
         });
     }

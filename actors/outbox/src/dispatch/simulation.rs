@@ -64,7 +64,10 @@ struct World {
     cursor: Position,
     blocks: BTreeMap<Line, Block>,
     read: u64,
-    under_way: Vec<Task>,
+    /// How much of the log is there already.
+    appended: u64,
+    /// Tasks, each with how much of the log was there when it began.
+    under_way: Vec<(Task, u64)>,
     /// How often each event arrived.
     arrived: BTreeMap<u64, u64>,
     /// Events that are refused until they are mended.
@@ -91,6 +94,7 @@ impl World {
             cursor: Position::ZERO,
             blocks: BTreeMap::new(),
             read: 0,
+            appended: 0,
             under_way: Vec::new(),
             arrived: BTreeMap::new(),
             poison,
@@ -104,9 +108,13 @@ impl World {
         self.now.wall += SignedDuration::try_from(time).unwrap();
     }
 
+    fn append_some(&mut self) {
+        self.appended = (self.appended + self.draw.below(12)).min(self.log.len() as u64);
+    }
+
     fn read_some(&mut self) {
         let count = self.draw.below(10).min(self.backlog.room() as u64);
-        let end = (self.read + count).min(self.log.len() as u64);
+        let end = (self.read + count).min(self.appended);
         for at in self.read..end {
             self.backlog.offer(self.log[at as usize].clone());
         }
@@ -119,7 +127,7 @@ impl World {
             if let Task::Send { event, .. } = &task {
                 self.check_order(event);
             }
-            self.under_way.push(task);
+            self.under_way.push((task, self.appended));
         }
     }
 
@@ -143,8 +151,10 @@ impl World {
         }
         let at = self.draw.below(self.under_way.len() as u64) as usize;
         match self.under_way.swap_remove(at) {
-            Task::Send { ticket, event, .. } => self.end_send(ticket, &event),
-            Task::Fetch { line, head, after } => self.end_fetch(&line, &head, after),
+            (Task::Send { ticket, event, .. }, _) => self.end_send(ticket, &event),
+            (Task::Fetch { line, head, after }, seen) => {
+                self.end_fetch(&line, (&head, after), seen);
+            }
         }
     }
 
@@ -161,7 +171,7 @@ impl World {
         self.backlog.finished(ticket, event, outcome, self.now);
     }
 
-    fn end_fetch(&mut self, line: &Line, head: &Head, after: Revision) {
+    fn end_fetch(&mut self, line: &Line, (head, after): (&Head, Revision), seen: u64) {
         if self.draw.one_in(10) {
             return self.backlog.not_fetched(line, self.now);
         }
@@ -170,11 +180,12 @@ impl World {
             true => event.stream_id() == head.stream && event.revision() > after,
             false => event.position() == head.position,
         };
-        let rest: Vec<RecordedEvent> = self.log.iter().filter(own).cloned().collect();
+        let there = self.log.iter().take(seen as usize);
+        let rest: Vec<RecordedEvent> = there.filter(own).cloned().collect();
         let events: Vec<RecordedEvent> = rest.iter().take(2).cloned().collect();
         let considered = events.last().map_or(after, RecordedEvent::revision);
         let is_end = !is_stream || events.len() == rest.len();
-        self.backlog.fetched(line, Fetched { events, considered, is_end }, self.now);
+        self.backlog.fetched(line, Fetched { events, considered, is_end });
     }
 
     fn store(&mut self) {
@@ -190,7 +201,7 @@ impl World {
     /// Everything that was not stored is lost; some of what was under way has arrived.
     fn crash(&mut self) {
         for task in std::mem::take(&mut self.under_way) {
-            if let Task::Send { event, .. } = task {
+            if let (Task::Send { event, .. }, _) = task {
                 let position = event.position().get();
                 if self.draw.one_in(2) && !self.poison.contains(&position) {
                     *self.arrived.entry(position).or_default() += 1;
@@ -210,7 +221,8 @@ impl World {
     }
 
     fn step(&mut self) {
-        match self.draw.below(12) {
+        match self.draw.below(13) {
+            12 => self.append_some(),
             0..=2 => self.read_some(),
             3..=4 => self.begin_some(),
             5..=8 => self.end_one(),
@@ -225,6 +237,7 @@ impl World {
     fn finish(&mut self) {
         self.is_failing = false;
         for _ in 0..100_000 {
+            self.append_some();
             self.read_some();
             self.begin_some();
             self.end_one();
@@ -343,17 +356,18 @@ fn while_everything_fails_little_is_tried_and_little_is_kept() {
     world.log = log(&mut draw, 20_000, 5_000);
     world.poison.clear();
     let mut tries = 0;
+    world.appended = 20_000;
     for _ in 0..3_600 {
         world.read_some();
         world.begin_some();
-        for task in std::mem::take(&mut world.under_way) {
+        for (task, seen) in std::mem::take(&mut world.under_way) {
             match task {
                 Task::Send { ticket, event, .. } => {
                     tries += 1;
                     let outcome = Outcome::Failed(Again::default());
                     world.backlog.finished(ticket, &event, outcome, world.now);
                 }
-                Task::Fetch { line, head, after } => world.end_fetch(&line, &head, after),
+                Task::Fetch { line, head, after } => world.end_fetch(&line, (&head, after), seen),
             }
         }
         world.wait(Duration::from_secs(1));

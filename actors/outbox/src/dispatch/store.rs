@@ -1,13 +1,13 @@
 //! Stores what has changed in the lanes of a shard, in one transaction.
 
-use headwater::event::{Position, Revision};
+use headwater::event::Position;
 use headwater::sql::{Database, SqlError, TxEngine};
 use jiff::Timestamp;
 
 use super::block::Block;
+use super::directory::Ordered;
 use super::shard::replay;
 use super::window::Line;
-use crate::endpoint::Order;
 use crate::table::{self, AttemptLog, AttemptRow, Cursor, EndpointKey, Feed};
 
 /// What is stored at once.
@@ -21,7 +21,7 @@ pub(super) struct Commit {
     /// Blocks that changed; `None` when one is gone.
     pub blocks: Vec<(Feed, Line, Option<Block>)>,
     pub attempts: Vec<AttemptRow>,
-    pub replays: Vec<(EndpointKey, (Revision, Order))>,
+    pub replays: Vec<(EndpointKey, Ordered)>,
     /// Feeds that are over.
     pub removed: Vec<Feed>,
 }
@@ -50,7 +50,7 @@ impl Commit {
             && self.removed.is_empty()
     }
 
-    fn write(&self, tx: &mut dyn TxEngine, log: AttemptLog) -> Result<bool, SqlError> {
+    fn write(&self, tx: &mut dyn TxEngine, log: &AttemptLog) -> Result<bool, SqlError> {
         if !table::beat(tx, self.shard, self.owner, (self.position, self.now))? {
             return Ok(false);
         }
@@ -60,8 +60,8 @@ impl Commit {
         for (feed, cursor) in &self.cursors {
             table::save_cursor(tx, self.shard, (feed, cursor), self.now)?;
         }
-        for (key, (revision, order)) in &self.replays {
-            let (feed, cursor) = replay(key.clone(), *revision, order);
+        for (key, ordered) in &self.replays {
+            let (feed, cursor) = replay(key.clone(), ordered);
             table::save_cursor(tx, self.shard, (&feed, &cursor), self.now)?;
         }
         self.removed.iter().try_for_each(|feed| table::remove_cursor(tx, feed))?;
@@ -74,16 +74,16 @@ impl Commit {
 pub(super) async fn commit(
     database: &Database,
     work: Commit,
-    log: AttemptLog,
+    log: &AttemptLog,
 ) -> Result<bool, SqlError> {
     let count = work.attempts.len() as u64;
-    let is_owner = database.write(move |tx| work.write(tx, log)).await?;
-    if is_owner && count > 0 {
-        // Apart from the rest, because it may have to wait for who reads the attempts.
-        let noted = database.write(move |tx| log.note(tx, count)).await;
-        if let Err(error) = noted {
-            tracing::warn!(%error, "oldest attempts were not removed");
-        }
+    let own = log.clone();
+    let is_owner = database.write(move |tx| work.write(tx, &own)).await?;
+    if is_owner
+        && count > 0
+        && let Err(error) = log.note(database, count).await
+    {
+        tracing::warn!(%error, "oldest attempts were not removed");
     }
     Ok(is_owner)
 }

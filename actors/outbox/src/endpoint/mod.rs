@@ -60,9 +60,9 @@ pub struct Endpoint {
     pub secret: Option<Sealed>,
     /// What they were signed with before, and until when that counts.
     pub previous_secret: Option<(Sealed, Timestamp)>,
-    /// The last warning since the endpoint last worked, in percent of the time until it is
-    /// disabled.
-    pub warned_percent: u8,
+    /// The last warning, in percent of the time until it is disabled, and the failure since
+    /// which that counts.
+    pub warned: Option<(u8, Timestamp)>,
 }
 
 type Decision = Result<Vec<EndpointEvent>, EndpointRejection>;
@@ -81,13 +81,15 @@ impl Aggregate for Endpoint {
             }
             EndpointEvent::Changed { config } => self.config = Some(config.clone()),
             EndpointEvent::Paused { .. } => self.phase = Phase::Paused,
-            EndpointEvent::Resumed {} => (self.phase, self.warned_percent) = (Phase::Active, 0),
+            EndpointEvent::Resumed {} => (self.phase, self.warned) = (Phase::Active, None),
             EndpointEvent::Disabled { .. } => self.phase = Phase::Disabled,
             EndpointEvent::SecretRotated { secret, previous_until } => {
                 let previous = self.secret.replace(secret.clone());
                 self.previous_secret = previous.map(|previous| (previous, *previous_until));
             }
-            EndpointEvent::FailureWarned { percent, .. } => self.warned_percent = *percent,
+            EndpointEvent::FailureWarned { percent, failing_since } => {
+                self.warned = Some((*percent, *failing_since));
+            }
             EndpointEvent::Removed {} => self.phase = Phase::Removed,
             EndpointEvent::Ordered { .. } => {}
         }
@@ -119,7 +121,11 @@ impl Decide<Register> for Endpoint {
         config.check()?;
         match (&self.config, self.phase) {
             (_, Phase::Removed) => Err(EndpointRejection::Removed),
-            (Some(own), _) if *own == config => Ok(Vec::new()),
+            (Some(own), _)
+                if *own == config && self.secret.as_ref() == Some(&secret) && self.start == start =>
+            {
+                Ok(Vec::new())
+            }
             (Some(_), _) => Err(EndpointRejection::AlreadyRegistered),
             (None, _) => Ok(vec![EndpointEvent::Registered { config, secret, start }]),
         }
@@ -188,7 +194,8 @@ impl Decide<RotateSecret> for Endpoint {
 impl Decide<Warn> for Endpoint {
     fn decide(&self, Warn { percent, failing_since }: Warn, _: &Context) -> Decision {
         self.known()?;
-        if self.phase != Phase::Active || percent <= self.warned_percent {
+        let is_told = |(told, since): (u8, Timestamp)| since == failing_since && percent <= told;
+        if self.phase != Phase::Active || self.warned.is_some_and(is_told) {
             return Ok(Vec::new());
         }
         Ok(vec![EndpointEvent::FailureWarned { percent, failing_since }])

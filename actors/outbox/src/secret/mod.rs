@@ -104,6 +104,17 @@ impl SigningSecret {
         }
     }
 
+    /// Makes a secret of 32 bytes, the same of the same bytes.
+    ///
+    /// # Errors
+    /// None that can happen: 32 bytes make a secret of either kind.
+    pub fn of_seed(kind: SecretKind, seed: [u8; SEED_LEN]) -> Result<Self, SecretError> {
+        match kind {
+            SecretKind::Symmetric => Self::symmetric(seed.to_vec()),
+            SecretKind::Ed25519 => Ok(Self::ed25519(SigningKey::from_bytes(&seed))),
+        }
+    }
+
     /// Returns how it signs.
     #[must_use]
     pub const fn kind(&self) -> SecretKind {

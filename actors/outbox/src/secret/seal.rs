@@ -5,6 +5,7 @@ use std::str::FromStr;
 
 use chacha20poly1305::aead::{Aead, Payload};
 use chacha20poly1305::{KeyInit, XChaCha20Poly1305, XNonce};
+use hmac::{Hmac, Mac};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use utoipa::ToSchema;
@@ -35,12 +36,6 @@ pub enum SealError {
     /// A later program sealed it. The operator acts.
     #[error("sealed in a form that this program does not know: run the newer program")]
     Unknown,
-    /// The machine gave no random bytes. The operator acts.
-    #[error("the machine gives no random bytes: {problem}")]
-    Random {
-        /// What the machine says.
-        problem: String,
-    },
 }
 
 /// Says why a text is no key; never with any of its characters.
@@ -72,8 +67,8 @@ pub struct SealKey {
 
 /// Something sealed, as text: `v1.<id of the key>.<base64 of nonce and ciphertext>`.
 ///
-/// XChaCha20-Poly1305, whose nonce is long enough to be drawn at random. Showing it gives
-/// nothing away but the length.
+/// XChaCha20-Poly1305, with a nonce made of what is sealed. Showing it gives nothing away but
+/// the length, and whether two of one place are the same.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(transparent)]
 pub struct Sealed(String);
@@ -115,11 +110,13 @@ impl SealKey {
     /// may write rows can put one endpoint's secret at another.
     ///
     /// # Errors
-    /// [`SealError::Random`] when the machine gives no random bytes.
+    /// [`SealError::Damaged`] of a text that no memory holds.
     pub fn seal(&self, plain: &str, place: &str) -> Result<Sealed, SealError> {
-        let mut nonce = [0; NONCE_LEN];
-        let random = getrandom::fill(&mut nonce);
-        random.map_err(|error| SealError::Random { problem: error.to_string() })?;
+        // Made of what is sealed, so that the same text is sealed the same way at one place: a
+        // command that is sent again stays the same. Different texts have different nonces.
+        let made = derive(&self.bytes, &[b"nonce", place.as_bytes(), plain.as_bytes()]);
+        let nonce: [u8; NONCE_LEN] =
+            made.first_chunk().copied().ok_or(SealError::Damaged)?;
         let payload = Payload { msg: plain.as_bytes(), aad: place.as_bytes() };
         let sealed = self.cipher().encrypt(&XNonce::from(nonce), payload);
         // Only texts of 256 GiB are refused.
@@ -153,6 +150,12 @@ impl SealKey {
         base64::decode(base64).ok_or(SealError::Damaged)
     }
 
+    /// Returns 32 bytes that only this key gives for a purpose, always the same.
+    #[must_use]
+    pub fn derive(&self, purpose: &str) -> [u8; 32] {
+        derive(&self.bytes, &[b"derive", purpose.as_bytes()])
+    }
+
     fn cipher(&self) -> XChaCha20Poly1305 {
         XChaCha20Poly1305::new(&self.bytes.into())
     }
@@ -175,6 +178,19 @@ impl FromStr for SealKey {
         let bytes = bytes.try_into().map_err(|_| SealKeyError::Length { len })?;
         Ok(Self::new(bytes))
     }
+}
+
+/// Returns what HMAC-SHA256 makes of some parts, each with its length before it.
+fn derive(key: &[u8; KEY_LEN], parts: &[&[u8]]) -> [u8; 32] {
+    // HMAC pads a short key with zeros itself.
+    let mut padded = [0; 64];
+    padded.iter_mut().zip(key).for_each(|(to, from)| *to = *from);
+    let mut keyed = Hmac::<Sha256>::new(&padded.into());
+    for part in parts {
+        keyed.update(&(part.len() as u64).to_be_bytes());
+        keyed.update(part);
+    }
+    keyed.finalize().into_bytes().into()
 }
 
 impl PartialEq for SealKey {

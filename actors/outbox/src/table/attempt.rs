@@ -1,34 +1,47 @@
 //! The log of attempts: bounded, in parts that are emptied as a whole.
 
-use headwater::event::{Position, RecordedEvent};
-use headwater::sql::{Dialect, SqlError, TxEngine, Value, ValueRef};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use headwater::sql::{Database, Dialect, SqlError, TxEngine, Value, ValueRef};
 use jiff::Timestamp;
+use parking_lot::Mutex;
 
 use super::cursor::Feed;
 use super::{Cells, int};
+use crate::dispatch::Head;
 use crate::webhook::{Attempted, Verdict};
 
 /// How many parts there are.
 const PARTS: u64 = 4;
 const WIDTH: usize = 15;
+/// How long a part that somebody reads is left alone.
+const REST: Duration = Duration::from_secs(5);
 
 /// One attempt.
 #[derive(Clone, Debug)]
 pub(crate) struct AttemptRow {
     pub feed: Feed,
-    pub event: RecordedEvent,
+    pub head: Head,
     pub at: Timestamp,
     pub attempt: u32,
     pub attempted: Attempted,
 }
 
 /// Writes attempts, of which about so many are kept.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct AttemptLog {
-    pub rows_kept: u64,
+    rows_kept: u64,
+    /// Until when no part is emptied, because somebody reads it.
+    rests_until: Arc<Mutex<Option<Instant>>>,
 }
 
 impl AttemptLog {
+    /// Makes a log that keeps about so many attempts.
+    pub fn new(rows_kept: u64) -> Self {
+        Self { rows_kept, rests_until: Arc::default() }
+    }
+
     /// Adds attempts to the part in use. Nothing is added while the part is overfull because an
     /// older one, which somebody reads, cannot be emptied.
     pub fn add(&self, tx: &mut dyn TxEngine, rows: &[AttemptRow]) -> Result<(), SqlError> {
@@ -51,22 +64,43 @@ impl AttemptLog {
     }
 
     /// Notes how many attempts were added, and goes on to the next part when one is full.
-    pub fn note(&self, tx: &mut dyn TxEngine, count: u64) -> Result<(), SqlError> {
-        if count == 0 {
+    pub async fn note(&self, database: &Database, count: u64) -> Result<(), SqlError> {
+        let written = database.write(move |tx| count_rows(tx, count)).await?;
+        if written < self.rows_kept / PARTS || self.rests() {
             return Ok(());
         }
-        let (part, written) = part_in_use(tx, true)?;
-        let (next, written) = match written + count {
-            full if full >= self.rows_kept / PARTS => {
-                let next = (part + 1) % PARTS;
-                empty(tx, next)?;
-                (next, 0)
-            }
-            written => (part, written),
-        };
-        let sql = "update outbox_attempts_part set part = $1, rows_written = $2 where id = 1";
-        tx.execute(sql, &[int(next), int(written)]).map(drop)
+        let full = self.rows_kept / PARTS;
+        // Apart from the count, because it fails while somebody reads the oldest part.
+        let switched = database.write(move |tx| switch(tx, full)).await;
+        if switched.is_err() {
+            *self.rests_until.lock() = Some(Instant::now() + REST);
+        }
+        switched
     }
+
+    fn rests(&self) -> bool {
+        self.rests_until.lock().is_some_and(|until| Instant::now() < until)
+    }
+}
+
+/// Adds to the count of the part in use and returns it.
+fn count_rows(tx: &mut dyn TxEngine, count: u64) -> Result<u64, SqlError> {
+    let sql = "update outbox_attempts_part set rows_written = rows_written + $1 where id = 1";
+    tx.execute(sql, &[int(count)])?;
+    part_in_use(tx, false).map(|(_, written)| written)
+}
+
+/// Empties the next part and makes it the one in use.
+fn switch(tx: &mut dyn TxEngine, full: u64) -> Result<(), SqlError> {
+    let (part, written) = part_in_use(tx, true)?;
+    if written < full {
+        // Another node was faster.
+        return Ok(());
+    }
+    let next = (part + 1) % PARTS;
+    empty(tx, next)?;
+    let sql = "update outbox_attempts_part set part = $1, rows_written = 0 where id = 1";
+    tx.execute(sql, &[int(next)]).map(drop)
 }
 
 fn part_in_use(tx: &mut dyn TxEngine, is_locked: bool) -> Result<(u64, u64), SqlError> {
@@ -92,18 +126,17 @@ fn empty(tx: &mut dyn TxEngine, part: u64) -> Result<(), SqlError> {
 
 impl AttemptRow {
     fn values(&self) -> [ValueRef<'_>; WIDTH] {
-        let (event, attempted) = (&self.event, &self.attempted);
-        let position: Position = event.position();
+        let (head, attempted) = (&self.head, &self.attempted);
         [
             self.feed.endpoint.tenant.as_str().into(),
             (&*self.feed.endpoint.id).into(),
             self.at.as_microsecond().into(),
-            position.into(),
+            head.position.into(),
             ValueRef::from(int(self.feed.number)),
-            event.category().into(),
-            event.stream_id().into(),
-            event.event_type().into(),
-            event.id().into(),
+            head.category.as_str().into(),
+            head.stream.as_str().into(),
+            head.event_type.as_str().into(),
+            head.event_id.as_str().into(),
             self.attempt.into(),
             verdict_name(attempted.verdict).into(),
             ValueRef::from(attempted.status.map_or(Value::Null, |status| Value::Int(status.into()))),

@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
+use headwater::event::Revision;
 use headwater::sql::{SqlError, SqlRow, ToValue, TxEngine, Value};
 use jiff::Timestamp;
 
@@ -111,6 +112,7 @@ fn parse(row: SqlRow, now: Now, is_dead: bool) -> Result<(Line, Block), SqlError
     let block = Block {
         head: Head { position, revision, category, stream, event_type, event_id, recorded_at },
         after,
+        seen: Revision::ZERO,
         attempts: u32::try_from(cells.int()?).unwrap_or(u32::MAX),
         first_failed_at: cells.time()?,
         last: LastFailure {

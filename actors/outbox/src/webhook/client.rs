@@ -129,6 +129,13 @@ impl WebhookClient {
         Ok(Self { client, rules, connect_timeout: settings.connect_timeout })
     }
 
+    /// Returns the client beneath, which checks no address in a URL and bounds nothing: what
+    /// this one is measured against.
+    #[must_use]
+    pub const fn transport(&self) -> &Client {
+        &self.client
+    }
+
     /// Returns the rules for URLs, for those who register endpoints.
     #[must_use]
     pub const fn rules(&self) -> &TargetRules {

@@ -29,7 +29,7 @@ A563187,B,Adjust bad debt,1,2011-08-12 14:52:00,-7.5,,United Kingdom
 fn assert_at_the_end(demo: &Value) {
     assert_eq!(demo["caught_up"], true, "{demo}");
     let projections = demo["projections"].as_array().unwrap();
-    assert_eq!(projections.len(), 5);
+    assert_eq!(projections.len(), 6);
     for projection in projections {
         assert_eq!(projection["position"], demo["head"], "{projection}");
         assert_eq!(projection["state"], "running", "{projection}");

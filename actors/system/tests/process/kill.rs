@@ -19,7 +19,7 @@ use super::harness::{
 
 /// Small segments, so that kills also hit the change from one to the next.
 const SEGMENTS: [&str; 2] = ["--log-segment-bytes", "64KiB"];
-const ARGS: [&str; 4] = [SEGMENTS[0], SEGMENTS[1], "--limits-rate-per-second", "0"];
+pub const ARGS: [&str; 4] = [SEGMENTS[0], SEGMENTS[1], "--limits-rate-per-second", "0"];
 const SENDERS: u64 = 4;
 const INVOICES: u64 = 600;
 
@@ -39,7 +39,7 @@ struct Acknowledged {
 }
 
 /// What a sender knows when the server is gone.
-struct Ledger {
+pub struct Ledger {
     acknowledged: Vec<Acknowledged>,
     /// The command that got no answer: done or not, nobody knows.
     unknown: Sent,
@@ -86,7 +86,7 @@ fn send_until_it_breaks(client: &Client, sender: &str, tell: &Sender<()>) -> Led
 }
 
 /// Loads a server by several senders and kills it after so many acknowledged commands.
-fn load_and_kill(server: Server, round: u64, kill_after: u64) -> Vec<Ledger> {
+pub fn load_and_kill(server: Server, round: u64, kill_after: u64) -> Vec<Ledger> {
     let (tell, told) = channel();
     let senders: Vec<_> = (0..SENDERS)
         .map(|number| {

@@ -19,6 +19,8 @@ mod migrate;
 #[cfg(test)]
 mod nodes;
 #[cfg(test)]
+mod outbox;
+#[cfg(test)]
 mod postgres;
 #[cfg(test)]
 mod reading;

@@ -167,9 +167,15 @@ impl Backlog {
             let waits = line.as_ref().and_then(|line| self.blocks.get_mut(line).map(|own| (line, own)));
             if let Some((line, block)) = waits {
                 block.waiting += 1;
+                block.seen = event.revision();
                 self.changed.insert(line.clone());
                 return self.window.advance(event.position());
             }
+        }
+        let is_blocked = || self.blocks.contains_key(&self.block_line(&event));
+        if self.rules.ordering == Ordering::None && is_blocked() {
+            // It was read before a restart, and waits already.
+            return self.window.advance(event.position());
         }
         self.window.push(event, line);
     }

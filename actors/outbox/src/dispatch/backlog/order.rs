@@ -21,8 +21,10 @@ impl Backlog {
             .collect();
         selected.sort();
         if self.rules.ordering == Ordering::Strict && order.kind != OrderKind::Redrive {
-            let is_read = |(at, _): &(Position, Line)| {
-                self.window.oldest().is_some_and(|event| event.position() == *at)
+            // What a filter lets through no more is read when the place behind it is.
+            let is_read = |(at, _): &(Position, Line)| match self.window.oldest() {
+                Some(event) => event.position() >= *at,
+                None => self.window.frontier() >= *at,
             };
             if !selected.iter().all(is_read) {
                 return false;
@@ -44,7 +46,10 @@ impl Backlog {
             (OrderKind::Redrive, _) => self.set_due(line, due),
             (OrderKind::Replay, _) => {}
             (_, Ordering::Strict) => {
-                if let Some((number, _)) = self.window.take() {
+                let head = block.head.position;
+                if self.window.oldest().is_some_and(|event| event.position() == head)
+                    && let Some((number, _)) = self.window.take()
+                {
                     self.window.settle(number);
                 }
                 self.unblock(line);

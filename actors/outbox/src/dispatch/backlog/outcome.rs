@@ -12,7 +12,7 @@ use crate::schedule::{Failure, RetrySchedule};
 
 impl Backlog {
     /// Takes what was read for a block.
-    pub fn fetched(&mut self, line: &Line, fetched: Fetched, now: Now) {
+    pub fn fetched(&mut self, line: &Line, fetched: Fetched) {
         self.in_flight = self.in_flight.saturating_sub(1);
         let frontier = self.window.frontier();
         let Some(block) = self.blocks.get_mut(line) else { return };
@@ -20,7 +20,9 @@ impl Backlog {
         // What lies beyond the frontier comes through the window.
         block.queue = fetched.events.into_iter().filter(|own| own.position() <= frontier).collect();
         let is_end = fetched.is_end || block.queue.len() < count;
-        if block.queue.is_empty() && is_end {
+        // What was offered since it was read waits for the next page.
+        let is_whole = is_end && fetched.considered >= block.seen;
+        if block.queue.is_empty() && is_whole {
             return self.unblock(line);
         }
         match block.queue.front() {
@@ -30,7 +32,7 @@ impl Backlog {
         }
         let BlockPhase::Busy(at, wall) = block.phase else { return };
         // A retry before its time stays one.
-        self.set_due(line, (at, wall.min(now.wall)));
+        self.set_due(line, (at, wall));
     }
 
     /// Takes what could not be read for a block: it is tried again after a while.
@@ -51,6 +53,7 @@ impl Backlog {
             }
             Outcome::Hopeless(last) => {
                 self.failed += 1;
+                self.breaker.not_sent();
                 self.give_up(ticket.from, event, last, now);
             }
         }
@@ -82,7 +85,12 @@ impl Backlog {
         block.after = event.revision();
         block.waiting = block.waiting.saturating_sub(1);
         block.attempts = 0;
-        self.set_due(line, (now.tick, now.wall));
+        // A page is sent to its end before the next stream's is read.
+        let due = match block.phase {
+            BlockPhase::Busy(at, wall) if !block.queue.is_empty() => (at, wall),
+            _ => (now.tick, now.wall),
+        };
+        self.set_due(line, due);
     }
 
     /// Makes what waits for a retry due at once: the endpoint works again.

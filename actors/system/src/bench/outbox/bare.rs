@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use futures_util::future::try_join_all;
-use reqwest::Client;
+use headwater_outbox::webhook::{WebhookClient, WebhookSettings};
 use reqwest::header::{CONTENT_LENGTH, HOST, HeaderMap, HeaderName, HeaderValue};
 
 use super::receiver::Receiver;
@@ -18,8 +18,8 @@ pub fn send_bare(ground: &Ground, receiver: &Receiver, at_once: usize) -> Result
     let url = receiver.url("/take");
     let within = ground.within;
     ground.block_on(async move {
-        let client = Client::builder().no_proxy().pool_max_idle_per_host(at_once).build();
-        let client = client.map_err(|error| Failure::new(error.to_string()))?;
+        let client = WebhookClient::new(&WebhookSettings::default())?;
+        let client = client.transport();
         let start = Instant::now();
         let lanes = (0..at_once).map(|_| async {
             let mut count = 0;

@@ -65,7 +65,8 @@ pub fn assert_rows_equal_a_rebuild(database: &Database, client: &Client) {
             false => read_table(database, name),
         };
         let live = rows();
-        assert!(!live.is_empty(), "{name}");
+        // Nobody registers an endpoint here.
+        assert!(!live.is_empty() || name == "outbox_endpoints", "{name}");
         client.ask("POST", &format!("/v1/projections/{name}/rebuild")).body_of(200);
         wait_until("rebuilt rows", || {
             let after = wait_for_projections(client).into_iter().find(|own| own["name"] == name)?;
