@@ -20,9 +20,9 @@ use super::pace::Pace;
 use super::reader::{Batch, Reader, Sieve};
 use super::signal::Signals;
 use super::window::Line;
-use crate::endpoint::{EndpointConfig, Endpoint, Order, OrderKind, Phase, Target};
+use crate::endpoint::{Endpoint, EndpointConfig, Order, OrderKind, Phase};
 use crate::plugin::Shared;
-use crate::sink::{Delivery, Sink, Unusable, WebhookSink};
+use crate::sink::{self, Delivery, Sink, Unusable};
 use crate::table::{AttemptRow, Cursor, Feed};
 use crate::webhook::Verdict;
 
@@ -218,7 +218,8 @@ impl Running {
                     self.under_way.push(done.boxed_local());
                 }
                 Some(Task::Fetch { line, head, after }) => {
-                    let (store, sieve) = (self.lane.shared.store(), Arc::clone(&self.sieve.borrow()));
+                    let (store, sieve) =
+                        (self.lane.shared.store(), Arc::clone(&self.sieve.borrow()));
                     let done = async move {
                         let fetched = fetch(&store, &sieve, (&line, &head), after).await;
                         Done::Fetched { line, fetched }
@@ -332,14 +333,14 @@ impl Running {
     }
 }
 
-fn sink(shared: &Shared, feed: &Feed, endpoint: &Endpoint, config: &EndpointConfig) -> Rc<dyn Sink> {
-    let made = match &config.target {
-        Target::Webhook { .. } => WebhookSink::new(shared, &feed.endpoint, endpoint, config),
-    };
-    match made {
-        Ok(sink) => Rc::new(sink),
-        Err(words) => Rc::new(Unusable(words)),
-    }
+fn sink(
+    shared: &Shared,
+    feed: &Feed,
+    endpoint: &Endpoint,
+    config: &EndpointConfig,
+) -> Rc<dyn Sink> {
+    let made = sink::open(shared, &feed.endpoint, endpoint, config);
+    made.unwrap_or_else(|words| Rc::new(Unusable(words)))
 }
 
 fn outcome(delivery: &Delivery) -> Outcome {

@@ -9,6 +9,7 @@ mod event;
 mod filter;
 mod order;
 mod rejection;
+mod template;
 
 pub use command::{
     Change, Disable, Discard, Pause, Redrive, Register, Remove, Replay, Resume, RotateSecret, Skip,
@@ -19,6 +20,7 @@ pub use event::{DisableCause, EndpointEvent};
 pub use filter::{Expression, ExpressionError, Filter};
 pub use order::{Order, OrderKind, Selectable, Selection};
 pub use rejection::EndpointRejection;
+pub(crate) use template::Template;
 
 use headwater::aggregate::{Aggregate, Context, Decide};
 use jiff::{SignedDuration, Timestamp};
@@ -30,7 +32,15 @@ pub const CATEGORY: &str = "endpoint";
 
 /// Whether an endpoint gets events.
 #[derive(
-    Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize, utoipa::ToSchema,
+    Clone,
+    Copy,
+    Debug,
+    Default,
+    PartialEq,
+    Eq,
+    serde::Serialize,
+    serde::Deserialize,
+    utoipa::ToSchema,
 )]
 #[serde(rename_all = "snake_case")]
 pub enum Phase {

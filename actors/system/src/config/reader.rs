@@ -105,7 +105,8 @@ impl Reader {
 
     /// Reads a path of a file; `None` when it is empty.
     pub fn file(&mut self, key: &'static str) -> Option<PathBuf> {
-        let parse = |text: &str, _: &Kind| Ok(Some(PathBuf::from(text)).filter(|_| !text.is_empty()));
+        let parse =
+            |text: &str, _: &Kind| Ok(Some(PathBuf::from(text)).filter(|_| !text.is_empty()));
         self.value(key, parse).flatten()
     }
 

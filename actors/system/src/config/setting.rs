@@ -70,7 +70,9 @@ impl Kind {
             Self::Name => format!("at most {NAME_MAX} visible characters"),
             Self::Switch => "true or false".to_owned(),
             Self::Source => "a URI reference, such as https://events.example.com".to_owned(),
-            Self::SealKey => "32 bytes as base64, as `head -c 32 /dev/urandom | base64` makes".to_owned(),
+            Self::SealKey => {
+                "32 bytes as base64, as `head -c 32 /dev/urandom | base64` makes".to_owned()
+            }
             Self::Networks => "networks parted by commas, such as 10.1.0.0/16,fd00::/8".to_owned(),
             Self::File => "a path of a file".to_owned(),
             Self::LogFormat => "pretty or json".to_owned(),
