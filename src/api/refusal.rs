@@ -95,6 +95,10 @@ impl From<ControlError> for Problem {
             | ControlError::Claim(ClaimError::Newer { .. }) => {
                 Self::new(ProblemKind::ProjectionRefused, detail)
             }
+            ControlError::Step(StepError::OtherLog { .. }) => {
+                tracing::error!(detail, "read side belongs to another log");
+                Self::new(ProblemKind::Unavailable, detail)
+            }
             ControlError::Step(StepError::Store(error)) => error.into(),
             ControlError::Step(StepError::Sql(error))
             | ControlError::Claim(ClaimError::Sql(error)) => error.into(),

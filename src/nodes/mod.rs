@@ -10,6 +10,7 @@
 
 mod config;
 mod membership;
+mod report;
 mod roster;
 mod share;
 mod table;
@@ -17,4 +18,5 @@ mod table;
 pub use self::config::NodeConfig;
 pub(crate) use self::membership::Company;
 pub use self::membership::{ClaimError, Membership, Tenure};
+pub use self::report::{LeaseReport, NodeReport, RosterReport};
 pub use self::roster::{Lease, Node, NodeState, Roster, roster};

@@ -10,6 +10,7 @@ pub(crate) mod checkpoint;
 mod config;
 pub(crate) mod definition;
 mod error;
+pub(crate) mod origin;
 pub(crate) mod parked;
 mod policy;
 pub(crate) mod query;

@@ -96,29 +96,38 @@ pub(crate) fn explain(
     tx.execute(sql, &values).map(drop)
 }
 
-/// Counts the records of a generation and lists its parked streams.
-pub(crate) fn load(
+/// Counts the records of a generation.
+pub(crate) fn count(
     tx: &mut dyn TxEngine,
     name: &str,
     generation: u64,
-) -> Result<(Counts, FxHashSet<[String; 3]>), SqlError> {
-    let key = [name.to_value(), int(generation)];
-    let mut count = |table: &str| {
-        let sql = format!("select count(*) from {table} where name = $1 and generation = $2");
-        let rows = tx.query(&sql, &key)?;
-        let count = rows.first().and_then(|row| row.first()).and_then(Value::as_int);
-        Ok::<u64, SqlError>(count.and_then(|count| u64::try_from(count).ok()).unwrap_or_default())
+) -> Result<Counts, SqlError> {
+    let sql = "select
+        (select count(*) from projection_skipped where name = $1 and generation = $2),
+        (select count(*) from projection_parked where name = $1 and generation = $2)";
+    let rows = tx.query(sql, &[name.to_value(), int(generation)])?;
+    let count = |at: usize| {
+        let count = rows.first().and_then(|row| row.get(at)).and_then(Value::as_int);
+        count.and_then(|count| u64::try_from(count).ok()).unwrap_or_default()
     };
-    let counts =
-        Counts { skipped: count("projection_skipped")?, parked: count("projection_parked")? };
+    Ok(Counts { skipped: count(0), parked: count(1) })
+}
+
+/// Lists the parked streams of a generation.
+pub(crate) fn streams(
+    tx: &mut dyn TxEngine,
+    name: &str,
+    generation: u64,
+) -> Result<FxHashSet<[String; 3]>, SqlError> {
     let sql = "select distinct tenant, category, stream from projection_parked
         where name = $1 and generation = $2";
-    let streams = tx.query(sql, &key)?.into_iter().filter_map(|row| {
+    let rows = tx.query(sql, &[name.to_value(), int(generation)])?;
+    let streams = rows.into_iter().filter_map(|row| {
         let texts: Vec<String> =
             row.iter().filter_map(|value| value.as_text().map(str::to_owned)).collect();
         texts.try_into().ok()
     });
-    Ok((counts, streams.collect()))
+    Ok(streams.collect())
 }
 
 /// Lists where the parked events of a stream lie, in order.

@@ -11,6 +11,7 @@ use super::feed::{Catalog, StepError};
 use super::projection_owner::{End, ProjectionOwner};
 use super::supervised_actor::{ActorContext, ActorError, ActorResult, ActorSpec};
 use crate::nodes::{ClaimError, Membership, Tenure};
+use crate::store::StoreError;
 
 /// How often an unowned projection is looked at when nobody waits for it.
 const LOOK_IDLE: Duration = Duration::from_secs(1);
@@ -114,6 +115,8 @@ struct ProjectionActor {
 enum Turn {
     Own(Tenure, Option<Asked>),
     Stop,
+    /// What it follows is not what it would run.
+    Fail(StepError),
 }
 
 impl ProjectionActor {
@@ -121,8 +124,10 @@ impl ProjectionActor {
         let mut carried = None;
         loop {
             let heartbeat = self.actor.heartbeat.clone();
-            let Turn::Own(tenure, asked) = heartbeat.idle(self.until_held(carried)).await else {
-                return Ok(());
+            let (tenure, asked) = match heartbeat.idle(self.until_held(carried)).await {
+                Turn::Own(tenure, asked) => (tenure, asked),
+                Turn::Stop => return Ok(()),
+                Turn::Fail(error) => return Err(ActorError(error.to_string())),
             };
             let end = self.own(&tenure, asked).await;
             heartbeat.idle(self.give_up(&tenure)).await;
@@ -149,7 +154,9 @@ impl ProjectionActor {
                 () = self.actor.stopped() => return Turn::Stop,
                 tenure = membership.held(&lease) => return Turn::Own(tenure, None),
                 Some(asked) = self.asked.recv() => carried = Some(asked),
-                () = follow(&catalog, name) => {}
+                followed = follow(&catalog, name) => if let Err(error) = followed {
+                    return Turn::Fail(error);
+                },
             }
         }
     }
@@ -184,7 +191,11 @@ impl ProjectionActor {
     /// An outage is waited out here; what else is wrong is for the supervisor.
     async fn not_opened(&self, error: StepError, asked: Option<Asked>) -> Result<End, ActorError> {
         let words = error.to_string();
-        let is_outage = matches!(&error, StepError::Sql(error) if error.is_transient());
+        let is_outage = match &error {
+            StepError::Sql(error) => error.is_transient(),
+            StepError::Store(error) => matches!(error, StoreError::Unavailable { .. }),
+            _ => false,
+        };
         if let Some((_, tell)) = asked {
             // An operator who has gone does not want to know.
             drop(tell.send(Err(error.into())));
@@ -199,10 +210,18 @@ impl ProjectionActor {
 }
 
 /// Looks how a projection stands, then rests, less when somebody waits for it.
-async fn follow(catalog: &Catalog, name: &'static str) {
-    if let Err(error) = catalog.look(name).await {
-        tracing::debug!(projection = name, %error, "projection of another node was not seen");
-        return sleep(OUTAGE_WAIT).await;
+///
+/// # Errors
+/// [`StepError::OtherLog`]: it is not this program's. What else is wrong may pass.
+async fn follow(catalog: &Catalog, name: &'static str) -> Result<(), StepError> {
+    match catalog.look(name).await {
+        Err(error @ StepError::OtherLog { .. }) => return Err(error),
+        Err(error) => {
+            tracing::debug!(projection = name, %error, "projection of another node was not seen");
+            sleep(OUTAGE_WAIT).await;
+            return Ok(());
+        }
+        Ok(()) => {}
     }
     match catalog.is_awaited(name) {
         true => sleep(LOOK_AWAITED).await,
@@ -211,6 +230,7 @@ async fn follow(catalog: &Catalog, name: &'static str) {
             () = catalog.awaited(name) => {}
         },
     }
+    Ok(())
 }
 
 /// Waits for an outage to pass, or the request to stop.

@@ -13,8 +13,9 @@ use crate::postgres::{Address, Pooler};
 /// Where Debian and Red Hat put it, beside the folders of `PATH`.
 const PLACES: [&str; 3] = ["/usr/sbin", "/usr/bin", "/usr/local/bin"];
 
-/// A PgBouncer with fewer connections to the server than a store has to it, so that sessions
-/// are swapped. It ends when this is dropped.
+/// A PgBouncer with its own defaults, but for what is set: with `default_pool_size = 2` it has
+/// fewer connections to the server than a store has to it, so that sessions are swapped. It ends
+/// when this is dropped.
 pub struct ScratchPooler {
     folder: PathBuf,
     port: u16,

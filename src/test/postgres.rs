@@ -84,6 +84,17 @@ impl ScratchSchema {
         STORE.steps.iter().try_for_each(|step| self.run(step.up.text(Dialect::Postgres)))
     }
 
+    /// Returns the address of the tests' server, `DATABASE_URL`, as a person would write it with
+    /// a further parameter, `name=value`.
+    ///
+    /// # Errors
+    /// [`ScratchError::NoServer`].
+    pub fn server_with(parameter: &str) -> Result<String, ScratchError> {
+        let url = std::env::var("DATABASE_URL").map_err(|_| ScratchError::NoServer)?;
+        let joint = if url.contains('?') { '&' } else { '?' };
+        Ok(format!("{url}{joint}{parameter}"))
+    }
+
     /// Returns where the schema is.
     #[must_use]
     pub const fn address(&self) -> &Address {

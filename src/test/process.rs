@@ -20,6 +20,11 @@ use super::ScratchError;
 /// How long a process may take to start; recovery after a kill is part of it.
 const START_MAX: Duration = Duration::from_secs(120);
 
+/// Below 32768, where systems begin to give ports out.
+const PORT_FIRST: u16 = 20_000;
+const PORT_COUNT: u16 = 12_000;
+const PORT_ATTEMPTS: u32 = 100;
+
 /// What a process has said on its standard error.
 pub(super) type Said = Arc<Mutex<String>>;
 
@@ -122,9 +127,19 @@ impl Owner {
 }
 
 /// Returns a port of 127.0.0.1 on which nobody listens.
+///
+/// By chance, and below those that the system gives out by itself: it would give out the one of
+/// a server that is down for a moment, or not yet up, to the next connection.
 pub(super) fn free_port() -> Result<u16, ScratchError> {
-    let listener = TcpListener::bind("127.0.0.1:0").map_err(machine)?;
-    Ok(listener.local_addr().map_err(machine)?.port())
+    for _ in 0..PORT_ATTEMPTS {
+        let mut random = [0_u8; 2];
+        getrandom::fill(&mut random).map_err(|error| ScratchError::Machine(error.to_string()))?;
+        let port = PORT_FIRST + u16::from_ne_bytes(random) % PORT_COUNT;
+        if TcpListener::bind(("127.0.0.1", port)).is_ok() {
+            return Ok(port);
+        }
+    }
+    Err(ScratchError::Machine("no port of 127.0.0.1 is free".to_owned()))
 }
 
 pub(super) fn machine(error: std::io::Error) -> ScratchError {

@@ -18,8 +18,9 @@ const PASSWORD: &str = "scratch";
 /// Where distributions keep the server's programs, version by version.
 const PLACES: [&str; 3] = ["/usr/lib/postgresql", "/usr", "/opt/homebrew/opt"];
 
-/// A server in a temporary folder, with the defaults of its version: what it acknowledged
-/// survives. It ends and its folder is gone when this is dropped.
+/// A server in a temporary folder, on 127.0.0.1 alone, with 32 MB of cache, messages in English
+/// and else the defaults of its version: what it acknowledged survives. It ends and its folder is
+/// gone when this is dropped.
 pub struct ScratchServer {
     folder: PathBuf,
     programs: PathBuf,

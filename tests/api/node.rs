@@ -18,7 +18,8 @@ fn the_node_that_answers_is_listed_with_what_it_runs() {
         let [node] = listed.body["nodes"].as_array().unwrap().as_slice() else {
             panic!("{}", listed.body)
         };
-        assert_eq!((&node["id"], &node["is_this"]), (&json!(membership.id()), &json!(true)));
+        let own = json!(membership.id());
+        assert_eq!((&node["id"], &listed.body["this"]), (&own, &own));
         assert_eq!(
             (&node["state"], &node["runs"]["projection tills"]),
             (&json!("alive"), &json!(1))

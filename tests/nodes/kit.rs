@@ -3,58 +3,21 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use headwater::event::{Position, Recorded};
+use headwater::event::Position;
 use headwater::nodes::{NodeConfig, NodeState, Roster};
-use headwater::projection::{ProjectionError, RowProjection};
+use headwater::projection::ProjectionStatus;
 use headwater::runtime::{System, SystemBuilder};
 use headwater::sql::PostgresConfig;
 use headwater::store::postgres::{PostgresStore, PostgresStoreConfig};
 use headwater::test::ScratchSchema;
-use serde::{Deserialize, Serialize};
 
-use super::sample::{Counter, CounterEvent, add, counter, tenant};
+use super::sample::{Counter, Total, add, counter, tenant, totals};
 
 /// Longer than anything here takes.
 pub const LONG: Duration = Duration::from_secs(60);
 
 /// The names of the projections of [`Place::node`].
 pub const PROJECTIONS: [&str; 4] = ["totals", "second", "third", "fourth"];
-
-#[derive(Serialize, Deserialize)]
-pub struct Total {
-    total: u64,
-}
-
-/// Rows of totals under several names, since a name is a constant of its type.
-macro_rules! totals {
-    ($type:ident, $name:literal) => {
-        pub struct $type<const VERSION: u32>;
-
-        impl<const VERSION: u32> RowProjection for $type<VERSION> {
-            const NAME: &'static str = $name;
-            const VERSION: u32 = VERSION;
-            type Event = CounterEvent;
-            type Key = String;
-            type Row = Total;
-
-            fn route(&self, event: &Recorded<CounterEvent>) -> impl IntoIterator<Item = String> {
-                [event.stream_id().to_owned()]
-            }
-
-            fn evolve(
-                &self,
-                _: &String,
-                row: &mut Option<Total>,
-                event: &Recorded<CounterEvent>,
-            ) -> Result<(), ProjectionError> {
-                if let CounterEvent::Added { amount, .. } = event.data {
-                    row.get_or_insert(Total { total: 0 }).total += amount;
-                }
-                Ok(())
-            }
-        }
-    };
-}
 
 totals!(Totals, "totals");
 totals!(Second, "second");
@@ -80,7 +43,17 @@ impl Place {
         config: NodeConfig,
         parts: impl FnOnce(SystemBuilder) -> SystemBuilder,
     ) -> System {
-        let store = PostgresStore::open(PostgresStoreConfig::new(self.0.address().clone()));
+        self.start_over(self, config, parts).await
+    }
+
+    /// Starts a node whose log lies in another place.
+    pub async fn start_over(
+        &self,
+        log: &Self,
+        config: NodeConfig,
+        parts: impl FnOnce(SystemBuilder) -> SystemBuilder,
+    ) -> System {
+        let store = PostgresStore::open(PostgresStoreConfig::new(log.0.address().clone()));
         let database = PostgresConfig::at(self.0.address().clone()).open().unwrap();
         let builder = System::builder(Arc::new(store.unwrap()), database).node(config);
         parts(builder.aggregate(counter())).start().await.unwrap()
@@ -131,4 +104,19 @@ pub async fn until_shared(node: &System, wanted: &[(&str, usize)]) {
     if tokio::time::timeout(LONG, shared).await.is_err() {
         panic!("wanted {wanted:?}, got {:?}", node.membership().roster());
     }
+}
+
+/// Returns how a node sees a projection.
+pub fn status(node: &System, name: &str) -> ProjectionStatus {
+    node.projections().into_iter().find(|status| status.name == name).unwrap()
+}
+
+/// Looks until a node sees a projection as wanted.
+pub async fn until_seen(node: &System, name: &str, is_so: impl Fn(&ProjectionStatus) -> bool) {
+    let seen = async {
+        while !is_so(&status(node, name)) {
+            tokio::task::yield_now().await;
+        }
+    };
+    assert!(tokio::time::timeout(LONG, seen).await.is_ok(), "{:?}", status(node, name));
 }

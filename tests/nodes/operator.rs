@@ -2,23 +2,10 @@
 
 use headwater::nodes::NodeConfig;
 use headwater::projection::{ProjectionState, ProjectionStatus};
-use headwater::runtime::System;
 
-use super::kit::{LONG, PROJECTIONS, Place, count, four, patient, total, until_shared};
-
-fn status(node: &System, name: &str) -> ProjectionStatus {
-    node.projections().into_iter().find(|status| status.name == name).unwrap()
-}
-
-/// Looks until a node sees a projection as wanted.
-async fn until_seen(node: &System, name: &str, is_so: impl Fn(&ProjectionStatus) -> bool) {
-    let seen = async {
-        while !is_so(&status(node, name)) {
-            tokio::task::yield_now().await;
-        }
-    };
-    assert!(tokio::time::timeout(LONG, seen).await.is_ok(), "{:?}", status(node, name));
-}
+use super::kit::{
+    LONG, PROJECTIONS, Place, count, four, patient, status, total, until_seen, until_shared,
+};
 
 fn is_paused(status: &ProjectionStatus) -> bool {
     status.state == ProjectionState::Paused
@@ -42,6 +29,27 @@ async fn what_is_asked_of_a_node_is_done_whoever_runs_the_projection() {
     for name in PROJECTIONS {
         one.wait_for(name, position, LONG).await.unwrap();
         assert_eq!(status(&one, name).state, ProjectionState::Running);
+    }
+}
+
+#[tokio::test]
+async fn a_pause_on_one_node_and_a_resume_on_another_right_behind_it_leave_it_running() {
+    let place = Place::new();
+    let (one, two) = (place.node("one").await, place.node("two").await);
+    until_shared(&two, &[("one", 2), ("two", 2)]).await;
+    for name in PROJECTIONS {
+        for [first, second] in [[&one, &two], [&two, &one], [&one, &one]] {
+            first.pause(name).await.unwrap();
+            second.resume(name).await.unwrap();
+        }
+    }
+    let position = count(&one).await;
+    for node in [&one, &two] {
+        for name in PROJECTIONS {
+            node.wait_for(name, position, LONG).await.unwrap();
+            assert_eq!(status(node, name).state, ProjectionState::Running, "{name}");
+            assert_eq!(total(node, name).await, 1, "{name}");
+        }
     }
 }
 

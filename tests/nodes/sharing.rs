@@ -2,7 +2,7 @@
 
 use headwater::event::{EventType, NewEvent, Position, StreamId};
 use headwater::nodes::{NodeState, Roster};
-use headwater::runtime::System;
+use headwater::runtime::{ActorState, RuntimeConfig, System};
 use headwater::store::{Append, Expected};
 
 use super::kit::{LONG, PROJECTIONS, Place, count, four, patient, shares, total, until_shared};
@@ -118,5 +118,32 @@ async fn a_node_that_comes_hears_of_events_that_the_first_passed_over_alone() {
     let second = place.node("second").await;
     for name in PROJECTIONS {
         second.wait_for(name, position, LONG).await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_node_with_another_log_leaves_the_projections_to_those_whose_they_are_and_says_why() {
+    let (place, other) = (Place::new(), Place::new());
+    let owner = place.node("owner").await;
+    let mut config = RuntimeConfig::default();
+    config.supervision.restarts_max = 1;
+    let parts = |builder| four::<1>(builder).config(config);
+    let stranger = place.start_over(&other, patient("stranger"), parts).await;
+    until_shared(&owner, &[("owner", 2), ("stranger", 2)]).await;
+    let position = count(&owner).await;
+    let roster = owner.membership().roster();
+    let own = &roster.held_by(owner.membership().id()).next().unwrap().name;
+    owner.wait_for(own.strip_prefix("projection ").unwrap(), position, LONG).await.unwrap();
+    count(&stranger).await;
+    until_shared(&owner, &[("owner", 4), ("stranger", 0)]).await;
+    for name in PROJECTIONS {
+        owner.wait_for(name, position, LONG).await.unwrap();
+        assert_eq!(total(&owner, name).await, 1, "{name}");
+    }
+    for name in PROJECTIONS {
+        let mut status = stranger.watch_actor(&format!("projection {name}")).unwrap();
+        let halted = status.wait_for(|status| status.state == ActorState::Halted).await.unwrap();
+        let reason = halted.last_exit.as_ref().unwrap().to_string();
+        assert!(reason.contains("give this log a read side of its own"), "{reason}");
     }
 }

@@ -6,7 +6,7 @@ use headwater::projection::{Projection, ProjectionError, QueryError};
 use headwater::runtime::{ControlError, System};
 use headwater::sql::Tx;
 
-use super::kit::{LONG, Place, Totals, count, patient, total, until_shared};
+use super::kit::{LONG, Place, Totals, count, patient, total, until_seen, until_shared};
 use super::sample::{CounterEvent, tenant};
 
 #[tokio::test]
@@ -38,17 +38,10 @@ async fn after_the_newer_program_is_stopped_the_older_one_makes_its_rows_again()
     until_shared(&old, &[("new", 1), ("old", 0)]).await;
     let position = count(&old).await;
     new.wait_for("totals", position, LONG).await.unwrap();
-    while new.projections()[0].version != 2 {
-        tokio::task::yield_now().await;
-    }
+    until_seen(&new, "totals", |status| status.version == 2).await;
     new.shutdown(LONG).await;
     until_shared(&old, &[("old", 1)]).await;
-    let is_back = async {
-        while old.projections()[0].version != 1 {
-            tokio::task::yield_now().await;
-        }
-    };
-    tokio::time::timeout(LONG, is_back).await.unwrap();
+    until_seen(&old, "totals", |status| status.version == 1).await;
     let position = count(&old).await;
     old.wait_for("totals", position, LONG).await.unwrap();
     assert_eq!(total(&old, "totals").await, 2);
@@ -100,9 +93,7 @@ async fn rows_that_an_older_node_cannot_read_are_asked_of_another() {
     let get = async |node: &System| node.catalog().get("ledger", tenant(), "a".into()).await;
     assert!(get(&old).await.unwrap().is_some());
     let new = place.start(patient("new"), |builder| builder.projection(NewLedger)).await;
-    while new.projections()[0].version != 2 {
-        tokio::task::yield_now().await;
-    }
+    until_seen(&new, "ledger", |status| status.version == 2).await;
     assert!(get(&new).await.unwrap().is_some());
     let told = get(&old).await;
     assert!(matches!(told, Err(QueryError::OtherVersion { rows: 2, own: 1, .. })), "{told:?}");

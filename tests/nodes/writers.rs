@@ -1,6 +1,7 @@
 //! Commands on every node: stale state meets the expected revision and is loaded anew.
 
 use futures_util::future::join_all;
+use headwater::runtime::SendError;
 
 use super::kit::{LONG, Place, total};
 use super::sample::{Counter, add, tenant};
@@ -17,12 +18,14 @@ async fn commands_to_one_aggregate_on_two_nodes_are_all_done_once() {
         let counter = node.at::<Counter>(&tenant(), "a").unwrap();
         let mut last = None;
         for _ in 0..COMMANDS {
-            // A conflict that outlasts the bound of retries is told, and nothing was written.
-            let mut receipt = counter.send(add(1)).await;
-            while receipt.is_err() {
-                receipt = counter.send(add(1)).await;
-            }
-            last = last.max(Some(receipt.unwrap().position));
+            let receipt = loop {
+                match counter.send(add(1)).await {
+                    // One that outlasts the bound of retries is told; nothing was written.
+                    Err(SendError::Conflict { .. }) => {}
+                    sent => break sent.unwrap(),
+                }
+            };
+            last = last.max(Some(receipt.position));
         }
         last.unwrap()
     }))

@@ -75,9 +75,7 @@ async fn a_server_that_hangs_up_is_lost() {
 
 #[tokio::test]
 async fn an_unknown_database_is_named() {
-    let url = std::env::var("DATABASE_URL").unwrap();
-    let mark = if url.contains('?') { '&' } else { '?' };
-    let other = format!("{url}{mark}dbname=no_such_database");
+    let other = ScratchSchema::server_with("dbname=no_such_database").unwrap();
     let fault = connect(&other.parse().unwrap()).await.err().unwrap();
     assert_eq!(fault.kind(), FaultKind::Misconfigured);
     assert!(fault.to_string().contains("no database \"no_such_database\": create it"), "{fault}");

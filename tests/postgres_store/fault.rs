@@ -6,12 +6,7 @@ use headwater::store::postgres::{PostgresStore, PostgresStoreConfig};
 use headwater::store::{AppendError, EventStore, Expected, StoreError};
 use headwater::test::ScratchSchema;
 
-use super::kit::{Proxy, append, node, scratch, whole_log};
-
-fn impatient(proxy: &Proxy) -> PostgresStore {
-    let config = PostgresStoreConfig::new(proxy.address.clone());
-    PostgresStore::open(config.with_patience(Duration::from_millis(300))).unwrap()
-}
+use super::kit::{Proxy, append, impatient, node, scratch, whole_log};
 
 #[test]
 fn a_server_that_is_down_is_named_without_the_password() {
@@ -51,6 +46,40 @@ async fn an_append_whose_answer_was_lost_is_stored_once() {
 }
 
 #[tokio::test]
+async fn an_append_that_may_be_stored_is_not_told_as_refused_by_its_next_attempt() {
+    let scratch = scratch();
+    let proxy = Proxy::before(&scratch);
+    let store = node(&proxy.address);
+    // Only the second attempt names a connection that was given up.
+    scratch.run(NO_ROOM_FOR_FENCES).unwrap();
+    proxy.lose_next_answer();
+    let request = append("a", Expected::NoStream, 1);
+    let error = store.append(request.clone()).await.unwrap_err();
+    assert!(matches!(&error, AppendError::Unknown { cause } if cause.contains("full")), "{error}");
+    scratch.run("drop trigger no_room on event_fences").unwrap();
+    let appended = store.append(request).await.unwrap();
+    assert!(appended.duplicate && whole_log(&store).await.len() == 1);
+}
+
+const NO_ROOM_FOR_FENCES: &str = "create function refuse_for_room() returns trigger
+    language plpgsql as $$ begin raise exception 'full' using errcode = '53100'; end $$;
+    create trigger no_room before insert on event_fences for each row
+    execute function refuse_for_room()";
+
+#[tokio::test]
+async fn a_server_that_takes_connections_and_fails_all_work_is_asked_ever_more_rarely() {
+    let scratch = scratch();
+    let proxy = Proxy::before(&scratch);
+    let config = PostgresStoreConfig::new(proxy.address.clone());
+    let store = PostgresStore::open(config.with_patience(Duration::from_secs(1))).unwrap();
+    proxy.lose_appends();
+    let error = store.append(append("a", Expected::Any, 1)).await.unwrap_err();
+    assert!(matches!(error, AppendError::Unknown { .. }), "{error}");
+    // 20, 40, 80, 160 and 320 ms are the pauses that fit; of the shortest it would be fifty.
+    assert!(store.stats().reconnects <= 6, "{}", store.stats().reconnects);
+}
+
+#[tokio::test]
 async fn an_append_that_was_refused_is_not_stored_by_its_delayed_first_attempt() {
     let scratch = scratch();
     let proxy = Proxy::before(&scratch);
@@ -68,7 +97,7 @@ async fn an_append_that_was_refused_is_not_stored_by_its_delayed_first_attempt()
 async fn without_a_database_an_append_is_refused_in_time_and_later_works_again() {
     let scratch = scratch();
     let proxy = Proxy::before(&scratch);
-    let store = impatient(&proxy);
+    let store = impatient(&proxy.address);
     store.append(append("a", Expected::Any, 1)).await.unwrap();
     proxy.cut();
     let request = append("a", Expected::Any, 1);
@@ -98,10 +127,8 @@ fn read_only(scratch: &ScratchSchema) -> headwater::postgres::Address {
 }
 
 fn with_option(scratch: &ScratchSchema, option: &str) -> headwater::postgres::Address {
-    let url = std::env::var("DATABASE_URL").unwrap();
-    let joint = if url.contains('?') { '&' } else { '?' };
     let option = option.replace('=', "%3D").replace(' ', "%5C%20");
-    let address = format!("{url}{joint}options=-c%20{option}");
+    let address = ScratchSchema::server_with(&format!("options=-c%20{option}")).unwrap();
     let address: headwater::postgres::Address = address.parse().unwrap();
     let name = scratch.address().schema();
     address.with_schema(name).unwrap().with_application_name(name)

@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, channel};
 use std::sync::{Arc, Mutex};
 use std::thread;
+use std::time::Duration;
 
 use headwater::event::{NewEvent, Position, RecordedEvent, StreamId, Tenant};
 use headwater::postgres::Address;
@@ -29,6 +30,12 @@ pub fn log_on(server: &ScratchServer) -> ScratchSchema {
 /// Opens a node.
 pub fn node(address: &Address) -> Arc<PostgresStore> {
     Arc::new(PostgresStore::open(PostgresStoreConfig::new(address.clone())).unwrap())
+}
+
+/// Opens a node that soon gives up on a database that is away.
+pub fn impatient(address: &Address) -> PostgresStore {
+    let config = PostgresStoreConfig::new(address.clone());
+    PostgresStore::open(config.with_patience(Duration::from_millis(300))).unwrap()
 }
 
 /// Returns why a node cannot be opened.
@@ -69,6 +76,7 @@ struct Faults {
     swallows_notifications: AtomicBool,
     loses_next_answer: AtomicBool,
     delays_next_append: AtomicBool,
+    loses_appends: AtomicBool,
     delayed: Mutex<Option<Delayed>>,
 }
 
@@ -137,6 +145,11 @@ impl Proxy {
         self.faults.loses_next_answer.store(true, Ordering::SeqCst);
     }
 
+    /// Ends each connection that sends an append, before the server has it.
+    pub fn lose_appends(&self) {
+        self.faults.loses_appends.store(true, Ordering::SeqCst);
+    }
+
     /// Ends the connection that sends the next append, and keeps the append on its way.
     pub fn delay_next_append(&self) {
         self.faults.delays_next_append.store(true, Ordering::SeqCst);
@@ -185,7 +198,9 @@ fn pump<S: Read + Write + Send + 'static>(
                 *own.delayed.lock().unwrap() = Some(Delayed { bytes, to_server, answered });
                 break;
             }
-            if own.is_cut.load(Ordering::SeqCst) || to_server.write_all(&bytes[..count]).is_err() {
+            let is_lost = is_append && own.loses_appends.load(Ordering::SeqCst);
+            let is_lost = is_lost || own.is_cut.load(Ordering::SeqCst);
+            if is_lost || to_server.write_all(&bytes[..count]).is_err() {
                 break;
             }
         }

@@ -1,11 +1,12 @@
 //! What a node finds when it opens a schema.
 
+use headwater::event::Position;
 use headwater::sql::Dialect;
 use headwater::sql::migration::{STORE, Script};
-use headwater::store::StoreError;
-use headwater::test::{ScratchError, ScratchSchema};
+use headwater::store::{Append, AppendCondition, EventQuery, EventStore, Expected, StoreError};
+use headwater::test::{ScratchError, ScratchSchema, ScratchServer};
 
-use super::kit::opening;
+use super::kit::{append, log_on, node, opening};
 
 fn text(script: Script) -> &'static str {
     script.text(Dialect::Postgres)
@@ -58,12 +59,34 @@ fn a_test_without_a_server_says_how_to_run_it() {
     }
 }
 
+/// Tells of each statement, those inside of functions too, whether it was compiled; and compiles
+/// each that may be.
+const TALKATIVE: [&str; 7] = [
+    "fsync=off",
+    "jit=on",
+    "jit_above_cost=0",
+    "session_preload_libraries='auto_explain'",
+    "auto_explain.log_min_duration=0",
+    "auto_explain.log_analyze=on",
+    "auto_explain.log_nested_statements=on",
+];
+
 #[tokio::test]
 async fn nothing_is_compiled_while_the_order_is_held() {
-    let scratch = ScratchSchema::with_log().unwrap();
+    let server = ScratchServer::start(&TALKATIVE).unwrap();
+    let scratch = log_on(&server);
     let client = headwater::postgres::connect(scratch.address()).await.unwrap();
-    let settings = "select proconfig::text from pg_proc
-        where proname = 'append_batch' and pronamespace = current_schema::regnamespace";
-    let settings: String = client.query_one(settings, &[]).await.unwrap().get(0);
-    assert!(settings.contains("jit=off"), "{settings}");
+    let can_compile = client.query_one("select pg_jit_available()", &[]).await.unwrap();
+    let store = node(scratch.address());
+    let condition = AppendCondition { query: EventQuery::all(), after: Position::ZERO };
+    let request = Append { condition: Some(condition), ..append("a", Expected::Any, 3) };
+    store.append(request).await.unwrap();
+    store.close();
+    server.stop();
+    let log = server.log();
+    let plans = || log.split("LOG:  duration:");
+    let inside: Vec<_> = plans().filter(|plan| plan.contains("PL/pgSQL function")).collect();
+    assert!(inside.len() > 5, "statements of append_batch were not told: {log}");
+    assert!(inside.iter().all(|plan| !plan.contains("JIT:")), "{inside:#?}");
+    assert_eq!(plans().any(|plan| plan.contains("JIT:")), can_compile.get::<_, bool>(0), "{log}");
 }

@@ -1,22 +1,15 @@
 //! A server of the tests' own that stops, locks out, refuses, follows, and comes back.
 
-use std::time::Duration;
-
 use headwater::event::Position;
 use headwater::postgres::Address;
-use headwater::store::postgres::{PostgresStore, PostgresStoreConfig};
+use headwater::store::postgres::PostgresStore;
 use headwater::store::{AppendError, EventStore, Expected, LogRead, StoreError};
 use headwater::test::ScratchServer;
 
-use super::kit::{append, log_on, node, opening, whole_log};
+use super::kit::{append, impatient, log_on, node, opening, whole_log};
 
 /// Nothing here loses power.
 const QUICK: [&str; 1] = ["fsync=off"];
-
-fn impatient(address: &Address) -> PostgresStore {
-    let config = PostgresStoreConfig::new(address.clone());
-    PostgresStore::open(config.with_patience(Duration::from_millis(300))).unwrap()
-}
 
 /// Appends one event until it is stored, as callers do that are told to try again later.
 async fn append_at_last(store: &PostgresStore) -> Position {

@@ -2,13 +2,13 @@
 //!
 //! `HEADWATER_EVENTS` says how many events; the seed is printed.
 
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
 use headwater::postgres::connect;
 use headwater::store::EventStore;
 use headwater::store::postgres::PostgresStore;
 use headwater::test::{ScratchSchema, ScratchServer};
+use tokio::sync::watch;
 
 use super::foreign::APPEND_BATCH;
 use super::kit::{log_on, node};
@@ -86,17 +86,18 @@ async fn nothing_is_lost_skipped_or_doubled() {
         async move { witness::poll(&store, Random::new(seed)).await }
     });
     let writers = writer::start(&[one.clone(), two.clone()], WRITERS, (seed, until));
-    let end = AtomicU64::new(u64::MAX);
+    let end = watch::Sender::new(u64::MAX);
+    let looked = witness::look_from_outside(&scratch, three.head(), end.subscribe());
     let write = async {
         disturb(&scratch, &three, until, Random::new(seed)).await;
         let told = writer::finish(writers, &one).await;
-        end.store(one.head().borrow().get(), Ordering::SeqCst);
+        end.send_replace(one.head().borrow().get());
         told
     };
-    let (told, outside) = tokio::join!(write, witness::look_from_outside(&scratch, &end));
+    let (told, outside) = tokio::join!(write, looked);
     let wrote = began.elapsed();
     let late = witness::follow(node(scratch.address())).await;
-    assert_eq!((late.position, outside), (end.load(Ordering::SeqCst), late.position));
+    assert_eq!((late.position, outside), (*end.borrow(), late.position));
     late.compare(&told, "late reader");
     live.await.unwrap().compare(&told, "subscriber");
     polled.await.unwrap().compare(&told, "reader of pages");

@@ -1,12 +1,11 @@
 //! Readers that check everything they see: live, page by page, from outside, and too late.
 
-use std::sync::atomic::{AtomicU64, Ordering};
-
 use headwater::event::{EventQuery, Position};
 use headwater::postgres::connect;
 use headwater::store::postgres::PostgresStore;
 use headwater::store::{EventStore, LogPage, LogRead, SharedStore, StoreError, Subscription};
 use headwater::test::ScratchSchema;
+use tokio::sync::watch;
 
 use super::audit::Audit;
 use super::random::Random;
@@ -24,18 +23,29 @@ pub async fn follow(store: SharedStore) -> Audit {
 }
 
 /// Reads page after page without waiting for anything.
+///
+/// Beside it the log is read from its beginning again and again, in pages of one size: those are
+/// the ones that the store fetches ahead.
 pub async fn poll(store: &PostgresStore, mut random: Random) -> Audit {
-    let mut audit = Audit::default();
+    let (mut audit, mut again, mut size) = (Audit::default(), Audit::default(), 500);
     while !audit.is_closed {
         let limit = 1 + random.index(3_000);
-        let read = LogRead::after(Position::new(audit.position), limit);
-        if let Some(page) = there(store.read_log(read).await) {
-            audit.take(&page.events);
-            assert_eq!(page.next.get(), audit.position, "a page says that it saw more");
+        turn(store, &mut audit, limit).await;
+        if turn(store, &mut again, size).await {
+            (again, size) = (Audit::default(), 500 + random.index(1_000));
         }
         tokio::task::yield_now().await;
     }
     audit
+}
+
+/// Reads the next page; returns whether it ends the log.
+async fn turn(store: &PostgresStore, audit: &mut Audit, limit: usize) -> bool {
+    let read = LogRead::after(Position::new(audit.position), limit);
+    let Some(page) = there(store.read_log(read).await) else { return false };
+    audit.take(&page.events);
+    assert_eq!(page.next.get(), audit.position, "a page says that it saw more");
+    page.is_end
 }
 
 /// A page, unless the session of the read was ended.
@@ -48,11 +58,15 @@ fn there(page: Result<LogPage, StoreError>) -> Option<LogPage> {
 }
 
 /// Reads with plain SQL, as another program would, and finds no gap at any time.
-pub async fn look_from_outside(scratch: &ScratchSchema, end: &AtomicU64) -> u64 {
+pub async fn look_from_outside(
+    scratch: &ScratchSchema,
+    mut head: watch::Receiver<Position>,
+    mut end: watch::Receiver<u64>,
+) -> u64 {
     let address = scratch.address().clone().with_application_name("outside");
     let client = connect(&address).await.unwrap();
     let mut last = 0_i64;
-    while (last as u64) < end.load(Ordering::SeqCst) {
+    while (last as u64) < *end.borrow() {
         let sql = "select position from events where position > $1 order by position limit 5000";
         let rows = client.query(sql, &[&last]).await.unwrap();
         for row in &rows {
@@ -61,7 +75,10 @@ pub async fn look_from_outside(scratch: &ScratchSchema, end: &AtomicU64) -> u64 
             last = position;
         }
         if rows.is_empty() {
-            client.batch_execute("select pg_sleep(0.005)").await.unwrap();
+            tokio::select! {
+                grown = head.wait_for(|head| head.get() > last as u64) => drop(grown.unwrap()),
+                ended = end.changed() => ended.unwrap(),
+            }
         }
     }
     last as u64

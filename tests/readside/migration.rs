@@ -3,7 +3,7 @@
 use headwater::sql::migration::{CORE, NODES, STORE, Script, StepState};
 use headwater::sql::{Database, Migration, MigrationError, MigrationSet, Migrator};
 
-use super::place::{Place, schema};
+use super::place::{Place, schema, tables};
 
 const STEP: Migration = Migration {
     stem: "0001_things",
@@ -170,4 +170,41 @@ async fn steps_out_of_order_and_unknown_capabilities_are_refused() {
     assert!(matches!(error, MigrationError::Order { .. }), "{error}");
     let error = Migrator::new(database, []).down("sample", 0).await.unwrap_err();
     assert!(matches!(error, MigrationError::UnknownCapability { .. }), "{error}");
+}
+
+#[tokio::test]
+async fn a_first_start_that_stopped_half_way_is_gone_on_with_as_one() {
+    const TAKE: Migration = Migration {
+        stem: "0002_take",
+        up: Script::Same("-- phase: contract\ndrop table things"),
+        down: Script::Same("create table things (x bigint)"),
+    };
+    const BAD: Migration = Migration { up: Script::Same("-- phase: contract\ndrop tabel"), ..TAKE };
+    const LATER: Migration = Migration {
+        stem: "0003_later",
+        up: Script::Same("create table more (x bigint)"),
+        down: Script::Same("drop table more"),
+    };
+    let (_place, database) = database();
+    let migrator = |steps| Migrator::only(database.clone(), [set(steps)]);
+    let stopped = migrator(&[STEP, BAD, LATER]).up().await.unwrap_err();
+    assert!(matches!(stopped, MigrationError::Failed { .. }), "{stopped}");
+    assert_eq!(migrator(&[STEP, TAKE, LATER]).up().await.unwrap(), 2);
+    // From here on the tables are in use, even if the steps are undone.
+    assert_eq!(migrator(&[STEP, TAKE, LATER]).down("sample", 1).await.unwrap(), 2);
+    let error = migrator(&[STEP, TAKE, LATER]).up().await.unwrap_err();
+    assert!(matches!(error, MigrationError::Waits { .. }), "{error}");
+}
+
+#[tokio::test]
+async fn who_only_looks_makes_no_table_and_finds_every_step_pending() {
+    let (_place, database) = database();
+    let migrator = Migrator::only(database.clone(), [CORE]);
+    let status = migrator.status().await.unwrap();
+    assert!(status.iter().all(|step| step.state == StepState::Pending), "{status:?}");
+    assert!(migrator.verify().await.unwrap().is_empty());
+    let error = migrator.check().await.unwrap_err();
+    assert!(matches!(error, MigrationError::Pending { .. }), "{error}");
+    assert_eq!(migrator.down("core", 0).await.unwrap(), 0);
+    assert!(tables(&database, "schema_migrations").await.is_empty());
 }

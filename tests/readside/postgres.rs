@@ -32,21 +32,24 @@ impl Place {
     }
 }
 
-/// Everything that makes up the schema.
+/// Everything that makes up the schema, but for the migrator's own tables.
 pub async fn schema(database: &Database) -> Vec<Vec<Value>> {
-    let sql = "select 'column', table_name::text || '.' || column_name::text,
+    let sql = "with relations as (select oid from pg_class
+            where relnamespace = current_schema()::regnamespace
+            and relname not like 'schema_migrations%')
+        select 'column', table_name::text || '.' || column_name::text,
             data_type::text || ' ' || is_nullable::text || ' ' || (row_number()
                 over (partition by table_name order by ordinal_position))::text
         from information_schema.columns where table_schema = current_schema()
+            and table_name not like 'schema_migrations%'
         union all select 'index', indexname::text, indexdef from pg_indexes
-        where schemaname = current_schema()
+        where schemaname = current_schema() and tablename not like 'schema_migrations%'
         union all select 'constraint', conrelid::regclass::text || '.' || conname,
             pg_get_constraintdef(oid) from pg_constraint
-        where connamespace = current_schema()::regnamespace
+        where conrelid in (select oid from relations)
         union all select 'trigger', tgrelid::regclass::text || '.' || tgname,
             pg_get_triggerdef(oid) from pg_trigger
-        where not tgisinternal and tgrelid in (select oid from pg_class
-            where relnamespace = current_schema()::regnamespace)
+        where not tgisinternal and tgrelid in (select oid from relations)
         union all select 'function', proname::text, pg_get_functiondef(oid) from pg_proc
         where pronamespace = current_schema()::regnamespace order by 1, 2";
     database.read(sql, vec![]).await.unwrap().rows

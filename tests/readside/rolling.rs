@@ -1,7 +1,7 @@
 //! Migrations while programs of two versions run: what starts, what waits, what is refused.
 
 use headwater::sql::migration::{NODES, Phase, Reach, Script, StepState};
-use headwater::sql::{Database, Migration, MigrationError, MigrationSet, Migrator, Value};
+use headwater::sql::{Database, Dialect, Migration, MigrationError, MigrationSet, Migrator, Value};
 
 use super::place::{Place, schema};
 
@@ -55,18 +55,22 @@ async fn states(migrator: &Migrator) -> Vec<StepState> {
     steps.filter(|step| step.capability == "sample").map(|step| step.state).collect()
 }
 
-/// Lets a program be seen, so many milliseconds after now by this machine's clock.
+/// Lets a program be seen, so many milliseconds after now by the clock of the database.
 async fn beat(database: &Database, name: &str, knows: &str, after_ms: i64) {
-    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
-    let at = Value::Int(now.as_millis() as i64 + after_ms);
+    let now = match database.dialect() {
+        Dialect::Sqlite => "cast((julianday('now') - 2440587.5) * 86400000 as integer)",
+        Dialect::Postgres => "cast(extract(epoch from clock_timestamp()) * 1000 as bigint)",
+    };
     let text = |text: &str| Value::Text(text.to_owned());
-    let values = vec![text(name), text("0.7.0"), at, text(knows)];
-    let sql = "insert into nodes (id, name, program_version, started_at, heartbeat_at, silence_ms,
+    let values = vec![text(name), text("0.7.0"), Value::Int(after_ms), text(knows)];
+    let sql = format!(
+        "insert into nodes (id, name, program_version, started_at, heartbeat_at, silence_ms,
             knows, runs)
-        values ($1, $1, $2, $3, $3, 20000, $4, '{}')
+        values ($1, $1, $2, 0, {now} + $3, 20000, $4, '{{}}')
         on conflict (id) do update set heartbeat_at = excluded.heartbeat_at,
-            knows = excluded.knows";
-    database.write(move |tx| tx.execute(sql, &values)).await.unwrap();
+            knows = excluded.knows"
+    );
+    database.write(move |tx| tx.execute(&sql, &values)).await.unwrap();
 }
 
 #[tokio::test]
@@ -114,6 +118,19 @@ async fn an_older_program_starts_on_what_a_newer_one_added_but_not_on_what_it_to
     let text = error.to_string();
     assert!(text.contains("contract step sample/0004_drop of a newer program"), "{text}");
     assert_eq!(states(&older).await[3], StepState::UnknownContract);
+}
+
+#[tokio::test]
+async fn a_program_whose_step_was_undone_since_it_looked_refuses() {
+    let (_place, database) = started(2).await;
+    let newcomer = program(&database, 2);
+    assert_eq!(newcomer.up().await.unwrap(), 0);
+    program(&database, 2).down("sample", 1).await.unwrap();
+    let error = newcomer.check().await.unwrap_err();
+    assert!(
+        matches!(&error, MigrationError::Pending { stem, .. } if stem == "0002_add"),
+        "{error}"
+    );
 }
 
 #[tokio::test]

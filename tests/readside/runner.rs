@@ -47,6 +47,38 @@ async fn rows_that_are_newer_than_the_log_are_refused_with_the_fix() {
 }
 
 #[tokio::test]
+async fn rows_of_another_log_are_refused_at_start_with_the_fix() {
+    let mut world = World::new();
+    let end = world.fill().await;
+    let catalog = world.catalog(both()).await;
+    run_to(&mut catalog.runner("balances").await.unwrap(), end).await;
+    world.store = MemoryStore::shared();
+    world.append("bank", "dan", &[opened("dan")]).await;
+    let database = world.database().await;
+    let opened = Catalog::open(database, world.store.clone(), both(), world.config.clone()).await;
+    let error = opened.err().unwrap();
+    assert!(matches!(error, StepError::OtherLog { .. }), "{error}");
+    assert!(error.to_string().contains("give this log a read side of its own"), "{error}");
+}
+
+#[tokio::test]
+async fn of_two_logs_that_began_empty_on_one_read_side_the_first_to_write_has_it() {
+    let mut world = World::new();
+    let first = world.catalog(both()).await;
+    let end = world.fill().await;
+    world.store = MemoryStore::shared();
+    let second = world.catalog(both()).await;
+    let mut stale = second.runner("deposits").await.unwrap();
+    run_to(&mut first.runner("balances").await.unwrap(), end).await;
+    world.fill().await;
+    let error = stale.step().await.unwrap_err();
+    assert!(matches!(error, StepError::OtherLog { .. }), "{error}");
+    let error = second.runner("balances").await.err().unwrap();
+    assert!(matches!(error, StepError::OtherLog { .. }), "{error}");
+    run_to(&mut first.runner("deposits").await.unwrap(), end).await;
+}
+
+#[tokio::test]
 async fn a_runner_dropped_at_any_step_and_opened_anew_counts_every_event_once() {
     let world = World::new();
     let end = world.fill().await;

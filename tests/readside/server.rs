@@ -1,7 +1,10 @@
 //! What can go wrong with a server.
 
+use headwater::postgres::Address;
 use headwater::projection::{Definition, Step};
-use headwater::sql::{OpenError, PostgresConfig, SqlError, Value};
+use headwater::sql::migration::StepState;
+use headwater::sql::{Migrator, OpenError, PostgresConfig, SqlError, Value};
+use headwater::test::ScratchSchema;
 use tokio::sync::oneshot;
 
 use super::fixture::{Balances, World, bank, run_to};
@@ -207,4 +210,17 @@ async fn values_of_many_types_are_bound_and_read_by_the_type_of_their_column() {
     wanted.extend(texts.iter().map(|text| Value::Text((*text).into())));
     wanted.extend([Value::Real(1.5), Value::Text("1999-12-31T23:59:59".into())]);
     assert_eq!(rows, [wanted]);
+}
+
+#[tokio::test]
+async fn a_server_that_takes_no_writes_still_tells_how_far_the_steps_are() {
+    let place = Place::new();
+    Migrator::new(place.open(), []).up().await.unwrap();
+    let option = "options=-c%20default_transaction_read_only%3Don";
+    let address: Address = ScratchSchema::server_with(option).unwrap().parse().unwrap();
+    let address = address.with_schema(place.scratch.address().schema()).unwrap();
+    let migrator = Migrator::new(PostgresConfig::at(address).open().unwrap(), []);
+    let status = migrator.status().await.unwrap();
+    assert!(status.iter().all(|step| step.state == StepState::Done), "{status:?}");
+    migrator.check().await.unwrap();
 }

@@ -29,9 +29,10 @@ impl Place {
     }
 }
 
-/// Everything that makes up the schema.
+/// Everything that makes up the schema, but for the migrator's own table.
 pub async fn schema(database: &Database) -> Vec<Vec<Value>> {
-    let sql = "select type, name, sql from sqlite_master order by 1, 2";
+    let sql = "select type, name, sql from sqlite_master
+        where tbl_name not like 'schema_migrations%' order by 1, 2";
     database.read(sql, vec![]).await.unwrap().rows
 }
 

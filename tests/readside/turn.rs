@@ -85,6 +85,24 @@ async fn hold(database: &Database) -> oneshot::Sender<()> {
     go
 }
 
+/// Runs a statement in a transaction that ends when the sender is used.
+async fn hold_after(database: &Database, statement: &'static str) -> oneshot::Sender<()> {
+    let (begun, has_begun) = oneshot::channel();
+    let (go, may_go) = oneshot::channel::<()>();
+    let writer = database.clone();
+    tokio::spawn(async move {
+        let work = move |tx: &mut dyn headwater::sql::TxEngine| {
+            tx.run_script(statement)?;
+            begun.send(()).unwrap();
+            drop(may_go.blocking_recv());
+            Ok(())
+        };
+        writer.write(work).await
+    });
+    has_begun.await.unwrap();
+    go
+}
+
 /// Waits until somebody waits for the table.
 async fn queued(database: &Database) {
     let sql = "select count(*) from pg_locks
@@ -99,10 +117,8 @@ async fn a_change_that_waits_for_a_reader_lets_later_readers_through() {
     let change = migrator(&database, &[GROUND, COLUMN]);
     let change = tokio::spawn(async move { change.up().await });
     queued(&database).await;
-    let begun = std::time::Instant::now();
     // The first reader still reads, so only the time-out of the change lets this one pass.
     database.read("select count(*) from things", vec![]).await.unwrap();
-    assert!(begun.elapsed().as_secs() < 2, "{:?}", begun.elapsed());
     go.send(()).unwrap();
     assert_eq!(change.await.unwrap().unwrap(), 1);
 }
@@ -147,6 +163,18 @@ async fn a_step_without_a_transaction_goes_on_after_a_kill_at_every_statement() 
             assert_eq!(&schema(&database).await, wanted, "{number}");
         }
     }
+}
+
+#[tokio::test]
+async fn a_program_that_comes_while_a_step_is_undone_refuses() {
+    let (place, database) = grounded().await;
+    let migrator = migrator(&database, &[GROUND, INDEXES]);
+    migrator.up().await.unwrap();
+    place.scratch.run("insert into fate values (1)").unwrap();
+    let killed = migrator.down("sample", 1).await.unwrap_err();
+    assert!(matches!(killed, MigrationError::Failed { .. }), "{killed}");
+    let error = migrator.check().await.unwrap_err();
+    assert!(matches!(error, MigrationError::Pending { .. }), "{error}");
 }
 
 async fn run(migrator: &Migrator, is_up: bool) -> Result<usize, MigrationError> {
@@ -204,11 +232,13 @@ async fn the_next_runner_has_its_turn_when_the_session_of_a_killed_one_ends() {
     queued(&database).await;
     first.abort();
     assert!(first.await.unwrap_err().is_cancelled());
-    place.scratch.end_sessions().unwrap();
+    // The reader stays, so that the change cannot have been done before its session ends.
+    let end = "select count(pg_terminate_backend(pid, 5000)) from pg_locks
+        where not granted and relation = 'things'::regclass";
+    assert_eq!(database.read(end, vec![]).await.unwrap().rows, [[Value::Int(1)]]);
     drop(go);
-    // The reader may end first, and the killed runner's change be done before its end.
     let second = migrator(&place.open(), &[GROUND, PATIENT]);
-    assert!(second.up().await.unwrap() <= 1);
+    assert_eq!(second.up().await.unwrap(), 1);
     assert_eq!(second.status().await.unwrap()[1].state, StepState::Done);
 }
 
@@ -246,4 +276,104 @@ async fn a_program_that_comes_while_a_contract_step_waits_keeps_it_from_being_do
     let error = contract.await.unwrap().unwrap_err();
     assert!(matches!(error, MigrationError::InUse { .. }), "{error}");
     assert_eq!(schema(&database).await, before);
+}
+
+#[tokio::test]
+async fn a_step_that_takes_nothing_away_waits_for_no_heartbeat() {
+    let (place, database) = grounded().await;
+    let set = MigrationSet { capability: "sample", steps: &[GROUND, COLUMN] };
+    let migrator = Migrator::only(place.open(), [NODES, set]);
+    migrator.advance(&Reach::all().to("nodes", 1)).await.unwrap();
+    let node = "insert into nodes values ('n', 'n', '1', null, 0, 0, 0, '{}', '{}')";
+    let go = hold_after(&database, node).await;
+    assert_eq!(migrator.up().await.unwrap(), 1);
+    go.send(()).unwrap();
+}
+
+#[tokio::test]
+async fn a_runner_behind_a_step_whose_runner_lost_its_turn_is_told_so_in_time() {
+    let (place, database) = grounded().await;
+    let sign = "insert into schema_migrations_lock values (1, 'lost', 'process 1 on gone', 'noon')";
+    place.scratch.run(sign).unwrap();
+    let step = "update schema_migrations_lock set since = since where token = 'lost'";
+    let go = hold_after(&database, step).await;
+    let patience = std::time::Duration::from_millis(300);
+    let migrator = migrator(&place.open(), &[GROUND, COLUMN]).waiting(patience);
+    let error = migrator.up().await.unwrap_err();
+    assert!(matches!(error, MigrationError::Busy { .. }), "{error}");
+    assert!(error.to_string().contains("run by process 1 on gone since noon"), "{error}");
+    go.send(()).unwrap();
+}
+
+#[tokio::test]
+async fn a_step_behind_one_that_a_runner_is_about_to_do_waits_for_that_runner() {
+    const FILL: Migration = Migration {
+        stem: "0002_fill",
+        up: Script::Same(
+            "-- phase: backfill\n-- batch: things by x\nupdate things set x = x where x between \
+             $1 and $2",
+        ),
+        down: Script::Same(""),
+    };
+    const LATER: Migration = Migration { stem: "0003_column", ..COLUMN };
+    let (place, database) = grounded().await;
+    place.scratch.run("insert into things values (1)").unwrap();
+    let (told, is_told) = oneshot::channel();
+    let (go, may_go) = std::sync::mpsc::channel::<()>();
+    let once = std::sync::Mutex::new(Some((told, may_go)));
+    let operator = migrator(&place.open(), &[GROUND, FILL, LATER]).observed(move |_| {
+        if let Some((told, may_go)) = once.lock().unwrap().take() {
+            told.send(()).unwrap();
+            let _ = may_go.recv();
+        }
+    });
+    let operator = tokio::spawn(async move { operator.advance(&Reach::all()).await });
+    is_told.await.unwrap();
+    let start = migrator(&place.open(), &[GROUND, FILL, LATER]);
+    let start = tokio::spawn(async move { start.up().await });
+    let asking = "select 1 from pg_stat_activity where query like 'select pg_try_advisory_lock%'
+        and application_name = current_setting('application_name')";
+    while database.read(asking, vec![]).await.unwrap().rows.is_empty() {
+        assert!(!start.is_finished(), "{:?}", start.await);
+    }
+    go.send(()).unwrap();
+    assert_eq!((operator.await.unwrap().unwrap(), start.await.unwrap().unwrap()), (2, 0));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn waiting_for_a_row_makes_neither_the_parts_smaller_nor_the_rests_longer() {
+    const FILL: Migration = Migration {
+        stem: "0002_fill",
+        up: Script::Same(
+            "-- phase: backfill\n-- batch: things by x size 10\nupdate things set x = x where x \
+             between $1 and $2",
+        ),
+        down: Script::Same(""),
+    };
+    let (place, database) = grounded().await;
+    place.scratch.run("insert into things select generate_series(1, 100)").unwrap();
+    let go = hold_after(&database, "update things set x = x where x = 1").await;
+    let seen: std::sync::Arc<std::sync::Mutex<Vec<u64>>> = std::sync::Arc::default();
+    let own = seen.clone();
+    let migrator = migrator(&place.open(), &[GROUND, FILL])
+        .observed(move |progress| own.lock().unwrap().push(progress.rows));
+    let run = tokio::spawn(async move { migrator.advance(&Reach::all()).await });
+    // The second attempt begins when the first has waited for its whole half second.
+    attempts(&database, 2).await;
+    go.send(()).unwrap();
+    run.await.unwrap().unwrap();
+    // Counted as work, half a second would halve the part.
+    let rows = seen.lock().unwrap().clone();
+    assert!(rows[1] == 10 && rows[2] > 15, "{rows:?}");
+}
+
+/// Waits until so many attempts have waited for a row.
+async fn attempts(database: &Database, count: usize) {
+    let sql = "select xact_start::text from pg_stat_activity where wait_event_type = 'Lock'
+        and application_name = current_setting('application_name')";
+    let mut seen = std::collections::BTreeSet::new();
+    while seen.len() < count {
+        let rows = database.read(sql, vec![]).await.unwrap().rows;
+        seen.extend(rows.iter().map(|row| format!("{row:?}")));
+    }
 }

@@ -3,51 +3,17 @@
 use std::time::Duration;
 
 use headwater::event::Recorded;
-use headwater::projection::{
-    Projection, ProjectionError, ProjectionState, ProjectionStatus, RowProjection,
-};
+use headwater::projection::{Projection, ProjectionError, ProjectionState, ProjectionStatus};
 use headwater::runtime::{ControlError, RuntimeConfig};
 use headwater::sql::Tx;
 use headwater::store::MemoryStore;
-use serde::{Deserialize, Serialize};
 
 use super::running::{Running, start_with};
-use super::sample::{Counter, CounterEvent, add, tenant};
+use super::sample::{Counter, CounterEvent, add, tenant, totals};
 
 const LONG: Duration = Duration::from_secs(10);
 
-/// One row per counter: its total.
-pub struct Totals;
-
-#[derive(Serialize, Deserialize)]
-pub struct Total {
-    total: u64,
-}
-
-impl RowProjection for Totals {
-    const NAME: &'static str = "totals";
-    const VERSION: u32 = 1;
-    type Event = CounterEvent;
-    type Key = String;
-    type Row = Total;
-
-    fn route(&self, event: &Recorded<CounterEvent>) -> impl IntoIterator<Item = String> {
-        [event.stream_id().to_owned()]
-    }
-
-    fn evolve(
-        &self,
-        _: &String,
-        row: &mut Option<Total>,
-        event: &Recorded<CounterEvent>,
-    ) -> Result<(), ProjectionError> {
-        if let CounterEvent::Added { amount, .. } = event.data {
-            row.get_or_insert(Total { total: 0 }).total += amount;
-            return Ok(());
-        }
-        Err(ProjectionError::Poison("cursed".into()))
-    }
-}
+totals!(Totals, "totals");
 
 /// One row per event.
 struct Journal;
@@ -72,7 +38,7 @@ impl Projection for Journal {
 
 async fn system() -> Running {
     let parts =
-        |builder: headwater::runtime::SystemBuilder| builder.rows(Totals).projection(Journal);
+        |builder: headwater::runtime::SystemBuilder| builder.rows(Totals::<1>).projection(Journal);
     start_with(MemoryStore::shared(), RuntimeConfig::default(), parts).await
 }
 

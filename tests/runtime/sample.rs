@@ -2,6 +2,7 @@
 
 use headwater::aggregate::{Aggregate, Command, Context, Decide, Rejection, SnapshotPolicy};
 use headwater::event::Tenant;
+use headwater::projection::ProjectionError;
 use headwater::runtime::AggregateSpec;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -126,4 +127,50 @@ fn one() -> u32 {
 
 fn most() -> u64 {
     u64::MAX
+}
+
+/// One row per counter, its total; under a name and a type that is said, since a name is a
+/// constant of its type. A cursed counter is poison.
+macro_rules! totals {
+    ($type:ident, $name:literal) => {
+        pub struct $type<const VERSION: u32>;
+
+        impl<const VERSION: u32> headwater::projection::RowProjection for $type<VERSION> {
+            const NAME: &'static str = $name;
+            const VERSION: u32 = VERSION;
+            type Event = super::sample::CounterEvent;
+            type Key = String;
+            type Row = super::sample::Total;
+
+            fn route(
+                &self,
+                event: &headwater::event::Recorded<Self::Event>,
+            ) -> impl IntoIterator<Item = String> {
+                [event.stream_id().to_owned()]
+            }
+
+            fn evolve(
+                &self,
+                _: &String,
+                row: &mut Option<Self::Row>,
+                event: &headwater::event::Recorded<Self::Event>,
+            ) -> Result<(), headwater::projection::ProjectionError> {
+                super::sample::sum(row, &event.data)
+            }
+        }
+    };
+}
+pub(crate) use totals;
+
+#[derive(Serialize, Deserialize)]
+pub struct Total {
+    pub total: u64,
+}
+
+pub fn sum(row: &mut Option<Total>, event: &CounterEvent) -> Result<(), ProjectionError> {
+    if let CounterEvent::Added { amount, .. } = event {
+        row.get_or_insert(Total { total: 0 }).total += amount;
+        return Ok(());
+    }
+    Err(ProjectionError::Poison("cursed".into()))
 }

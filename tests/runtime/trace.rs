@@ -25,7 +25,7 @@ fn traced(trace: &str, span: &str) -> SendOptions {
 /// Sends commands one after the other and waits until they are projected.
 async fn send(id: &str, commands: Vec<(Add, SendOptions)>) {
     records::keep();
-    let parts = |builder: headwater::runtime::SystemBuilder| builder.rows(Totals);
+    let parts = |builder: headwater::runtime::SystemBuilder| builder.rows(Totals::<1>);
     let system = start_with(MemoryStore::shared(), RuntimeConfig::default(), parts).await;
     let counter = system.at::<Counter>(&tenant(), id).unwrap();
     for (command, options) in commands {

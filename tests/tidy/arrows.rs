@@ -41,7 +41,6 @@ const ARROWS: [(&str, &[&str]); 15] = [
             "aggregate",
             "sql",
             "nodes",
-            "nodes",
             "projection",
             "store",
             "runtime",

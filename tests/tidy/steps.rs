@@ -1,6 +1,8 @@
 //! Steps of migrations: each has a way back, and none takes away what an older program needs
 //! unless it says so. `make sql-lint` looks closer, where squawk is installed.
 
+use headwater::sql::migration::{Phase, StepHead};
+
 use super::tree::Text;
 use super::{assert_clean, assert_fires, tree};
 
@@ -32,10 +34,16 @@ fn steps_that_take_away(texts: &[Text]) -> Vec<String> {
             .flat_map(str::split_whitespace)
             .flat_map(|word| [word, " "])
             .collect();
-        let is_contract = text.lines().any(|line| line == "-- phase: contract");
+        let head = match text.parse::<StepHead>() {
+            Ok(head) => head,
+            Err(error) => {
+                faults.push(format!("{path}, {error}"));
+                continue;
+            }
+        };
         let found =
             TAKES_AWAY.iter().find(|words| altered(&code).any(|code| code.contains(**words)));
-        if let Some(words) = found.filter(|_| !is_contract) {
+        if let Some(words) = found.filter(|_| head.phase != Phase::Contract) {
             let words = words.trim();
             faults.push(format!(
                 "{path}: `{words}` takes away what an older program may need: say `-- phase: contract`"

@@ -15,7 +15,7 @@ impl DataFolder {
     /// Takes the folder, making it when it is not there.
     ///
     /// # Errors
-    /// A [`Failure`] when another process has it or it cannot be used.
+    /// [`Failure::InUse`] when another process has it, others when it cannot be used.
     pub fn take(dir: &Path) -> Result<Self, Failure> {
         make_data_dir(dir)?;
         let path = dir.join("read.lock");
@@ -23,13 +23,7 @@ impl DataFolder {
         let lock = File::create(&path).map_err(|error| told(error.to_string()))?;
         match lock.try_lock() {
             Ok(()) => Ok(Self { _lock: lock }),
-            Err(TryLockError::WouldBlock) => {
-                let name = dir.display();
-                Err(Failure::new(format!(
-                    "{name} is in use by another process: stop it, name another --data-dir, or \
-                     share read models in PostgreSQL with --read"
-                )))
-            }
+            Err(TryLockError::WouldBlock) => Err(Failure::InUse { dir: dir.display().to_string() }),
             Err(TryLockError::Error(error)) => Err(told(error.to_string())),
         }
     }

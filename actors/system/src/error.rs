@@ -8,6 +8,15 @@ pub enum Failure {
     /// The log could not be opened or read.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// Another process has the data folder, whose read models are for one alone.
+    #[error(
+        "{dir} is in use by another process: stop it, name another --data-dir, or share read \
+         models in PostgreSQL with --read"
+    )]
+    InUse {
+        /// The folder.
+        dir: String,
+    },
     /// Anything else, already in words.
     #[error("{0}")]
     Words(String),

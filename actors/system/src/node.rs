@@ -127,7 +127,26 @@ pub fn open_database(config: &Config) -> Result<Database, Failure> {
         return Ok(PostgresConfig::at(address.clone()).open()?);
     }
     make_data_dir(&config.data_dir)?;
-    Ok(SqliteConfig::at(config.data_dir.join("read.sqlite")).open()?)
+    Ok(SqliteConfig::at(read_file(config)).open()?)
+}
+
+/// The same, without making a file where there is none.
+///
+/// # Errors
+/// As [`open_database`], and a [`Failure`] when the folder has no read side.
+pub fn existing_database(config: &Config) -> Result<Database, Failure> {
+    if config.read.is_none() && !read_file(config).exists() {
+        let dir = config.data_dir.display();
+        return Err(Failure::new(format!(
+            "{dir} has no read side: name another --data-dir, or an address with --read, or make \
+             it: headwater migrate up"
+        )));
+    }
+    open_database(config)
+}
+
+fn read_file(config: &Config) -> PathBuf {
+    config.data_dir.join("read.sqlite")
 }
 
 /// Opens the tables of the log for migrations; `None` when the log is files.

@@ -8,7 +8,7 @@ use tokio::sync::watch;
 use tokio::time::timeout;
 
 use super::lane::Context;
-use super::runner::{lanes, progress};
+use super::runner::glance;
 use super::{Runner, StepError};
 use crate::clock::SystemClock;
 use crate::event::{Position, Tenant};
@@ -17,7 +17,7 @@ use crate::projection::definition::Form;
 use crate::projection::status::Progress;
 use crate::projection::{
     Definition, ParkedStream, ProjectionState, ProjectionStatus, QueryError, RowEntry, RowPage,
-    RowQuery, RunnerConfig, SkippedEvent, checkpoint, parked, query, rebuild,
+    RowQuery, RunnerConfig, SkippedEvent, checkpoint, origin, parked, query, rebuild,
 };
 use crate::sql::{Database, SqlError, TxEngine, is_identifier};
 use crate::store::{LogRead, SharedStore};
@@ -53,8 +53,8 @@ impl Catalog {
     ///
     /// # Errors
     /// [`StepError::Refused`] when a name occurs twice or does not make a table name, a
-    /// projection has no table, or its rows are newer than the log; [`StepError::Sql`] when its
-    /// schema is wrong.
+    /// projection has no table, or its rows are newer than the log; [`StepError::OtherLog`]
+    /// when they are of another log; [`StepError::Sql`] when its schema is wrong.
     pub async fn open(
         database: Database,
         store: SharedStore,
@@ -65,6 +65,7 @@ impl Catalog {
         for definition in definitions {
             let cx = context(definition, &database, &store, &config);
             check(&cx)?;
+            cx.check_origin().await?;
             prepare(&cx).await?;
             check_end(&cx).await?;
             if entries.insert(cx.facts.name, cx.clone()).is_some() {
@@ -115,10 +116,11 @@ impl Catalog {
         let name = cx.facts.name;
         let work = move |tx: &mut dyn TxEngine| {
             let rows = rebuild::split(name, checkpoint::load(tx, name)?)?;
-            lanes(tx, name, rows)
+            Ok((glance(tx, name, rows)?, origin::load(tx)?))
         };
-        let (live, shadow) = cx.database.inspect::<_, SqlError>(work).await?;
-        cx.progress.send_replace(progress(&live, shadow.as_ref()));
+        let (progress, origin) = cx.database.inspect::<_, SqlError>(work).await?;
+        cx.compare(origin).await?;
+        cx.progress.send_replace(progress);
         Ok(())
     }
 
@@ -310,6 +312,7 @@ fn context(
         progress: Arc::new(watch::Sender::new(progress)),
         is_wanted: Arc::default(),
         company: Company::default(),
+        first_event: Arc::default(),
     }
 }
 
@@ -318,10 +321,9 @@ async fn prepare(cx: &Context) -> Result<(), StepError> {
     let (definition, name) = (cx.definition.clone(), cx.facts.name);
     let work = move |tx: &mut dyn TxEngine| {
         let rows = rebuild::prepare(tx, &definition)?;
-        lanes(tx, name, rows)
+        glance(tx, name, rows)
     };
-    let (live, shadow) = cx.database.write(work).await?;
-    cx.progress.send_replace(progress(&live, shadow.as_ref()));
+    cx.progress.send_replace(cx.database.write(work).await?);
     Ok(())
 }
 

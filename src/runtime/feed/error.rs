@@ -1,5 +1,6 @@
 //! What can go wrong while a projection is fed; each variant says who acts.
 
+use crate::event::EventId;
 use crate::sql::SqlError;
 use crate::store::StoreError;
 
@@ -19,6 +20,18 @@ pub enum StepError {
         name: String,
         /// Why not.
         problem: String,
+    },
+    /// The rows of the read side are made of another log. Operator: give each log a read side of
+    /// its own.
+    #[error(
+        "read side holds rows of another log, which begins with event {rows}, this one begins \
+         with {own}: give this log a read side of its own"
+    )]
+    OtherLog {
+        /// The first event of the own log.
+        own: EventId,
+        /// The first event of the log that the rows are made of.
+        rows: EventId,
     },
     /// The log cannot be read. Operator.
     #[error(transparent)]

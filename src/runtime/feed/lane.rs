@@ -1,6 +1,6 @@
 //! One set of tables of a projection being filled: reads, decodes, commits.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use rustc_hash::FxHashSet;
@@ -9,7 +9,7 @@ use tokio::time::Instant;
 
 use super::StepError;
 use crate::clock::SharedClock;
-use crate::event::{Position, RecordedEvent};
+use crate::event::{EventId, Position, RecordedEvent};
 use crate::nodes::Company;
 use crate::projection::checkpoint::{Checkpoint, Ticket, suffix};
 use crate::projection::definition::{Decoded, Definition, Facts};
@@ -37,6 +37,8 @@ pub(crate) struct Context {
     /// Told when somebody waits for progress, which may be made elsewhere.
     pub(crate) is_wanted: Arc<Notify>,
     pub(crate) company: Company,
+    /// The first event of the log, once it is known.
+    pub(crate) first_event: Arc<OnceLock<EventId>>,
 }
 
 /// A set of tables and how far it is.

@@ -7,6 +7,7 @@
 mod catalog;
 mod error;
 mod lane;
+mod origin;
 mod poison;
 mod redrive;
 mod runner;

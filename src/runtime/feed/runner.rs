@@ -1,6 +1,7 @@
 //! Drives one projection: batch after batch into the live tables, and a rebuild beside them.
 
 use futures_util::future::OptionFuture;
+use rustc_hash::FxHashSet;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep, sleep_until};
 
@@ -28,6 +29,8 @@ pub struct Runner {
     /// connection was lost while it committed.
     is_in_doubt: bool,
     is_shadows_turn: bool,
+    /// Whether the rows are known to be those of this log; not while that is empty.
+    is_of_log: bool,
 }
 
 /// What can be done next.
@@ -54,6 +57,8 @@ impl Runner {
     pub(crate) async fn open(cx: Context, tenure: Option<Tenure>) -> Result<Self, StepError> {
         let company = tenure.as_ref().map(Tenure::company).unwrap_or_default();
         let cx = Context { database: cx.database.apart(), company, ..cx };
+        // Before it is taken over from whoever runs it rightly.
+        let is_of_log = cx.claim_origin().await?;
         let definition = cx.definition.clone();
         let work = move |tx: &mut dyn TxEngine| {
             if let Some(tenure) = tenure {
@@ -76,7 +81,8 @@ impl Runner {
         let opened = cx.database.write(work).await?;
         let (live, shadow) = opened.ok_or_else(|| cx.fenced())?;
         let head = cx.store.head();
-        let runner = Self { cx, live, shadow, head, is_in_doubt: false, is_shadows_turn: false };
+        let (is_in_doubt, is_shadows_turn) = (false, false);
+        let runner = Self { cx, live, shadow, head, is_in_doubt, is_shadows_turn, is_of_log };
         runner.publish();
         Ok(runner)
     }
@@ -195,6 +201,10 @@ impl Runner {
     }
 
     async fn advance(&mut self, is_shadow: bool) -> Result<Step, StepError> {
+        if !self.is_of_log {
+            // Before the first event is applied, as there is one now.
+            self.is_of_log = self.cx.claim_origin().await?;
+        }
         self.is_shadows_turn = !is_shadow;
         let lane = if is_shadow { self.shadow.as_mut() } else { Some(&mut self.live) };
         let Some(lane) = lane else { return Ok(Step::Halted) };
@@ -304,7 +314,7 @@ impl Runner {
 }
 
 /// Says how a projection stands whose lanes are these.
-pub(crate) fn progress(live: &Lane, shadow: Option<&Lane>) -> Progress {
+fn progress(live: &Lane, shadow: Option<&Lane>) -> Progress {
     let lanes = || std::iter::once(live).chain(shadow);
     let is = |state| lanes().any(|lane| lane.state == state);
     let state = if is(ProjectionState::Paused) {
@@ -330,7 +340,7 @@ pub(crate) fn progress(live: &Lane, shadow: Option<&Lane>) -> Progress {
 }
 
 /// Makes the lanes of a projection out of its checkpoints.
-pub(crate) fn lanes(
+fn lanes(
     tx: &mut dyn TxEngine,
     name: &str,
     (live, shadow): (Checkpoint, Option<Checkpoint>),
@@ -341,6 +351,22 @@ pub(crate) fn lanes(
 }
 
 pub(crate) fn lane(tx: &mut dyn TxEngine, name: &str, row: Checkpoint) -> Result<Lane, SqlError> {
-    let (counts, parked) = parked::load(tx, name, row.generation)?;
+    let counts = parked::count(tx, name, row.generation)?;
+    let parked = parked::streams(tx, name, row.generation)?;
     Ok(Lane::new(row, counts, parked))
+}
+
+/// Says how a projection stands by its checkpoints, for those who do not run it: they need not
+/// know which streams are parked.
+pub(crate) fn glance(
+    tx: &mut dyn TxEngine,
+    name: &str,
+    (live, shadow): (Checkpoint, Option<Checkpoint>),
+) -> Result<Progress, SqlError> {
+    let mut lane = |row: Checkpoint| {
+        let counts = parked::count(tx, name, row.generation)?;
+        Ok::<Lane, SqlError>(Lane::new(row, counts, FxHashSet::default()))
+    };
+    let (live, shadow) = (lane(live)?, shadow.map(lane).transpose()?);
+    Ok(progress(&live, shadow.as_ref()))
 }

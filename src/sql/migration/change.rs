@@ -21,6 +21,8 @@ pub(super) struct Change {
     /// How the script is run.
     pub(super) head: StepHead,
     pub(super) is_up: bool,
+    /// The last step of the run, when that is the first of the capability and will do them all.
+    pub(super) first_run_to: Option<u32>,
 }
 
 impl Change {
@@ -48,6 +50,7 @@ impl Change {
             down: step.text(dialect, false).to_owned(),
             head: head(is_up)?,
             is_up,
+            first_run_to: None,
         })
     }
 
@@ -82,6 +85,7 @@ impl Change {
             down: down.text.clone(),
             head,
             is_up: false,
+            first_run_to: None,
         })
     }
 

@@ -35,11 +35,7 @@ const TABLE_POSTGRES: &str = "select 1 from pg_class
 /// capability never looks at its tables. Undoing any other step takes the new shape from who
 /// knows the step, because that one may use it.
 pub(super) fn check(tx: &mut dyn TxEngine, change: &Change) -> Result<(), Stop> {
-    let is_needed: fn(u64, u64) -> bool = match (change.is_up, change.phase) {
-        (true, Phase::Contract) => |known, number| known < number,
-        (false, Phase::Expand | Phase::Backfill) => |known, number| known >= number,
-        _ => return Ok(()),
-    };
+    let Some(is_needed) = need(change) else { return Ok(()) };
     let users = users(tx, change, is_needed)?;
     if users.is_empty() { Ok(()) } else { Err(Stop::InUse(users)) }
 }
@@ -47,11 +43,21 @@ pub(super) fn check(tx: &mut dyn TxEngine, change: &Change) -> Result<(), Stop> 
 /// The same as the last thing before the commit, which programs that come now wait for: they are
 /// seen here, or see the step themselves when they look at the schema after they were entered.
 pub(super) fn check_last(tx: &mut dyn TxEngine, change: &Change) -> Result<(), Stop> {
-    if tx.dialect() == Dialect::Postgres && has_nodes(tx)? {
+    if need(change).is_some() && tx.dialect() == Dialect::Postgres && has_nodes(tx)? {
         // Not sooner: as long as it is held, nobody can say that he lives.
         tx.run_script("lock table nodes in share mode")?;
     }
     check(tx, change)
+}
+
+/// Returns which programs need what a change takes away, by the last step that they know;
+/// `None` when it takes nothing.
+fn need(change: &Change) -> Option<fn(u64, u64) -> bool> {
+    match (change.is_up, change.phase) {
+        (true, Phase::Contract) => Some(|known, number| known < number),
+        (false, Phase::Expand | Phase::Backfill) => Some(|known, number| known >= number),
+        _ => None,
+    }
 }
 
 fn has_nodes(tx: &mut dyn TxEngine) -> Result<bool, SqlError> {

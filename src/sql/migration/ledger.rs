@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::batch::Progress;
 use super::change::Change;
 use super::{Migration, MigrationSet, Phase, checksum_of};
-use crate::sql::{Dialect, SqlError, SqlRow, TxEngine, Value};
+use crate::sql::{Dialect, SqlError, SqlRow, ToValue, TxEngine, Value};
 
 pub(super) type Applied = BTreeMap<(String, u32), Entry>;
 
@@ -20,6 +20,8 @@ pub(super) struct Entry {
     pub(super) phase: Option<Phase>,
     pub(super) progress: Option<Progress>,
     pub(super) down: Option<StoredDown>,
+    /// The last step of the first run that began this one; `None` of one begun later.
+    pub(super) first_run_to: Option<i64>,
 }
 
 /// The text that undoes a step, as the program that did it has left it.
@@ -55,19 +57,21 @@ const TABLE: &str = "create table if not exists schema_migrations (
     primary key (capability, number)
 )";
 
-/// What came later, and so is missing in tables of early programs.
-const COLUMNS: [&str; 6] = [
-    "state text not null default 'done'",
-    "applied_by text",
-    "down_sql text",
-    "phase text",
-    "progress text",
-    "down_checksum text",
+/// What came later, and so is missing in tables of early programs; and what stands for it there.
+const COLUMNS: [(&str, &str, &str); 7] = [
+    ("state", "text not null default 'done'", "'done'"),
+    ("applied_by", "text", "null"),
+    ("down_sql", "text", "null"),
+    ("phase", "text", "null"),
+    ("progress", "text", "null"),
+    ("down_checksum", "text", "null"),
+    ("first_run_to", "bigint", "null"),
 ];
 
+/// The names of the columns; none when there is no table.
 const NAMES_SQLITE: &str = "select name from pragma_table_info('schema_migrations')";
 const NAMES_POSTGRES: &str = "select attname::text from pg_attribute
-    where attrelid = 'schema_migrations'::regclass and attnum > 0 and not attisdropped";
+    where attrelid = to_regclass('schema_migrations') and attnum > 0 and not attisdropped";
 
 /// Who runs migrations now; the lock itself is one of the session's.
 const TURN_TABLE: &str = "create table if not exists schema_migrations_lock (
@@ -81,31 +85,49 @@ pub(super) fn key(set: &MigrationSet, step: &Migration) -> (String, u32) {
     (set.capability.to_owned(), step.number())
 }
 
-/// Reads the table, making it when it is not there.
-pub(super) fn read_applied(tx: &mut dyn TxEngine) -> Result<Applied, SqlError> {
+/// Makes the tables of a run, or brings those of an early program up.
+pub(super) fn make(tx: &mut dyn TxEngine) -> Result<(), SqlError> {
     tx.lock("schema_migrations")?;
     tx.run_script(TABLE)?;
     if tx.dialect() == Dialect::Postgres {
         tx.run_script(TURN_TABLE)?;
     }
-    add_columns(tx)?;
-    let sql = "select capability, number, stem, checksum, applied_at, state, applied_by, phase,
-        progress, down_sql, down_checksum from schema_migrations";
-    let rows = tx.query(sql, &[])?;
+    let names = names(tx)?;
+    for (name, kind, _) in COLUMNS.iter().filter(|(name, ..)| !has(&names, name)) {
+        tx.run_script(&format!("alter table schema_migrations add column {name} {kind}"))?;
+    }
+    Ok(())
+}
+
+/// Reads the table, as it is and although there may be none: whoever only looks may have no
+/// right to make it.
+pub(super) fn read_applied(tx: &mut dyn TxEngine) -> Result<Applied, SqlError> {
+    let names = names(tx)?;
+    if names.is_empty() {
+        return Ok(Applied::new());
+    }
+    let later: Vec<&str> = COLUMNS
+        .iter()
+        .map(|(name, _, instead)| if has(&names, name) { *name } else { *instead })
+        .collect();
+    let sql = format!(
+        "select capability, number, stem, checksum, applied_at, {} from schema_migrations",
+        later.join(", ")
+    );
+    let rows = tx.query(&sql, &[])?;
     rows.into_iter().map(entry).collect()
 }
 
-fn add_columns(tx: &mut dyn TxEngine) -> Result<(), SqlError> {
+fn names(tx: &mut dyn TxEngine) -> Result<Vec<SqlRow>, SqlError> {
     let names = match tx.dialect() {
         Dialect::Sqlite => NAMES_SQLITE,
         Dialect::Postgres => NAMES_POSTGRES,
     };
-    let rows = tx.query(names, &[])?;
-    let has = |name| rows.iter().any(|row| row.first().and_then(Value::as_text) == Some(name));
-    for column in COLUMNS.iter().filter(|column| !has(column.split(' ').next().unwrap_or(column))) {
-        tx.run_script(&format!("alter table schema_migrations add column {column}"))?;
-    }
-    Ok(())
+    tx.query(names, &[])
+}
+
+fn has(names: &[SqlRow], name: &str) -> bool {
+    names.iter().any(|row| row.first().and_then(Value::as_text) == Some(name))
 }
 
 fn entry(row: SqlRow) -> Result<((String, u32), Entry), SqlError> {
@@ -119,12 +141,13 @@ fn entry(row: SqlRow) -> Result<((String, u32), Entry), SqlError> {
             Value::Text(at),
             Value::Text(state),
             by,
+            down,
             phase,
             progress,
-            down,
             down_checksum,
+            first_run_to,
         ],
-    ) = <[Value; 11]>::try_from(row)
+    ) = <[Value; 12]>::try_from(row)
     else {
         return Err(damaged());
     };
@@ -136,7 +159,9 @@ fn entry(row: SqlRow) -> Result<((String, u32), Entry), SqlError> {
     let checksum_of_down = down_checksum.as_text().map(str::to_owned);
     let down = down.as_text().map(str::to_owned);
     let down = down.map(|text| StoredDown { text, checksum: checksum_of_down });
-    Ok(((capability, number), Entry { stem, checksum, at, by, mark, phase, progress, down }))
+    let first_run_to = first_run_to.as_int();
+    let key = (capability, number);
+    Ok((key, Entry { stem, checksum, at, by, mark, phase, progress, down, first_run_to }))
 }
 
 /// Returns how far a step is; `None` when it has not been begun.
@@ -157,13 +182,14 @@ pub(super) fn enter(
 ) -> Result<(), SqlError> {
     let sql = "insert into schema_migrations
             (capability, number, stem, checksum, applied_at, state, applied_by, down_sql, phase,
-             progress, down_checksum)
-        values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
+             progress, down_checksum, first_run_to)
+        values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
         on conflict (capability, number) do update set stem = excluded.stem,
             checksum = excluded.checksum, applied_at = excluded.applied_at,
             state = excluded.state, applied_by = excluded.applied_by,
             down_sql = excluded.down_sql, phase = excluded.phase,
-            progress = excluded.progress, down_checksum = excluded.down_checksum";
+            progress = excluded.progress, down_checksum = excluded.down_checksum,
+            first_run_to = excluded.first_run_to";
     let [capability, number] = identity(change);
     let values = [
         capability,
@@ -177,6 +203,7 @@ pub(super) fn enter(
         Value::Text(change.phase.to_string()),
         progress.map_or(Ok(Value::Null), |progress| progress.to_text().map(Value::Text))?,
         Value::Text(checksum_of(&[&change.down])),
+        change.first_run_to.to_value(),
     ];
     tx.execute(sql, &values).map(drop)
 }
@@ -208,10 +235,12 @@ pub(super) fn note(
     tx.execute(sql, &[capability, number, Value::Text(progress.to_text()?)]).map(drop)
 }
 
-/// Removes a step's entry.
+/// Removes a step's entry; what is undone has been in use, so the first run is over.
 pub(super) fn remove(tx: &mut dyn TxEngine, change: &Change) -> Result<(), SqlError> {
     let sql = "delete from schema_migrations where capability = $1 and number = $2";
-    tx.execute(sql, &identity(change)).map(drop)
+    tx.execute(sql, &identity(change))?;
+    let sql = "update schema_migrations set first_run_to = null where capability = $1";
+    tx.execute(sql, &[Value::Text(change.capability.clone())]).map(drop)
 }
 
 /// Returns whether the turn is still that of this token, and keeps it so to the end of the

@@ -6,12 +6,12 @@ use std::time::Duration;
 
 use super::apart::apart;
 use super::change::Change;
-use super::ledger::{Applied, Entry, Mark, key, read_applied};
+use super::ledger::{self, Applied, Entry, Mark, key, read_applied};
 use super::reach::{Pending, Reach};
 use super::run::Run;
 use super::turn::Turn;
 use super::{CORE, Migration, MigrationError, MigrationSet, NODES, Phase};
-use crate::sql::Database;
+use crate::sql::{Database, SqlError};
 
 /// How long a runner waits for another one unless it is told otherwise.
 const PATIENCE: Duration = Duration::from_secs(120);
@@ -79,10 +79,11 @@ impl Migrator {
     /// runner did. Without such a step it waits for nobody.
     ///
     /// Steps of phase contract and backfills in parts are left to [`Migrator::advance`], unless
-    /// nothing of their capability is done yet.
+    /// the first run of their capability has not come to its end yet.
     ///
     /// # Errors
-    /// [`MigrationError`]; steps before the one that failed stay done.
+    /// [`MigrationError`]; steps before the one that failed stay done, and a first run that was
+    /// killed between two of them is gone on with as such.
     pub async fn up(&self) -> Result<usize, MigrationError> {
         self.advance_by(Reach::start()).await
     }
@@ -97,12 +98,11 @@ impl Migrator {
 
     async fn advance_by(&self, reach: Reach) -> Result<usize, MigrationError> {
         reach.check(&self.sets)?;
-        let [taken, left] = reach.select(self.pending(&self.checked().await?)?)?;
-        for Pending { set, step, head, .. } in left {
-            let (capability, step, phase) = (set.capability, step.stem, head.phase);
-            tracing::info!(capability, step, %phase, "migration is left to an operator");
-        }
-        if taken.is_empty() {
+        // What waits for another step is refused in its turn: a runner may be about to do that.
+        if let Ok([taken, left]) = reach.select(self.pending(&self.checked().await?)?)
+            && taken.is_empty()
+        {
+            log_left(&left);
             return Ok(0);
         }
         let own = self.clone();
@@ -125,6 +125,9 @@ impl Migrator {
         let set = set.ok_or_else(|| MigrationError::UnknownCapability {
             capability: capability.to_owned(),
         })?;
+        if self.done().await?.is_empty() {
+            return Ok(0);
+        }
         let (own, set) = (self.clone(), *set);
         apart(async move {
             let turn = own.take_turn().await?;
@@ -181,7 +184,7 @@ impl Migrator {
     }
 
     pub(super) async fn done(&self) -> Result<Applied, MigrationError> {
-        Ok(self.database.write(read_applied).await?)
+        Ok(self.database.inspect::<_, SqlError>(read_applied).await?)
     }
 
     /// Reads what is done and checks it against what is known.
@@ -196,7 +199,7 @@ impl Migrator {
     fn pending<'a>(&'a self, done: &Applied) -> Result<Vec<Pending<'a>>, MigrationError> {
         let mut pending = Vec::new();
         for set in &self.sets {
-            let is_fresh = !done.keys().any(|(capability, _)| capability == set.capability);
+            let is_fresh = is_fresh(set, done);
             for step in set.steps.iter().filter(|step| !is_done(done.get(&key(set, step)))) {
                 let head = Change::of(set, step, self.database.dialect(), true)?.head;
                 pending.push(Pending { set, step: *step, head, is_fresh });
@@ -207,6 +210,7 @@ impl Migrator {
 
     /// Waits for its turn where there is a server; a file has its write transaction.
     async fn take_turn(&self) -> Result<Option<Turn>, MigrationError> {
+        self.database.write(ledger::make).await?;
         match self.database.address() {
             Some(address) => Turn::take(address, self.patience).await.map(Some),
             None => Ok(None),
@@ -217,10 +221,13 @@ impl Migrator {
         // Read again: another runner may have had its turn before.
         let done = self.checked().await?;
         let mut count = 0;
-        let [taken, _] = reach.select(self.pending(&done)?)?;
-        for Pending { set, step, .. } in taken {
+        let [taken, left] = reach.select(self.pending(&done)?)?;
+        log_left(&left);
+        for pending in taken {
+            let first_run_to = reach.first_run_to(&pending, &left);
+            let Pending { set, step, .. } = pending;
             let change = Change::of(set, &step, self.database.dialect(), true)?;
-            count += usize::from(self.run(change, turn).await?);
+            count += usize::from(self.run(Change { first_run_to, ..change }, turn).await?);
         }
         Ok(count)
     }
@@ -295,6 +302,24 @@ async fn end(turn: Option<Turn>) {
     if let Some(turn) = turn {
         turn.end().await;
     }
+}
+
+fn log_left(left: &[Pending<'_>]) {
+    for Pending { set, step, head, .. } in left {
+        let (capability, step, phase) = (set.capability, step.stem, head.phase);
+        tracing::info!(capability, step, %phase, "migration is left to an operator");
+    }
+}
+
+/// Whether nothing of a capability is done yet, or its first run was begun and did not reach the
+/// step that it was to end with.
+fn is_fresh(set: &MigrationSet, done: &Applied) -> bool {
+    let last = done.iter().rfind(|((capability, _), _)| capability == set.capability);
+    let is_under_way = |number: u32, entry: &Entry| {
+        let is_short = entry.first_run_to.is_some_and(|to| i64::from(number) < to);
+        is_short || (entry.first_run_to.is_some() && entry.mark == Mark::Doing)
+    };
+    last.is_none_or(|((_, number), entry)| is_under_way(*number, entry))
 }
 
 pub(super) fn is_done(entry: Option<&Entry>) -> bool {

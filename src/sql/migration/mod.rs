@@ -33,6 +33,7 @@ pub const CORE: MigrationSet = crate::migrations!("core" in "migrations/core" {
     "0001_projections",
     "0002_snapshots",
     "0003_api_keys",
+    "0004_log",
 });
 
 /// Who uses a database and what each holds of it; in the read side, and in the database of the

@@ -16,8 +16,8 @@ pub(super) struct Pending<'a> {
     pub(super) set: &'a MigrationSet,
     pub(super) step: Migration,
     pub(super) head: StepHead,
-    /// Whether nothing of its capability is done yet, so that there is nothing in its tables and
-    /// nobody uses them.
+    /// Whether the first run of its capability has not come to its end, so that there is nothing
+    /// in its tables and nobody uses them.
     pub(super) is_fresh: bool,
 }
 
@@ -87,6 +87,14 @@ impl Reach {
             }
         }
         Ok([taken, left])
+    }
+
+    /// Returns the number of the last of these steps of a capability, if it is new and all its
+    /// steps are among them: a run that is killed before that one has still been the first.
+    pub(super) fn first_run_to(&self, step: &Pending<'_>, left: &[Pending<'_>]) -> Option<u32> {
+        let capability = step.set.capability;
+        let is_whole = self.to.is_none() && left.iter().all(|it| it.set.capability != capability);
+        (step.is_fresh && is_whole).then_some(step.set.steps.len() as u32)
     }
 
     fn covers(&self, step: &Pending<'_>) -> bool {

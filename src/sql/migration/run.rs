@@ -32,7 +32,7 @@ pub(super) struct Run<'a> {
 /// What became of a part of a backfill.
 enum Part {
     Done(Progress),
-    /// There was none left.
+    /// There was none left, and the step is done.
     End,
     /// Another runner has turned the step round.
     Lost,
@@ -108,17 +108,13 @@ impl Run<'_> {
         };
         loop {
             self.observe(&progress);
-            let begun = Instant::now();
-            let next = match self.retried(|| self.next_batch(batch, progress.size)).await? {
+            let (next, took) = match self.retried(|| self.next_batch(batch, progress.size)).await? {
                 // Another runner has done the rest.
                 None => return Ok(false),
-                Some(Part::Lost) => return Err(MigrationError::Superseded),
-                Some(Part::End) => {
-                    return Ok(self.retried(|| self.transact(Gate::Open, finish)).await?.is_some());
-                }
-                Some(Part::Done(next)) => next,
+                Some((Part::Lost, _)) => return Err(MigrationError::Superseded),
+                Some((Part::End, _)) => return Ok(true),
+                Some((Part::Done(next), took)) => (next, took),
             };
-            let took = begun.elapsed();
             progress = next.paced(took);
             // As long as it worked, so that others have at least half of the database.
             pause(took).await;
@@ -126,32 +122,53 @@ impl Run<'_> {
     }
 
     async fn begin_batches(&self, batch: &Batch) -> Result<Option<Progress>, MigrationError> {
-        let own = batch.clone();
-        // In a transaction of its own: counting must not keep writers waiting.
-        let survey = self.database.inspect(move |tx| own.survey(tx)).await;
-        let survey: Progress = survey.map_err(|source| self.failed(source))?;
+        let survey = self.survey(batch).await?;
         let begin = move |tx: &mut dyn TxEngine, change: &Change| {
             if let Some(progress) = progress_of(tx, change, change.mark())? {
-                return Ok(progress);
+                return Ok(Some(progress));
             }
-            enter(tx, change, change.mark(), Some(&survey), signature())?;
+            if let Some(survey) = &survey {
+                enter(tx, change, change.mark(), Some(survey), signature())?;
+            }
             Ok(survey)
         };
-        self.transact(Gate::Closed, begin).await
+        match self.transact(Gate::Closed, begin).await? {
+            // It was under way a moment ago: another runner has turned it round.
+            Some(None) => Err(MigrationError::Superseded),
+            begun => Ok(begun.flatten()),
+        }
     }
 
-    /// Does a part and notes it, in one transaction.
-    async fn next_batch(&self, batch: &Batch, size: u32) -> Result<Option<Part>, MigrationError> {
+    /// Looks where the table begins and ends, unless the backfill is under way already. In a
+    /// transaction of its own: counting must not keep writers waiting.
+    async fn survey(&self, batch: &Batch) -> Result<Option<Progress>, MigrationError> {
+        let (batch, change) = (batch.clone(), Arc::clone(&self.change));
+        let work = move |tx: &mut dyn TxEngine| match progress_of(tx, &change, change.mark())? {
+            Some(_) => Ok(None),
+            None => batch.survey(tx).map(Some),
+        };
+        self.database.inspect(work).await.map_err(|source| self.failed(source))
+    }
+
+    /// Does a part and notes it, or marks the step done when none is left, in one transaction;
+    /// and says how long that took. What was waited for before is not counted.
+    async fn next_batch(
+        &self,
+        batch: &Batch,
+        size: u32,
+    ) -> Result<Option<(Part, Duration)>, MigrationError> {
         let batch = batch.clone();
         let work = move |tx: &mut dyn TxEngine, change: &Change| {
+            let begun = Instant::now();
             // What the entry says counts: another runner may have done parts meanwhile.
             let Some(progress) = progress_of(tx, change, change.mark())? else {
-                return Ok(Part::Lost);
+                return Ok((Part::Lost, begun.elapsed()));
             };
-            match batch.advance(tx, &change.script, progress.sized(size))? {
-                None => Ok(Part::End),
-                Some(next) => note(tx, change, &next).map(|()| Part::Done(next)),
-            }
+            let part = match batch.advance(tx, &change.script, progress.sized(size))? {
+                None => finish(tx, change).map(|()| Part::End)?,
+                Some(next) => note(tx, change, &next).map(|()| Part::Done(next))?,
+            };
+            Ok((part, begun.elapsed()))
         };
         self.transact(Gate::Open, work).await
     }
@@ -241,5 +258,66 @@ async fn run_statements(turn: &Turn, head: &StepHead, script: &str) -> Result<()
             problem: format!("index {index} was left invalid"),
             statement: format!("drop index concurrently {index}"),
         }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::super::{Migration, MigrationSet, Migrator, Script};
+    use super::*;
+    use crate::sql::{Dialect, SqliteConfig};
+
+    const GROUND: Migration = Migration {
+        stem: "0001_ground",
+        up: Script::Same(
+            "create table t (id bigint primary key, x bigint);
+            insert into t (id) values (1), (2)",
+        ),
+        down: Script::Same("drop table t"),
+    };
+    const FILL: Migration = Migration {
+        stem: "0002_fill",
+        up: Script::Same(
+            "-- phase: backfill\n-- batch: t by id\nupdate t set x = 1 where id between $1 and $2",
+        ),
+        down: Script::Same(""),
+    };
+
+    /// A database in which the backfill is the next step.
+    async fn grounded(folder: &Path) -> (Database, Arc<Change>, Batch) {
+        let database = SqliteConfig::at(folder.join("read.db")).open().unwrap();
+        let set = |steps| MigrationSet { capability: "sample", steps };
+        Migrator::only(database.clone(), [set(&[GROUND])]).up().await.unwrap();
+        let change = Change::of(&set(&[GROUND, FILL]), &FILL, Dialect::Sqlite, true).unwrap();
+        let batch = change.head.batch.clone().unwrap();
+        (database, Arc::new(change), batch)
+    }
+
+    #[tokio::test]
+    async fn a_backfill_without_rows_left_is_marked_done_by_the_look_for_them() {
+        let folder = tempfile::tempdir().unwrap();
+        let (database, change, batch) = grounded(folder.path()).await;
+        let run = Run { database: &database, change: change.clone(), turn: None, observer: None };
+        run.begin_batches(&batch).await.unwrap();
+        let first = run.next_batch(&batch, 9).await.unwrap();
+        assert!(matches!(first, Some((Part::Done(_), _))));
+        let last = run.next_batch(&batch, 9).await.unwrap();
+        assert!(matches!(last, Some((Part::End, _))));
+        let mark = database.inspect(move |tx| mark_of(tx, &change)).await;
+        assert_eq!(mark.unwrap(), Some(Mark::Done));
+    }
+
+    #[tokio::test]
+    async fn a_backfill_that_is_under_way_is_not_surveyed_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let (database, change, batch) = grounded(folder.path()).await;
+        let run = Run { database: &database, change, turn: None, observer: None };
+        let begun = run.begin_batches(&batch).await.unwrap();
+        // A key that no survey can read.
+        let insert = "insert into t (id) values (x'00')";
+        database.write(move |tx| tx.run_script(insert)).await.unwrap();
+        assert_eq!(run.begin_batches(&batch).await.unwrap(), begun);
     }
 }

@@ -43,6 +43,11 @@ const HOLDER: &str = concat!(
      and (l.classid::bigint << 32) | l.objid::bigint = ",
     lock_key!()
 );
+/// Whose transaction keeps the row of the turn: that of a step, which moves it to itself.
+const STRAGGLER: &str = "select held.pid, t.owner, t.since from schema_migrations_lock as t
+    join pg_locks as held on held.locktype = 'transactionid' and held.granted
+        and held.transactionid = t.xmax
+    where t.id = 1 and held.pid is not null";
 const INVALID: &str = "select c.relname::text from pg_index as i
     join pg_class as c on c.oid = i.indexrelid
     join pg_namespace as n on n.oid = c.relnamespace
@@ -65,11 +70,13 @@ impl Turn {
         let end = Instant::now() + patience;
         while !turn.try_lock().await? {
             if Instant::now() >= end {
-                return Err(MigrationError::Busy { holder: turn.holder().await? });
+                let holder = turn.holder(HOLDER).await?;
+                let holder = holder.unwrap_or_else(|| "a runner that has just ended".into());
+                return Err(MigrationError::Busy { holder });
             }
             pause(POLL).await;
         }
-        turn.sign().await?;
+        turn.sign(end).await?;
         Ok(turn)
     }
 
@@ -115,23 +122,37 @@ impl Turn {
         is_held.map_err(|error| self.fault(&error, TRY))
     }
 
-    /// Says who it is; waits for a step of a runner that has lost its turn without noticing.
-    async fn sign(&self) -> Result<(), SqlError> {
-        self.bound_locks(Duration::from_secs(30)).await?;
-        let Signature { at, by } = signature();
-        self.query(SIGN, &[&self.token, &by, &at]).await.map(drop)
+    /// Says who it is; waits, as long as its turn may be waited for, for a step of a runner that
+    /// has lost its own without noticing.
+    async fn sign(&self, end: Instant) -> Result<(), MigrationError> {
+        self.bound_locks(POLL).await?;
+        loop {
+            let Signature { at, by } = signature();
+            let error = match self.query(SIGN, &[&self.token, &by, &at]).await {
+                Err(error @ SqlError::Unavailable(_)) if !self.is_lost() => error,
+                signed => return Ok(signed.map(drop)?),
+            };
+            if Instant::now() >= end {
+                return Err(match self.holder(STRAGGLER).await? {
+                    Some(holder) => MigrationError::Busy { holder },
+                    None => error.into(),
+                });
+            }
+            pause(POLL).await;
+        }
     }
 
-    async fn holder(&self) -> Result<String, SqlError> {
-        let rows = self.query(HOLDER, &[]).await?;
-        let Some(row) = rows.first() else { return Ok("a runner that has just ended".into()) };
+    /// Says who is at work, as the query tells; `None` when nobody is.
+    async fn holder(&self, sql: &'static str) -> Result<Option<String>, SqlError> {
+        let rows = self.query(sql, &[]).await?;
+        let Some(row) = rows.first() else { return Ok(None) };
         let read = || -> Result<(i32, Option<String>, Option<String>), tokio_postgres::Error> {
             Ok((row.try_get(0)?, row.try_get(1)?, row.try_get(2)?))
         };
-        let (session, owner, since) = read().map_err(|error| self.fault(&error, HOLDER))?;
+        let (session, owner, since) = read().map_err(|error| self.fault(&error, sql))?;
         let owner = owner.unwrap_or_else(|| "somebody".to_owned());
         let since = since.map(|since| format!(" since {since}")).unwrap_or_default();
-        Ok(format!("{owner}{since}, session {session} of the server"))
+        Ok(Some(format!("{owner}{since}, session {session} of the server")))
     }
 
     async fn query(

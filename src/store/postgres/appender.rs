@@ -150,10 +150,14 @@ impl Appender {
     /// whose answer was lost.
     async fn send(&mut self, batch: &Batch) -> Result<Answer, Failure> {
         let deadline = tokio::time::Instant::now() + self.config.patience;
-        let mut may_be_stored = false;
+        let mut may_be_stored = batch.appends.iter().any(|append| append.may_be_stored);
         loop {
             let fault = match self.attempt(batch).await {
                 Ok(answer) => return Ok(answer),
+                // This attempt stored nothing; one before it may have.
+                Err(Failure::Refused(fault)) if may_be_stored => {
+                    return Err(Failure::Unknown(fault));
+                }
                 Err(Failure::Refused(fault)) => return Err(Failure::Refused(fault)),
                 Err(Failure::Unknown(fault)) => {
                     may_be_stored = true;
@@ -227,7 +231,10 @@ impl Appender {
         if is_damning && batch.appends.len() > 1 {
             // One of them is to blame: the others must not fail with it.
             self.alone += batch.appends.len();
-            batch.appends.into_iter().rev().for_each(|append| self.waiting.push_front(append));
+            let may_be_stored = matches!(failure, Failure::Unknown(_));
+            for append in batch.appends.into_iter().rev() {
+                self.waiting.push_front(Prepared { may_be_stored, ..append });
+            }
             return;
         }
         tracing::warn!(cause = %fault, appends = batch.appends.len(), "batch was not appended");

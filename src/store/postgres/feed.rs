@@ -70,6 +70,8 @@ pub(super) struct Feed<'a> {
     config: &'a PostgresStoreConfig,
     found: &'a Found,
     head: &'a Head,
+    /// Asks for the last position.
+    last: String,
     /// The last position that a notification has told.
     heard: Position,
     /// Where the head was found by asking, which no notification has told yet.
@@ -79,7 +81,8 @@ pub(super) struct Feed<'a> {
 impl<'a> Feed<'a> {
     /// Makes a feed.
     pub fn new(config: &'a PostgresStoreConfig, found: &'a Found, head: &'a Head) -> Self {
-        Self { config, found, head, heard: found.head, missed: None }
+        let last = in_schema(LAST, config.address.schema());
+        Self { config, found, head, last, heard: found.head, missed: None }
     }
 
     /// Follows the log, over lost connections, for ever.
@@ -137,8 +140,8 @@ impl<'a> Feed<'a> {
                  without a pooler, or say in the address that one is there: pooler=transaction"
             );
         }
-        let ask = in_schema(LAST, self.config.address.schema());
-        let row = self.ask(wire, async { client.query_typed(&ask, &[]).await }).await?;
+        let last = self.last.clone();
+        let row = self.ask(wire, async { client.query_typed(&last, &[]).await }).await?;
         let Some(row) = row.first() else { return Ok(()) };
         let last = position(row.try_get(0).map_err(|error| self.fault(&error))?);
         self.missed = (last > self.heard).then_some(last);

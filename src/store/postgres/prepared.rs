@@ -20,6 +20,8 @@ pub(super) struct Prepared {
     /// The records, one after the other.
     pub bytes: Vec<u8>,
     pub condition: Option<AppendCondition>,
+    /// Whether it was sent in a batch of which no answer came.
+    pub may_be_stored: bool,
     pub reply: oneshot::Sender<Outcome>,
 }
 
@@ -57,6 +59,7 @@ impl Prepared {
             events: Vec::with_capacity(count),
             bytes: Vec::new(),
             condition,
+            may_be_stored: false,
             reply,
         };
         for write in writes {

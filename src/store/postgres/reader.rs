@@ -10,7 +10,7 @@ use super::config::PostgresStoreConfig;
 use super::fault::store_error;
 use super::page::{Damage, RawPage};
 use super::request::items_json;
-use super::statement::{self, Plan, in_schema};
+use super::statement::{Plan, Statements};
 use super::wire::{SqlId, position, revision, sql_position, sql_revision};
 use crate::event::{EventId, Position, RecordedEvent, Revision, StreamId, Tenant};
 use crate::postgres::{Address, Fault, Pooler, pool};
@@ -36,6 +36,7 @@ pub(super) struct Reader {
     address: Address,
     limits: StoreLimits,
     pool: Pool,
+    statements: Statements,
 }
 
 impl Reader {
@@ -43,7 +44,8 @@ impl Reader {
     pub fn new(config: &PostgresStoreConfig) -> Result<Self, StoreError> {
         let address = config.address.clone();
         let pool = pool(&address, config.readers).map_err(|fault| store_error(&fault, &address))?;
-        Ok(Self { address, limits: config.limits.clone(), pool })
+        let statements = Statements::of(address.schema());
+        Ok(Self { address, limits: config.limits.clone(), pool, statements })
     }
 
     /// Ends the connections when their reads are done.
@@ -75,7 +77,7 @@ impl Reader {
             Plan::Kinds | Plan::Mixed => 6,
         };
         let parameters = all.get(..used).unwrap_or_default();
-        let row = self.row(&plan.statement(read.direction), parameters).await?;
+        let row = self.row(self.statements.log(plan, read.direction), parameters).await?;
         let row = row.ok_or(StoreError::Closed)?;
         let raw = RawPage::read(&row).map_err(|error| self.error(&error))?;
         let events = self.events(&raw)?;
@@ -89,10 +91,9 @@ impl Reader {
         let limit = read.limit.clamp(1, self.limits.page_events_max);
         let (from, count, bytes) = self.bounds(sql_revision(read.from), limit);
         let name = stream_name(&read.tenant, &read.stream);
-        let statement = statement::stream(read.direction);
         let parameters: [Parameter<'_>; 4] =
             [(&from, Type::INT8), (&count, Type::INT8), (&bytes, Type::INT8), (&name, Type::TEXT)];
-        let row = self.row(&statement, &parameters).await?;
+        let row = self.row(self.statements.stream(read.direction), &parameters).await?;
         let row = row.ok_or(StoreError::Closed)?;
         let raw = RawPage::read(&row).map_err(|error| self.error(&error))?;
         let events = self.events(&raw)?;
@@ -110,7 +111,8 @@ impl Reader {
         tenant: Tenant,
         id: EventId,
     ) -> Result<Option<RecordedEvent>, StoreError> {
-        let Some(row) = self.row(statement::EVENT, &[(&SqlId(id), Type::UUID)]).await? else {
+        let found = self.row(&self.statements.event, &[(&SqlId(id), Type::UUID)]).await?;
+        let Some(row) = found else {
             return Ok(None);
         };
         let raw = RawPage::read_event(&row).map_err(|error| self.error(&error))?;
@@ -123,8 +125,8 @@ impl Reader {
         let limit = list.limit.clamp(1, self.limits.page_scan_max);
         let count = i64::try_from(limit + 1).unwrap_or(i64::MAX);
         let (statement, owner) = match &list.category {
-            Some(category) => (statement::FAMILY, format!("{}/{category}", list.tenant)),
-            None => (statement::TENANT, list.tenant.as_str().to_owned()),
+            Some(category) => (&self.statements.family, format!("{}/{category}", list.tenant)),
+            None => (&self.statements.tenant, list.tenant.as_str().to_owned()),
         };
         let after = sql_position(list.after);
         let parameters: [Parameter<'_>; 3] =
@@ -173,9 +175,8 @@ impl Reader {
         parameters: &[Parameter<'_>],
     ) -> Result<Vec<Row>, StoreError> {
         let mut attempts = self.pool.status().max_size + 1;
-        let statement = in_schema(statement, self.address.schema());
         loop {
-            match self.try_rows(&statement, parameters).await {
+            match self.try_rows(statement, parameters).await {
                 Ok(rows) => return Ok(rows),
                 Err((fault, true)) if fault.ends_connection() && attempts > 0 => attempts -= 1,
                 Err((fault, _)) => return Err(store_error(&fault, &self.address)),

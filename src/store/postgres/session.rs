@@ -1,5 +1,6 @@
 //! The writer's connection: made anew when it was lost, with pauses, within a bound.
 
+use std::collections::VecDeque;
 use std::time::Duration;
 
 use tokio::time::{Instant, sleep_until};
@@ -11,6 +12,10 @@ use crate::postgres::{Address, Fault, FaultKind, connect};
 const PAUSE_MIN: Duration = Duration::from_millis(20);
 const PAUSE_MAX: Duration = Duration::from_secs(1);
 
+/// The most connections that the database is told to have been given up. So many connections
+/// later nothing that was sent on the first is still on its way.
+const LOST_MAX: usize = 1_000;
+
 /// A connection that is there, or not.
 pub(super) struct Session {
     address: Address,
@@ -18,14 +23,14 @@ pub(super) struct Session {
     /// Names the connection to the database; no other has it.
     id: EventId,
     /// The connections given up in the middle since the database last answered.
-    lost: Vec<EventId>,
+    lost: VecDeque<EventId>,
     pause: Duration,
 }
 
 impl Session {
     /// Starts with a connection.
     pub fn new(address: Address, client: Client) -> Self {
-        let (client, id, lost) = (Some(client), EventId::fresh(), Vec::new());
+        let (client, id, lost) = (Some(client), EventId::fresh(), VecDeque::new());
         Self { address, client, id, lost, pause: PAUSE_MIN }
     }
 
@@ -35,7 +40,6 @@ impl Session {
             self.client = Some(connect(&self.address).await?);
             self.id = EventId::fresh();
         }
-        self.pause = PAUSE_MIN;
         Ok(())
     }
 
@@ -55,12 +59,18 @@ impl Session {
     /// Gives the connection up, although what was sent on it may still be done.
     pub fn give_up(&mut self) {
         self.client = None;
-        self.lost.push(self.id);
+        if self.lost.len() >= LOST_MAX {
+            self.lost.pop_front();
+        }
+        self.lost.push_back(self.id);
     }
 
-    /// Takes note that the database has been told which connections were given up.
+    /// Takes note that the database has answered: it has been told which connections were given
+    /// up, and the next pause is a short one again. A connection alone does not shorten it: a
+    /// server may take every connection and fail all work.
     pub fn settle(&mut self) {
         self.lost.clear();
+        self.pause = PAUSE_MIN;
     }
 
     /// Returns the name of the connection.
@@ -69,7 +79,7 @@ impl Session {
     }
 
     /// Returns the connections that were given up, which the database must be told.
-    pub fn lost(&self) -> &[EventId] {
+    pub const fn lost(&self) -> &VecDeque<EventId> {
         &self.lost
     }
 

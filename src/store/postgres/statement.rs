@@ -11,6 +11,73 @@ pub(super) fn in_schema(statement: &str, schema: &str) -> String {
     statement.replace('~', &format!("\"{schema}\"."))
 }
 
+/// The statements of the reader, made once: each is some hundred words put together.
+pub(super) struct Statements {
+    all: BothWays,
+    kinds: BothWays,
+    mixed: BothWays,
+    tags: BothWays,
+    stream: BothWays,
+    /// Finds an event: `$1` its id.
+    pub event: String,
+    /// Lists the streams of a family: `$1` tenant/category, `$2` after, `$3` limit.
+    pub family: String,
+    /// Lists the streams of all of a tenant's families: `$1` tenant, `$2` after, `$3` limit.
+    pub tenant: String,
+}
+
+struct BothWays {
+    forward: String,
+    backward: String,
+}
+
+impl Statements {
+    /// Makes them for the tables of a schema.
+    pub fn of(schema: &str) -> Self {
+        let both = |make: &dyn Fn(Direction) -> String| BothWays {
+            forward: in_schema(&make(Direction::Forward), schema),
+            backward: in_schema(&make(Direction::Backward), schema),
+        };
+        let log = |plan: Plan| both(&|direction| plan.statement(direction));
+        Self {
+            all: log(Plan::All),
+            kinds: log(Plan::Kinds),
+            mixed: log(Plan::Mixed),
+            tags: log(Plan::Tags),
+            stream: both(&stream),
+            event: in_schema(EVENT, schema),
+            family: in_schema(FAMILY, schema),
+            tenant: in_schema(TENANT, schema),
+        }
+    }
+
+    /// Returns the one that reads the log so, with the parameters of [`Plan`].
+    pub fn log(&self, plan: Plan, direction: Direction) -> &str {
+        let both = match plan {
+            Plan::All => &self.all,
+            Plan::Kinds => &self.kinds,
+            Plan::Mixed => &self.mixed,
+            Plan::Tags => &self.tags,
+        };
+        both.way(direction)
+    }
+
+    /// Returns the one that reads a stream: `$1` from, `$2` limit, `$3` bytes, `$4` its name.
+    /// The head is its revision.
+    pub fn stream(&self, direction: Direction) -> &str {
+        self.stream.way(direction)
+    }
+}
+
+impl BothWays {
+    fn way(&self, direction: Direction) -> &str {
+        match direction {
+            Direction::Forward => &self.forward,
+            Direction::Backward => &self.backward,
+        }
+    }
+}
+
 /// Wraps a statement that finds events, best first and at most `$2`, into one that returns a
 /// page of at most `$3` bytes: head, how many were found, and the columns of those that fit.
 fn page(found: &str, order: &str) -> String {
@@ -64,7 +131,7 @@ impl Plan {
 
     /// Returns the statement: `$1` from, `$2` limit, `$3` bytes; unless it is of all `$4`
     /// tenant, `$5` items, and for scans `$6` how many positions to look at.
-    pub fn statement(self, direction: Direction) -> String {
+    fn statement(self, direction: Direction) -> String {
         let (beyond, way) = match direction {
             Direction::Forward => (">", "asc"),
             Direction::Backward => ("<", "desc"),
@@ -131,8 +198,7 @@ const MIXED: &str = "exists (select from items as i where e.kind = any (i.kinds)
         select from ~event_tags as x
         where x.tag = o.tag and x.kind = e.kind and x.position = e.position)))";
 
-/// Reads a stream: `$1` from, `$2` limit, `$3` bytes, `$4` its name. The head is its revision.
-pub(super) fn stream(direction: Direction) -> String {
+fn stream(direction: Direction) -> String {
     let (beyond, way) = match direction {
         Direction::Forward => (">", "asc"),
         Direction::Backward => ("<", "desc"),
@@ -152,16 +218,13 @@ pub(super) fn stream(direction: Direction) -> String {
     )
 }
 
-/// Finds an event: `$1` its id.
-pub(super) const EVENT: &str = "select position, array[position], array[revision], array[recorded_at], record \
+const EVENT: &str = "select position, array[position], array[revision], array[recorded_at], record \
      from ~events where id = $1";
 
-/// Lists the streams of a family: `$1` tenant/category, `$2` after, `$3` limit.
-pub(super) const FAMILY: &str =
+const FAMILY: &str =
     "select name, id from ~streams where family = $1 and id > $2 order by id limit $3";
 
-/// Lists the streams of all of a tenant's families: `$1` tenant, `$2` after, `$3` limit.
-pub(super) const TENANT: &str = "select s.name, s.id
+const TENANT: &str = "select s.name, s.id
     from (select distinct tenant || '/' || category as family from ~event_kinds where tenant = $1) as f,
     lateral (
         select name, id from ~streams where family = f.family and id > $2 order by id limit $3

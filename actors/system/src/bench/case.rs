@@ -2,9 +2,15 @@
 
 use std::time::{Duration, Instant};
 
+use hdrhistogram::Histogram;
 use serde::Serialize;
 
 use crate::error::Failure;
+
+/// Makes an empty record of times, in microseconds, up to ten minutes.
+pub fn times_us() -> Result<Histogram<u64>, Failure> {
+    Histogram::new_with_max(600_000_000, 3).map_err(|error| Failure::new(error.to_string()))
+}
 
 /// How much was done in how long.
 #[derive(Clone, Copy, Debug)]

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use headwater::postgres::Address;
+use headwater::postgres::{Address, connect};
 use headwater::store::log::{LogConfig, LogStore};
 
 use crate::cli::BenchArgs;
@@ -42,6 +42,24 @@ impl Ground {
     /// Opens a log of its own in the folder.
     pub fn log(&self, name: &str) -> Result<Arc<LogStore>, Failure> {
         Ok(Arc::new(LogStore::open(LogConfig::new(self.dir.join(name)))?))
+    }
+
+    /// Does work in a schema of its own, which is dropped at the end, however that is.
+    pub fn in_schema<T>(
+        &self,
+        address: &Address,
+        work: impl FnOnce(&Address) -> Result<T, Failure>,
+    ) -> Result<T, Failure> {
+        let schema = format!("headwater_bench_{}", std::process::id());
+        let address = address.clone().with_schema(&schema)?;
+        let done = work(&address);
+        self.block_on(async {
+            let client = connect(&address).await?;
+            let drop = format!("drop schema if exists {schema} cascade");
+            let dropped = client.batch_execute(&drop).await;
+            dropped.map_err(|error| Failure::new(error.to_string()))
+        })?;
+        done
     }
 
     /// Runs a future on this thread.

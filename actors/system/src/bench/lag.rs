@@ -6,13 +6,13 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use futures_util::future::{try_join, try_join_all};
-use hdrhistogram::Histogram;
 use headwater::event::Position;
 use headwater::store::postgres::PostgresStore;
 use headwater::store::{EventQuery, EventStore, Subscription};
 use tokio::sync::watch;
 
 use super::append::append_of;
+use super::case::times_us;
 use crate::error::Failure;
 
 /// What a run has shown.
@@ -88,8 +88,8 @@ async fn see(
 }
 
 fn summary(told: &[(Moment, Duration)], seen: &HashMap<Position, Instant>) -> Result<Lag, Failure> {
-    let mut lags = histogram()?;
-    let mut appends = histogram()?;
+    let mut lags = times_us()?;
+    let mut appends = times_us()?;
     for ((position, at), took) in told {
         let missed = || Failure::new(format!("event {position} did not arrive"));
         let lag = seen.get(position).ok_or_else(missed)?.saturating_duration_since(*at);
@@ -102,8 +102,4 @@ fn summary(told: &[(Moment, Duration)], seen: &HashMap<Position, Instant>) -> Re
         longest: Duration::from_micros(lags.max()),
         append_p99: Duration::from_micros(appends.value_at_quantile(0.99)),
     })
-}
-
-fn histogram() -> Result<Histogram<u64>, Failure> {
-    Histogram::new_with_max(600_000_000, 3).map_err(|error| Failure::new(error.to_string()))
 }

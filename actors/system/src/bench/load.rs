@@ -10,7 +10,7 @@ use hdrhistogram::Histogram;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-use super::case::Measure;
+use super::case::{Measure, times_us};
 use crate::error::Failure;
 
 /// What a load run saw.
@@ -37,7 +37,7 @@ pub async fn drive(
     let tasks: Vec<_> = (0..connections)
         .map(|lane| tokio::spawn(lane_loop(address, lane, start + within, request.clone())))
         .collect();
-    let mut latency = histogram()?;
+    let mut latency = times_us()?;
     for task in tasks {
         let lane = task.await.map_err(|error| Failure::new(error.to_string()))??;
         latency.add(lane).map_err(|error| Failure::new(error.to_string()))?;
@@ -54,7 +54,7 @@ async fn lane_loop(
 ) -> Result<Histogram<u64>, Failure> {
     let mut stream = TcpStream::connect(address).await?;
     stream.set_nodelay(true)?;
-    let mut latency = histogram()?;
+    let mut latency = times_us()?;
     let (mut out, mut reply) = (Vec::new(), Vec::new());
     let mut number = lane << 40;
     while Instant::now() < end {
@@ -101,8 +101,4 @@ fn content_length(head: &[u8]) -> usize {
 
 fn find(bytes: &[u8], wanted: &[u8]) -> Option<usize> {
     bytes.windows(wanted.len()).position(|window| window == wanted)
-}
-
-fn histogram() -> Result<Histogram<u64>, Failure> {
-    Histogram::new_with_bounds(1, 60_000_000, 3).map_err(|error| Failure::new(error.to_string()))
 }

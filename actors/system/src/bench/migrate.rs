@@ -15,7 +15,7 @@ use headwater::store::{EventStore, LogRead, StreamRead};
 use tokio::sync::watch;
 
 use super::append::append_of;
-use super::case::{Outcome, Target};
+use super::case::{Outcome, Target, times_us};
 use super::ground::Ground;
 use super::postgres::write;
 use crate::error::Failure;
@@ -74,15 +74,9 @@ struct Requests {
 
 /// Runs `bench migrate --store`: requests alone, then the same while the table is migrated.
 pub fn run(ground: &Ground, address: &Address) -> Result<Vec<Outcome>, Failure> {
-    let schema = format!("headwater_bench_{}", std::process::id());
-    let address = address.clone().with_schema(&schema).map_err(told)?;
-    let outcome = ground.block_on(measure(ground, &address));
-    ground.block_on(async {
-        let client = connect(&address).await.map_err(told)?;
-        let drop = format!("drop schema if exists {schema} cascade");
-        client.batch_execute(&drop).await.map_err(told)
-    })?;
-    outcome.map(|outcome| vec![outcome])
+    ground.in_schema(address, |address| {
+        ground.block_on(measure(ground, address)).map(|outcome| vec![outcome])
+    })
 }
 
 async fn measure(ground: &Ground, address: &Address) -> Result<Outcome, Failure> {
@@ -206,8 +200,7 @@ async fn check_filled(address: &Address, rows: u64) -> Result<(), Failure> {
 
 impl Requests {
     fn new() -> Result<Self, Failure> {
-        let times_us = Histogram::new_with_max(600_000_000, 3).map_err(told)?;
-        Ok(Self { times_us, failures: Vec::new(), elapsed: Duration::ZERO })
+        Ok(Self { times_us: times_us()?, failures: Vec::new(), elapsed: Duration::ZERO })
     }
 
     /// Waits for a request, and notes how long it took and whether it failed.

@@ -7,7 +7,6 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use futures_util::future::try_join_all;
-use hdrhistogram::Histogram;
 use headwater::event::{Position, Tenant};
 use headwater::postgres::{Address, connect};
 use headwater::sql::migration::STORE;
@@ -16,7 +15,7 @@ use headwater::store::postgres::{PostgresStore, PostgresStoreConfig};
 use headwater::store::{Append, EventStore, LogRead};
 
 use super::append::append_of;
-use super::case::{Case, Measure, Outcome, Round, Target};
+use super::case::{Case, Measure, Outcome, Round, Target, times_us};
 use super::ground::Ground;
 use super::lag::follow;
 use crate::error::Failure;
@@ -95,26 +94,16 @@ impl Bed<'_> {
         address: &Address,
         work: impl FnOnce(&Bed<'_>) -> Result<Vec<Outcome>, Failure>,
     ) -> Result<Vec<Outcome>, Failure> {
-        let schema = format!("headwater_bench_{}", std::process::id());
-        let address = address.clone().with_schema(&schema).map_err(told)?;
-        ground.block_on(async {
-            let client = connect(&address).await.map_err(told)?;
-            let tables = PostgresConfig::at(address.clone()).open()?;
-            Migrator::only(tables, [STORE]).up().await?;
-            client.batch_execute(TABLES).await.map_err(told)
-        })?;
-        let outcomes = PostgresStore::open(PostgresStoreConfig::new(address.clone()))
-            .map_err(Failure::from)
-            .and_then(|store| {
-                let bed = Bed { ground, address: address.clone(), store: Arc::new(store) };
-                work(&bed)
-            });
-        ground.block_on(async {
-            let client = connect(&address).await.map_err(told)?;
-            let drop = format!("drop schema {schema} cascade");
-            client.batch_execute(&drop).await.map_err(told)
-        })?;
-        outcomes
+        ground.in_schema(address, |address| {
+            ground.block_on(async {
+                let client = connect(address).await?;
+                let tables = PostgresConfig::at(address.clone()).open()?;
+                Migrator::only(tables, [STORE]).up().await?;
+                client.batch_execute(TABLES).await.map_err(told)
+            })?;
+            let store = PostgresStore::open(PostgresStoreConfig::new(address.clone()))?;
+            work(&Bed { ground, address: address.clone(), store: Arc::new(store) })
+        })
     }
 
     /// Measures writers of appends of so many events beside a baseline of the same.
@@ -242,10 +231,10 @@ pub async fn write(
     };
     let times = try_join_all((0..writers).map(lane)).await?;
     let elapsed = start.elapsed();
-    let mut histogram = Histogram::<u64>::new_with_max(600_000_000, 3).map_err(told)?;
-    times.iter().flatten().for_each(|time| histogram.saturating_record(*time));
-    let count = histogram.len() * events as u64;
-    Ok((Measure { count, elapsed }, histogram.value_at_quantile(0.99)))
+    let mut taken = times_us()?;
+    times.iter().flatten().for_each(|time| taken.saturating_record(*time));
+    let count = taken.len() * events as u64;
+    Ok((Measure { count, elapsed }, taken.value_at_quantile(0.99)))
 }
 
 async fn read_all(store: &Arc<PostgresStore>) -> Result<u64, Failure> {

@@ -1,7 +1,7 @@
 //! `headwater migrate`: the schema of read side and log, shown, compared, brought up and down.
 
 use headwater::sql::migration::{NODES, Phase, Reach, STORE, StepHead, StepState};
-use headwater::sql::{MigrationStatus, Migrator};
+use headwater::sql::{Database, MigrationStatus, Migrator};
 use serde_json::{Value, json};
 
 use super::migration_file;
@@ -11,7 +11,7 @@ use crate::cli::{MigrateCommand, SharedArgs, StepName};
 use crate::command::output::say;
 use crate::config::Config;
 use crate::error::Failure;
-use crate::node::{migration_sets, open_database, open_store_database};
+use crate::node::{existing_database, migration_sets, open_database, open_store_database};
 
 /// Does what is asked with the schema.
 pub async fn run(command: MigrateCommand) -> Result<(), Failure> {
@@ -67,7 +67,8 @@ async fn up(
     phase: Option<Phase>,
     shared: &SharedArgs,
 ) -> Result<(), Failure> {
-    let (migrators, mut reach) = (migrators(&super::settings(shared)?)?, Reach::all());
+    let config = super::settings(shared)?;
+    let (migrators, mut reach) = (migrators(&config, open_database(&config)?)?, Reach::all());
     if let Some(phase) = phase {
         reach = reach.phase(phase);
     }
@@ -134,8 +135,8 @@ async fn verify(shared: &SharedArgs) -> Result<(), Failure> {
 }
 
 /// Returns the migrator of the read side, then that of the log if it lies in tables.
-fn migrators(config: &Config) -> Result<Vec<Migrator>, Failure> {
-    let read = Migrator::new(open_database(config)?, migration_sets());
+fn migrators(config: &Config, read: Database) -> Result<Vec<Migrator>, Failure> {
+    let read = Migrator::new(read, migration_sets());
     // Programs are looked for where the tables are that they use.
     let nodes = (config.read != config.store).then_some(NODES);
     let log = open_store_database(config)?
@@ -153,13 +154,7 @@ fn owner(migrators: Vec<Migrator>, capability: &str) -> Result<Migrator, Failure
 /// The same, without making files where there are none.
 fn existing(shared: &SharedArgs) -> Result<Vec<Migrator>, Failure> {
     let config = super::settings(shared)?;
-    if config.read.is_none() && !config.data_dir.join("read.sqlite").exists() {
-        let dir = config.data_dir.display();
-        return Err(Failure::new(format!(
-            "{dir} has no read side: name another --data-dir, or make it: headwater migrate up"
-        )));
-    }
-    migrators(&config)
+    migrators(&config, existing_database(&config)?)
 }
 
 async fn steps(migrators: &[Migrator]) -> Result<Vec<MigrationStatus>, Failure> {

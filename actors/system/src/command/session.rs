@@ -37,7 +37,9 @@ impl Session {
         };
         match opened {
             Ok(node) => Ok(Self::Local(Box::new(node))),
-            Err(Failure::Store(StoreError::Locked { .. })) => remote(&config).map(Self::Remote),
+            Err(Failure::Store(StoreError::Locked { .. }) | Failure::InUse { .. }) => {
+                remote(&config).map(Self::Remote)
+            }
             Err(other) => Err(other),
         }
     }

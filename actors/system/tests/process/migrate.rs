@@ -1,10 +1,9 @@
 //! The schema by the command line.
 
 use headwater::sql::SqliteConfig;
-use headwater::test::ScratchSchema;
 use serde_json::{Value, json};
 
-use super::harness::Folder;
+use super::harness::{Folder, Place};
 
 fn migrate(folder: &Folder, words: &[&str], place: &[&str]) -> Value {
     folder.json(&[&["migrate"], words, &["--json"], place].concat())
@@ -23,24 +22,21 @@ fn a_fresh_folder_goes_up_and_one_step_down_when_it_is_meant() {
     assert!(migrate(&folder, &["up"], &[])["done"].as_u64().unwrap() > 3);
     assert_eq!(migrate(&folder, &["verify"], &[]), json!({ "fits": true, "pending": 0 }));
     let down = ["migrate", "down", "core"];
-    folder.run(&down).assert_refused(&["0003_api_keys", "say --yes"]);
+    folder.run(&down).assert_refused(&["0004_log", "say --yes"]);
     assert_eq!(migrate(&folder, &["down", "core", "--yes"], &[])["undone"], 1);
     let plan = folder.run(&["migrate", "plan"]);
-    let wanted = "core/0003_api_keys: expand, in a transaction, waits 2s for a lock\n";
+    let wanted = "core/0004_log: expand, in a transaction, waits 2s for a lock\n";
     assert!(plan.stdout.starts_with(wanted), "{plan:?}");
-    assert_eq!(migrate(&folder, &["down", "core", "--to", "0", "--yes"], &[])["undone"], 2);
-    assert_eq!(migrate(&folder, &["up"], &[])["done"], 3);
+    assert_eq!(migrate(&folder, &["down", "core", "--to", "0", "--yes"], &[])["undone"], 3);
+    assert_eq!(migrate(&folder, &["up"], &[])["done"], 4);
     folder.run(&["migrate", "down", "store", "--yes"]).assert_refused(&["lies in files"]);
     folder.run(&["migrate", "down", "shoe", "--yes"]).assert_refused(&["capability \"shoe\""]);
 }
 
 #[test]
 fn on_a_database_the_tables_of_the_log_are_migrated_too() {
-    let (folder, schema) = (Folder::new(), ScratchSchema::new().unwrap());
-    let server = std::env::var("DATABASE_URL").unwrap();
-    let mark = if server.contains('?') { '&' } else { '?' };
-    let text = format!("{server}{mark}schema={}", schema.address().schema());
-    let place = ["--store", &text, "--read", &text];
+    let (folder, place) = (Folder::new(), Place::new());
+    let place = place.both();
     assert!(states(&folder, &place).iter().all(|state| state.ends_with("\"pending\"")));
     migrate(&folder, &["up"], &place);
     let states = states(&folder, &place);
@@ -63,12 +59,12 @@ fn what_does_not_fit_is_named_and_refused() {
     edit(
         &folder,
         "update schema_migrations set checksum = 'x' where number = 2;
-        update schema_migrations set state = 'doing' where number = 3",
+        update schema_migrations set state = 'doing' where number = 4",
     );
     folder.run(&["migrate", "verify"]).assert_refused(&["core/0002_snapshots was changed"]);
     let status = folder.run(&["migrate", "status"]).stdout;
     assert!(status.contains("core/0002_snapshots: was done with another text"), "{status}");
-    assert!(status.contains("core/0003_api_keys: is under way, or its run was killed"), "{status}");
+    assert!(status.contains("core/0004_log: is under way, or its run was killed"), "{status}");
     folder.run(&["serve"]).assert_refused(&["was changed after it was applied"]);
 }
 
@@ -93,10 +89,10 @@ fn a_program_that_runs_keeps_what_it_uses_from_being_undone() {
         &folder,
         "insert into nodes (id, name, program_version, started_at, heartbeat_at, silence_ms,
             knows, runs)
-        select 'n', 'web-1', '9.0', 0, 9000000000000, 20000, '{\"core\":3}', '{}'",
+        select 'n', 'web-1', '9.0', 0, 9000000000000, 20000, '{\"core\":4}', '{}'",
     );
     let down = ["migrate", "down", "core", "--yes"];
-    folder.run(&down).assert_refused(&["web-1 (program 9.0, knows core up to 3)", "stop them"]);
+    folder.run(&down).assert_refused(&["web-1 (program 9.0, knows core up to 4)", "stop them"]);
 }
 
 #[test]
@@ -125,14 +121,14 @@ fn the_program_starts_on_what_a_newer_one_added_and_refuses_what_it_took_away() 
     edit(
         &folder,
         "insert into schema_migrations (capability, number, stem, checksum, applied_at, phase)
-        values ('core', 4, '0004_newer', 'x', '', 'expand')",
+        values ('core', 5, '0005_newer', 'x', '', 'expand')",
     );
     let start = ["demo", "--invoices", "3", "--exit", "--data-dir", "headwater-data"];
     let started = folder.run(&start);
     assert!(started.is_success, "{started:?}");
     assert_eq!(migrate(&folder, &["verify"], &[])["fits"], true);
-    edit(&folder, "update schema_migrations set phase = 'contract' where number = 4");
-    let words = ["contract step core/0004_newer of a newer program", "headwater migrate down"];
+    edit(&folder, "update schema_migrations set phase = 'contract' where number = 5");
+    let words = ["contract step core/0005_newer of a newer program", "headwater migrate down"];
     folder.run(&start).assert_refused(&words);
     folder.run(&["migrate", "verify"]).assert_refused(&words);
     folder.run(&["migrate", "down", "core", "--yes"]).assert_refused(&["is missing"]);

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::harness::{Folder, Place, Server, read_rows};
+use super::harness::{Folder, Outcome, Place, Server, read_rows};
 
 const DEMO: [&str; 5] = ["demo", "--invoices", "300", "--exit", "--json"];
 const PROJECTIONS: [&str; 4] = ["orders", "customers", "products", "revenue"];
@@ -64,6 +64,19 @@ fn read_models_in_a_folder_are_one_program_s_own_though_the_log_is_shared() {
     let server = Server::start(&folder, &store);
     let second = folder.run(&[&["serve", "--listen", "127.0.0.1:0"][..], &store].concat());
     second.assert_refused(&["headwater-data is in use by another process", "--read"]);
+    server.stop();
+}
+
+#[test]
+fn the_server_that_has_the_read_models_in_a_folder_is_asked_for_them() {
+    let (folder, place) = (Folder::new(), Place::new());
+    let server = Server::start(&folder, &["--store", &place.text]);
+    let args = ["projections", "list", "--store", &place.text];
+    folder.run(&args).assert_refused(&["a server has the data open", "HEADWATER_KEY"]);
+    let mut program = folder.program(&args);
+    server.point(&mut program);
+    let listed = Outcome::of(&mut program);
+    assert!(listed.is_success && listed.stdout.contains("revenue"), "{listed:?}");
     server.stop();
 }
 

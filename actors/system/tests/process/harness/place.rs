@@ -12,9 +12,8 @@ pub struct Place {
 impl Place {
     pub fn new() -> Self {
         let schema = ScratchSchema::new().unwrap();
-        let server = std::env::var("DATABASE_URL").unwrap();
-        let mark = if server.contains('?') { '&' } else { '?' };
-        let text = format!("{server}{mark}schema={}", schema.address().schema());
+        let parameter = format!("schema={}", schema.address().schema());
+        let text = ScratchSchema::server_with(&parameter).unwrap();
         Self { text, schema }
     }
 
