@@ -2,10 +2,12 @@
 
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
+use std::str::FromStr;
 use std::time::Duration;
 
 use headwater::postgres::{Address as PostgresAddress, AddressError};
 use headwater::telemetry::{LogFormat, check_filter};
+use headwater_outbox::broker::{AddressError as BrokerAddressError, NatsAddress, RabbitmqAddress};
 use headwater_outbox::payload::check_source;
 use headwater_outbox::secret::{SealKey, SealKeyError};
 use headwater_outbox::webhook::IpNet as Network;
@@ -105,9 +107,23 @@ impl Reader {
 
     /// Reads a path of a file; `None` when it is empty.
     pub fn file(&mut self, key: &'static str) -> Option<PathBuf> {
-        let parse =
-            |text: &str, _: &Kind| Ok(Some(PathBuf::from(text)).filter(|_| !text.is_empty()));
+        let parse = |text: &str, _: &Kind| match text {
+            text if text.chars().any(char::is_control) => {
+                Err("has a character that is not visible".to_owned())
+            }
+            text => Ok(Some(PathBuf::from(text)).filter(|_| !text.is_empty())),
+        };
         self.value(key, parse).flatten()
+    }
+
+    /// Reads where NATS is; `None` when there is none.
+    pub fn nats(&mut self, key: &'static str) -> Option<NatsAddress> {
+        self.broker(key)
+    }
+
+    /// Reads where RabbitMQ is; `None` when there is none.
+    pub fn rabbitmq(&mut self, key: &'static str) -> Option<RabbitmqAddress> {
+        self.broker(key)
     }
 
     pub fn duration(&mut self, key: &'static str) -> Duration {
@@ -170,6 +186,14 @@ impl Reader {
         }
     }
 
+    fn broker<T: FromStr<Err = BrokerAddressError>>(&mut self, key: &'static str) -> Option<T> {
+        let parse = |text: &str, _: &Kind| match text.trim() {
+            "" => Ok(None),
+            text => text.parse().map(Some).map_err(|error: BrokerAddressError| error.to_string()),
+        };
+        self.value(key, parse).flatten()
+    }
+
     fn value<T>(
         &mut self,
         key: &'static str,
@@ -182,7 +206,8 @@ impl Reader {
             Err(problem) => problem,
         };
         let fix = format!("write {}", setting.kind.expected());
-        let is_secret = matches!(setting.kind, Kind::Place | Kind::SealKey);
+        let is_secret =
+            matches!(setting.kind, Kind::Place | Kind::SealKey | Kind::Nats | Kind::Rabbitmq);
         let value = if is_secret { HIDDEN.to_owned() } else { value };
         self.note(Fault { field: key.to_owned(), value, problem, fix, origin });
         None
