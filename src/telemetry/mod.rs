@@ -117,6 +117,15 @@ mod tests {
     }
 
     #[test]
+    fn what_logs_payloads_is_muted_whatever_the_filter() {
+        for filter in ["trace", "info,lapin=trace", "lapin::returned_messages=trace"] {
+            let filter = parse_filter(filter).unwrap().to_string();
+            assert!(filter.contains("lapin::returned_messages=off"), "{filter}");
+            assert!(!filter.contains("lapin=trace") && filter.contains("lapin=warn"), "{filter}");
+        }
+    }
+
+    #[test]
     fn a_filter_that_does_not_parse_is_refused() {
         check_filter("info,headwater::store=debug").unwrap();
         for bad in ["", "headwater=loud", "a=b=c"] {
