@@ -68,7 +68,8 @@ async fn a_rabbitmq_that_is_gone_for_a_while_gets_everything_in_order() {
             (*before, distinct) = (sequence, distinct + 1);
         }
     }
-    (world.stop().await, queue.remove().await);
+    world.stop().await;
+    queue.remove().await;
 }
 
 async fn append_to_twenty(world: &World, from: u64) {
