@@ -260,6 +260,8 @@ pub enum Bench {
     Http,
     /// Projecting events into rows
     Project,
+    /// Webhooks to a server on this machine
+    Outbox,
     /// Requests to a large table on PostgreSQL while it is migrated
     Migrate,
 }

@@ -57,6 +57,11 @@ failure_from!(
     headwater::sql::SqlError,
     headwater::store::AppendError,
     headwater::telemetry::TelemetryError,
+    headwater::runtime::AddressError,
+    headwater::runtime::SendError<headwater_outbox::endpoint::EndpointRejection>,
     headwater_outbox::secret::KeyFileError,
+    headwater_outbox::secret::SealError,
+    headwater_outbox::secret::SealKeyError,
+    headwater_outbox::secret::SecretError,
     headwater_outbox::webhook::ClientError,
 );

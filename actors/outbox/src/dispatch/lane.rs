@@ -158,7 +158,11 @@ impl Running {
                 () = stopped(&mut self.lane.stop) => break,
                 Some(done) = self.under_way.next() => self.take(done),
                 Some(batch) = reading.batches.recv(), if takes => self.offer(batch),
-                Ok(()) = self.lane.registered.changed() => self.change(),
+                changed = self.lane.registered.changed() => match changed {
+                    Ok(()) => self.change(),
+                    // The endpoint was removed.
+                    Err(_) => break,
+                },
                 () = stored.notified(), if self.is_full() => {}
                 () = sleep_until(wake.unwrap_or_else(Instant::now).into()), if wake.is_some() => {}
             }

@@ -278,9 +278,6 @@ impl Shard {
         let mut commit = Commit::new(self.number, self.tenure.token(), self.position);
         commit.now = self.shared.clock.now();
         commit.removed = std::mem::take(&mut self.over);
-        for feed in &commit.removed {
-            self.lanes.remove(feed);
-        }
         for (feed, lane) in &self.lanes {
             let mut state = lane.state.borrow_mut();
             let blocks = state.backlog.changes().into_iter();
@@ -292,6 +289,10 @@ impl Shard {
             commit.attempts.append(&mut state.attempts);
             let replays = std::mem::take(&mut state.replays);
             commit.replays.extend(replays.into_iter().map(|own| (feed.endpoint.clone(), own)));
+        }
+        // What came of its last requests is stored, its place is not.
+        for feed in &commit.removed {
+            self.lanes.remove(feed);
         }
         commit
     }

@@ -143,6 +143,10 @@ impl Decide<Change> for Endpoint {
         if own.target.kind() != config.target.kind() {
             return Err(EndpointRejection::OtherTarget);
         }
+        if own.ordering != config.ordering {
+            let problem = "cannot be changed: register another endpoint, behind a position";
+            return Err(EndpointRejection::invalid("ordering", problem));
+        }
         let is_same = *own == config;
         Ok(if is_same { Vec::new() } else { vec![EndpointEvent::Changed { config }] })
     }
@@ -225,6 +229,9 @@ impl Decide<Skip> for Endpoint {
 
 impl Decide<Discard> for Endpoint {
     fn decide(&self, command: Discard, _: &Context) -> Decision {
+        if self.known()?.ordering == Ordering::Strict {
+            return Err(EndpointRejection::NotWhileStrict);
+        }
         self.ordered(OrderKind::Discard, command.selection, None)
     }
 }
@@ -240,3 +247,6 @@ impl Decide<Replay> for Endpoint {
         self.ordered(OrderKind::Replay, selection, rate_per_second)
     }
 }
+
+#[cfg(test)]
+mod tests;

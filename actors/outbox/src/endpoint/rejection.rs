@@ -25,6 +25,9 @@ pub enum EndpointRejection {
     /// The caller pauses an endpoint that is out of service.
     #[error("endpoint is disabled: resume it first")]
     Disabled,
+    /// The caller discards what waits behind a dead letter where everything does.
+    #[error("everything waits behind a dead letter of a strict endpoint: skip it instead")]
+    NotWhileStrict,
     /// The caller makes another sort of endpoint of one.
     #[error("target is of another kind: register another endpoint for that")]
     OtherTarget,
@@ -45,6 +48,7 @@ impl Rejection for EndpointRejection {
             Self::NotRegistered => "not-registered",
             Self::Removed => "removed",
             Self::Disabled => "disabled",
+            Self::NotWhileStrict => "not-while-strict",
             Self::OtherTarget => "other-target",
         }
     }

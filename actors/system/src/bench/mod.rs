@@ -7,6 +7,7 @@ mod ground;
 mod lag;
 mod load;
 mod migrate;
+mod outbox;
 mod postgres;
 mod project;
 mod raw;
@@ -20,8 +21,15 @@ use crate::error::Failure;
 use ground::Ground;
 
 /// What is measured when nothing is named; `migrate` needs a server.
-const ALL: [Bench; 6] =
-    [Bench::Append, Bench::Read, Bench::Rehydrate, Bench::Command, Bench::Http, Bench::Project];
+const ALL: [Bench; 7] = [
+    Bench::Append,
+    Bench::Read,
+    Bench::Rehydrate,
+    Bench::Command,
+    Bench::Http,
+    Bench::Project,
+    Bench::Outbox,
+];
 
 /// Runs the benches asked for, each in a folder of its own that is removed at the end.
 ///
@@ -49,6 +57,7 @@ pub fn run(args: &BenchArgs) -> Result<(), Failure> {
             (Bench::Command, None) => command::run_command(&ground)?,
             (Bench::Http, None) => command::run_http(&ground)?,
             (Bench::Project, None) => project::run(&ground)?,
+            (Bench::Outbox, None) => outbox::run(&ground)?,
         });
     }
     table::print(&outcomes, args.json)

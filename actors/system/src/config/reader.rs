@@ -108,10 +108,11 @@ impl Reader {
     /// Reads a path of a file; `None` when it is empty.
     pub fn file(&mut self, key: &'static str) -> Option<PathBuf> {
         let parse = |text: &str, _: &Kind| match text {
+            "" => Ok(None),
             text if text.chars().any(char::is_control) => {
                 Err("has a character that is not visible".to_owned())
             }
-            text => Ok(Some(PathBuf::from(text)).filter(|_| !text.is_empty())),
+            text => Ok(Some(PathBuf::from(text))),
         };
         self.value(key, parse).flatten()
     }

@@ -1,0 +1,104 @@
+//! What is to be done next.
+
+use std::time::Instant;
+
+use super::{Backlog, Now, Source, Task, Ticket};
+use crate::dispatch::block::BlockPhase;
+use crate::dispatch::breaker::Leave;
+use crate::dispatch::window::Line;
+use crate::endpoint::Ordering;
+
+impl Backlog {
+    /// Returns what is to be done now; `None` when nothing is.
+    pub fn next(&mut self, now: Now) -> Option<Task> {
+        if self.in_flight >= self.rules.in_flight_max {
+            return None;
+        }
+        match self.breaker.leave(now.tick) {
+            Leave::None => None,
+            Leave::Free => self.due_block(now).or_else(|| self.fresh(false)),
+            Leave::Probe => {
+                let task = self.probe(now)?;
+                if matches!(task, Task::Send { .. }) {
+                    self.breaker.probe();
+                }
+                Some(task)
+            }
+        }
+    }
+
+    /// Returns when there may be something to do, if nothing else happens.
+    pub fn wake_at(&self) -> Option<Instant> {
+        if !self.has_work() {
+            return None;
+        }
+        match self.breaker.rests_until() {
+            Some(until) => Some(until),
+            None if self.breaker.is_open() => None,
+            None => self.due.first().map(|(at, _)| *at),
+        }
+    }
+
+    /// Returns whether there is something to send, now or later.
+    pub(super) fn has_work(&self) -> bool {
+        match self.rules.ordering {
+            // The event of a block is the first of the window.
+            Ordering::Strict => self.window.has_ready() && self.dead() == 0,
+            _ => self.window.has_ready() || !self.due.is_empty(),
+        }
+    }
+
+    /// Takes the next event of the window.
+    fn fresh(&mut self, is_early: bool) -> Option<Task> {
+        if self.rules.ordering == Ordering::Strict && !self.blocks.is_empty() {
+            return None;
+        }
+        let (number, event) = self.window.take()?;
+        self.in_flight += 1;
+        let ticket = Ticket { from: Source::Window(number), is_early };
+        Some(Task::Send { ticket, event, attempt: 1 })
+    }
+
+    fn due_block(&mut self, now: Now) -> Option<Task> {
+        let (at, line) = self.due.first().cloned()?;
+        if at > now.tick { None } else { self.take_block(&line, now) }
+    }
+
+    /// Takes one event to see whether the endpoint works again: blocks and others by turns.
+    fn probe(&mut self, now: Now) -> Option<Task> {
+        self.probes_block = !self.probes_block;
+        let block = self.due.first().map(|(_, line)| line.clone());
+        let is_fresh = self.window.has_ready() && !self.probes_block;
+        match block {
+            Some(line) if !is_fresh => self.take_block(&line, now).or_else(|| self.fresh(false)),
+            _ => self.fresh(false),
+        }
+    }
+
+    fn take_block(&mut self, line: &Line, now: Now) -> Option<Task> {
+        let is_strict = self.rules.ordering == Ordering::Strict;
+        let block = self.blocks.get_mut(line)?;
+        let BlockPhase::Due(at, wall) = block.phase else { return None };
+        let attempt = block.attempts + 1;
+        let task = match (is_strict, block.queue.front()) {
+            (true, _) => {
+                // Its event is the first of the window, once that is read.
+                let (number, event) = self.window.take()?;
+                let ticket = Ticket { from: Source::Window(number), is_early: at > now.tick };
+                Task::Send { ticket, event, attempt }
+            }
+            (false, Some(event)) => {
+                let from = Source::Block(line.clone());
+                let ticket = Ticket { from, is_early: at > now.tick };
+                Task::Send { ticket, event: event.clone(), attempt }
+            }
+            (false, None) => {
+                Task::Fetch { line: line.clone(), head: block.head.clone(), after: block.after }
+            }
+        };
+        block.phase = BlockPhase::Busy(at, wall);
+        self.due.remove(&(at, line.clone()));
+        self.in_flight += 1;
+        Some(task)
+    }
+}

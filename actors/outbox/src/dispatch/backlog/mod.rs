@@ -1,0 +1,273 @@
+//! What one endpoint owes: pure, so that every order of events, failures and crashes can be
+//! tried out.
+//!
+//! Events go through a [`Window`]; everything up to its low water mark is settled, and that is
+//! all that is stored while deliveries succeed. An event that fails makes a [`Block`], which is
+//! stored: in `per_stream` it takes its stream out of the window, and when it is delivered at
+//! last, the stream's later events are fetched from the stream itself until it has caught up
+//! with what was read. So nothing is written for an event that only waits.
+
+mod choice;
+mod order;
+mod outcome;
+
+use std::collections::BTreeSet;
+use std::time::{Duration, Instant};
+
+use headwater::event::{Position, RecordedEvent, Revision};
+use jiff::{SignedDuration, Timestamp};
+use rustc_hash::{FxHashMap, FxHashSet};
+
+use super::block::{Block, BlockPhase, Head, LastFailure};
+use super::breaker::Breaker;
+use super::window::{Line, Window};
+use crate::endpoint::Ordering;
+use crate::schedule::RetrySchedule;
+
+/// The most events that were read and not settled.
+pub(crate) const WINDOW_EVENTS_MAX: usize = 8_192;
+/// The most bytes of them.
+const WINDOW_BYTES_MAX: usize = 32 << 20;
+/// The most lines that wait for a retry or an operator.
+pub(crate) const BLOCKS_MAX: usize = 10_000;
+
+/// The time: one clock for rows, one that never jumps for what is due.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Now {
+    pub wall: Timestamp,
+    pub tick: Instant,
+}
+
+/// What an endpoint is held to.
+#[derive(Clone, Debug)]
+pub(crate) struct Rules {
+    pub ordering: Ordering,
+    pub retry: RetrySchedule,
+    pub in_flight_max: usize,
+}
+
+/// What is to be done next.
+#[derive(Clone, Debug)]
+pub(crate) enum Task {
+    /// An event is to be sent.
+    Send {
+        ticket: Ticket,
+        event: RecordedEvent,
+        /// From 1.
+        attempt: u32,
+    },
+    /// The event of a block, or what follows in its stream, is to be read.
+    Fetch { line: Line, head: Head, after: Revision },
+}
+
+/// Says what an outcome is about.
+#[derive(Clone, Debug)]
+pub(crate) struct Ticket {
+    from: Source,
+    /// Whether it is a try before its time, which does not count when it fails.
+    is_early: bool,
+}
+
+#[derive(Clone, Debug)]
+enum Source {
+    Window(u64),
+    Block(Line),
+}
+
+/// What came of sending an event.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Outcome {
+    Delivered,
+    /// To be tried again.
+    Failed(Again),
+    /// Of no use to try again, because of the event itself.
+    Hopeless(LastFailure),
+}
+
+/// What decides when to try again.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Again {
+    pub is_throttled: bool,
+    pub retry_after: Option<Duration>,
+    pub last: LastFailure,
+}
+
+/// What was read for a block.
+#[derive(Clone, Debug)]
+pub(crate) struct Fetched {
+    /// The events that match, oldest first.
+    pub events: Vec<RecordedEvent>,
+    /// Everything of the stream up to this revision was considered.
+    pub considered: Revision,
+    /// Whether the stream ends there.
+    pub is_end: bool,
+}
+
+/// What an endpoint owes.
+#[derive(Debug)]
+pub(crate) struct Backlog {
+    rules: Rules,
+    window: Window,
+    blocks: FxHashMap<Line, Block>,
+    due: BTreeSet<(Instant, Line)>,
+    breaker: Breaker,
+    in_flight: usize,
+    /// Whether the next probe is of a block, if there is one.
+    probes_block: bool,
+    changed: FxHashSet<Line>,
+    /// The first failure since the last success.
+    pub failing_since: Option<Timestamp>,
+    pub delivered: u64,
+    pub failed: u64,
+}
+
+impl Backlog {
+    /// Begins behind a position, with blocks that were stored.
+    pub fn new(rules: Rules, after: Position, blocks: Vec<(Line, Block)>) -> Self {
+        let mut own = Self {
+            rules,
+            window: Window::after(after),
+            blocks: FxHashMap::default(),
+            due: BTreeSet::new(),
+            breaker: Breaker::default(),
+            in_flight: 0,
+            probes_block: false,
+            changed: FxHashSet::default(),
+            failing_since: None,
+            delivered: 0,
+            failed: 0,
+        };
+        for (line, block) in blocks {
+            if let BlockPhase::Due(at, _) = block.phase {
+                own.due.insert((at, line.clone()));
+            }
+            own.blocks.insert(line, block);
+        }
+        own
+    }
+
+    /// Puts other rules into force, but for the ordering, which stays.
+    pub fn set_rules(&mut self, rules: Rules) {
+        self.rules = Rules { ordering: self.rules.ordering, ..rules };
+    }
+
+    /// Returns how many events it takes now.
+    pub fn room(&self) -> usize {
+        let is_full = self.window.bytes() >= WINDOW_BYTES_MAX
+            || self.blocks.len() >= BLOCKS_MAX
+            // Something must be there to see whether the endpoint works again.
+            || (self.breaker.is_open() && self.has_work());
+        if is_full { 0 } else { WINDOW_EVENTS_MAX.saturating_sub(self.window.len()) }
+    }
+
+    /// Takes an event, which lies behind all that it took before.
+    pub fn offer(&mut self, event: RecordedEvent) {
+        let line = self.line_of(&event);
+        if self.rules.ordering == Ordering::PerStream {
+            let waits =
+                line.as_ref().and_then(|line| self.blocks.get_mut(line).map(|own| (line, own)));
+            if let Some((line, block)) = waits {
+                block.waiting += 1;
+                self.changed.insert(line.clone());
+                return self.window.advance(event.position());
+            }
+        }
+        self.window.push(event, line);
+    }
+
+    /// Notes that everything up to a position was offered.
+    pub fn advance(&mut self, frontier: Position) {
+        self.window.advance(frontier);
+    }
+
+    /// Returns the position up to which everything was offered.
+    pub const fn frontier(&self) -> Position {
+        self.window.frontier()
+    }
+
+    /// Returns the position up to which everything is settled or in a block.
+    pub fn position(&self) -> Position {
+        self.window.low_water()
+    }
+
+    /// Returns when the oldest event was recorded that is neither delivered nor given up.
+    pub fn oldest_at(&self) -> Option<Timestamp> {
+        let blocks = self.blocks.values().filter(|block| !block.is_dead());
+        let heads = blocks.map(|block| block.head.recorded_at);
+        heads.chain(self.window.oldest().map(RecordedEvent::recorded_at)).min()
+    }
+
+    /// Returns whether nothing is left to do before more is offered.
+    pub fn is_idle(&self) -> bool {
+        self.in_flight == 0 && self.window.len() == 0 && self.due.is_empty()
+    }
+
+    /// Returns whether as many requests are under way as may be.
+    pub const fn is_crowded(&self) -> bool {
+        self.in_flight >= self.rules.in_flight_max
+    }
+
+    /// Returns whether few requests are made because all have failed.
+    pub const fn is_broken(&self) -> bool {
+        self.breaker.is_open()
+    }
+
+    /// Returns how many lines wait for an operator.
+    pub fn dead(&self) -> usize {
+        self.blocks.values().filter(|block| block.is_dead()).count()
+    }
+
+    /// Notes that a line must be asked for again.
+    pub fn note_change(&mut self, line: Line) {
+        self.changed.insert(line);
+    }
+
+    /// Returns the blocks that have changed since it was asked last; `None` when one is gone.
+    pub fn changes(&mut self) -> Vec<(Line, Option<Block>)> {
+        let changed = std::mem::take(&mut self.changed);
+        let now = |line: Line| {
+            let block = self.blocks.get(&line).map(Block::without_queue);
+            (line, block)
+        };
+        changed.into_iter().map(now).collect()
+    }
+}
+
+impl Backlog {
+    pub(super) fn line_of(&self, event: &RecordedEvent) -> Option<Line> {
+        match self.rules.ordering {
+            Ordering::PerStream => {
+                Some(format!("{}/{}", event.category(), event.stream_id()).into())
+            }
+            Ordering::Strict => Some("".into()),
+            Ordering::None => None,
+        }
+    }
+
+    /// Returns the line under which a failed event waits.
+    pub(super) fn block_line(&self, event: &RecordedEvent) -> Line {
+        self.line_of(event).unwrap_or_else(|| event.position().to_string().into())
+    }
+
+    pub(super) fn set_due(&mut self, line: &Line, (at, wall): (Instant, Timestamp)) {
+        let Some(block) = self.blocks.get_mut(line) else { return };
+        if let BlockPhase::Due(before, _) = block.phase {
+            self.due.remove(&(before, line.clone()));
+        }
+        block.phase = BlockPhase::Due(at, wall);
+        self.due.insert((at, line.clone()));
+        self.changed.insert(line.clone());
+    }
+
+    pub(super) fn unblock(&mut self, line: &Line) {
+        if let Some(BlockPhase::Due(at, _)) = self.blocks.remove(line).map(|block| block.phase) {
+            self.due.remove(&(at, line.clone()));
+        }
+        self.changed.insert(line.clone());
+    }
+}
+
+pub(super) fn later(wall: Timestamp, wait: Duration) -> Timestamp {
+    let wait = SignedDuration::try_from(wait).unwrap_or(SignedDuration::MAX);
+    wall.saturating_add(wait).unwrap_or(Timestamp::MAX)
+}

@@ -1,0 +1,187 @@
+//! What follows from what was sent or read.
+
+use std::time::Duration;
+
+use headwater::event::RecordedEvent;
+
+use super::{Again, Backlog, Fetched, Now, Outcome, Source, Ticket, later};
+use crate::dispatch::block::{Block, BlockPhase, Head, LastFailure};
+use crate::dispatch::window::Line;
+use crate::endpoint::Ordering;
+use crate::schedule::{Failure, RetrySchedule};
+
+impl Backlog {
+    /// Takes what was read for a block.
+    pub fn fetched(&mut self, line: &Line, fetched: Fetched, now: Now) {
+        self.in_flight = self.in_flight.saturating_sub(1);
+        let frontier = self.window.frontier();
+        let Some(block) = self.blocks.get_mut(line) else { return };
+        let count = fetched.events.len();
+        // What lies beyond the frontier comes through the window.
+        block.queue = fetched.events.into_iter().filter(|own| own.position() <= frontier).collect();
+        let is_end = fetched.is_end || block.queue.len() < count;
+        if block.queue.is_empty() && is_end {
+            return self.unblock(line);
+        }
+        match block.queue.front() {
+            None => block.after = fetched.considered,
+            Some(first) if block.attempts == 0 => block.head = Head::of(first),
+            Some(_) => {}
+        }
+        let BlockPhase::Busy(at, wall) = block.phase else { return };
+        // A retry before its time stays one.
+        self.set_due(line, (at, wall.min(now.wall)));
+    }
+
+    /// Takes what could not be read for a block: it is tried again after a while.
+    pub fn not_fetched(&mut self, line: &Line, now: Now) {
+        self.in_flight = self.in_flight.saturating_sub(1);
+        let at = now.tick + Duration::from_secs(1);
+        self.set_due(line, (at, now.wall));
+    }
+
+    /// Takes what came of sending an event.
+    pub fn finished(&mut self, ticket: Ticket, event: &RecordedEvent, outcome: Outcome, now: Now) {
+        self.in_flight = self.in_flight.saturating_sub(1);
+        match outcome {
+            Outcome::Delivered => self.succeeded(ticket.from, event, now),
+            Outcome::Failed(again) => {
+                self.note_failure(event, now);
+                self.failed(ticket, event, again, now);
+            }
+            Outcome::Hopeless(last) => {
+                self.failed += 1;
+                self.give_up(ticket.from, event, last, now);
+            }
+        }
+    }
+
+    fn succeeded(&mut self, from: Source, event: &RecordedEvent, now: Now) {
+        self.delivered += 1;
+        self.failing_since = None;
+        if self.breaker.succeeded() {
+            self.hasten(now);
+        }
+        match from {
+            Source::Window(number) => {
+                self.window.settle(number);
+                if self.rules.ordering == Ordering::Strict && !self.blocks.is_empty() {
+                    self.unblock(&"".into());
+                }
+            }
+            Source::Block(line) if self.rules.ordering == Ordering::None => self.unblock(&line),
+            Source::Block(line) => self.go_on(&line, event, now),
+        }
+    }
+
+    /// Goes on with a stream whose first event was delivered at last.
+    fn go_on(&mut self, line: &Line, event: &RecordedEvent, now: Now) {
+        let Some(block) = self.blocks.get_mut(line) else { return };
+        block.queue.pop_front();
+        block.head = Head::of(block.queue.front().unwrap_or(event));
+        block.after = event.revision();
+        block.waiting = block.waiting.saturating_sub(1);
+        block.attempts = 0;
+        self.set_due(line, (now.tick, now.wall));
+    }
+
+    /// Makes what waits for a retry due at once: the endpoint works again.
+    fn hasten(&mut self, now: Now) {
+        let waiting: Vec<Line> = self.due.iter().map(|(_, line)| line.clone()).collect();
+        waiting.iter().for_each(|line| self.set_due(line, (now.tick, now.wall)));
+    }
+
+    fn note_failure(&mut self, event: &RecordedEvent, now: Now) {
+        self.failed += 1;
+        self.failing_since.get_or_insert(now.wall);
+        let seed = RetrySchedule::seed(event.id(), u32::MAX);
+        self.breaker.failed(now.tick, seed as f64 / u64::MAX as f64);
+    }
+
+    fn failed(&mut self, ticket: Ticket, event: &RecordedEvent, again: Again, now: Now) {
+        if ticket.is_early {
+            return self.stays_due(ticket.from, event, again.last);
+        }
+        let line = self.held(ticket.from, event, now);
+        let Some(block) = self.blocks.get_mut(&line) else { return };
+        block.attempts += 1;
+        block.last = again.last;
+        let failure = Failure {
+            attempt: block.attempts,
+            seed: RetrySchedule::seed(event.id(), block.attempts),
+            throttled: again.is_throttled,
+            retry_after: again.retry_after,
+        };
+        match self.rules.retry.after(failure) {
+            Some(wait) => self.set_due(&line, (now.tick + wait, later(now.wall, wait))),
+            None => self.bury(&line, now),
+        }
+    }
+
+    fn give_up(&mut self, from: Source, event: &RecordedEvent, last: LastFailure, now: Now) {
+        let line = self.held(from, event, now);
+        if let Some(block) = self.blocks.get_mut(&line) {
+            block.attempts += 1;
+            block.last = last;
+        }
+        self.bury(&line, now);
+    }
+
+    /// A try before its time has failed: nothing changes but what is known of it.
+    fn stays_due(&mut self, from: Source, event: &RecordedEvent, last: LastFailure) {
+        let line = match from {
+            Source::Window(number) => {
+                self.window.put_back(number);
+                self.block_line(event)
+            }
+            Source::Block(line) => line,
+        };
+        let Some(block) = self.blocks.get_mut(&line) else { return };
+        block.last = last;
+        block.queue.clear();
+        if let BlockPhase::Busy(at, wall) = block.phase {
+            self.set_due(&line, (at, wall));
+        }
+    }
+
+    /// Takes the line of an event that has failed out of the window and returns its name.
+    fn held(&mut self, from: Source, event: &RecordedEvent, now: Now) -> Line {
+        let line = match from {
+            Source::Block(line) => line,
+            Source::Window(number) => {
+                let line = self.block_line(event);
+                let waiting = match self.rules.ordering {
+                    Ordering::PerStream => self.window.hold(&line),
+                    Ordering::Strict => {
+                        self.window.put_back(number);
+                        0
+                    }
+                    Ordering::None => {
+                        self.window.settle(number);
+                        0
+                    }
+                };
+                let block = self.blocks.entry(line.clone());
+                block.or_insert_with(|| Block::of(event, now.wall)).waiting += waiting;
+                line
+            }
+        };
+        if let Some(block) = self.blocks.get_mut(&line) {
+            if block.attempts == 0 {
+                (block.head, block.first_failed_at) = (Head::of(event), now.wall);
+            }
+            block.after = event.revision().previous();
+            block.queue.clear();
+        }
+        line
+    }
+
+    fn bury(&mut self, line: &Line, now: Now) {
+        let Some(block) = self.blocks.get_mut(line) else { return };
+        if let BlockPhase::Due(at, _) = block.phase {
+            self.due.remove(&(at, line.clone()));
+        }
+        block.phase = BlockPhase::Dead(now.wall);
+        self.changed.insert(line.clone());
+    }
+}

@@ -1,0 +1,161 @@
+use headwater::event::Position;
+use headwater::test::{given, given_nothing};
+
+use super::*;
+use crate::secret::SealKey;
+
+fn sealed() -> Sealed {
+    serde_json::from_value("v1.0011aabb.c2VhbGVk".into()).unwrap()
+}
+
+fn config() -> EndpointConfig {
+    EndpointConfig::webhook("https://example.com/hook")
+}
+
+fn register() -> Register {
+    Register { config: config(), secret: sealed(), start: Start::Now }
+}
+
+fn registered() -> EndpointEvent {
+    EndpointEvent::Registered { config: config(), secret: sealed(), start: Start::Now }
+}
+
+fn at(text: &str) -> Timestamp {
+    text.parse().unwrap()
+}
+
+fn all() -> Selection {
+    Selection { all: true, ..Selection::default() }
+}
+
+fn invalid(field: &str, problem: &str) -> EndpointRejection {
+    EndpointRejection::invalid(field, problem)
+}
+
+#[test]
+fn an_endpoint_is_registered_once() {
+    given_nothing::<Endpoint>().when(register()).then([registered()]);
+    given::<Endpoint>([registered()]).when(register()).then_nothing();
+    let other = Register { config: EndpointConfig { concurrency: 3, ..config() }, ..register() };
+    given::<Endpoint>([registered()])
+        .when(other)
+        .then_rejected(EndpointRejection::AlreadyRegistered);
+}
+
+#[test]
+fn what_is_out_of_bounds_is_refused_by_name() {
+    let with = |set: fn(&mut EndpointConfig)| {
+        let mut config = config();
+        set(&mut config);
+        Register { config, ..register() }
+    };
+    for (set, field) in [
+        ((|own| own.concurrency = 0) as fn(&mut EndpointConfig), "concurrency"),
+        (|own| own.timeout_ms = 99, "timeout_ms"),
+        (|own| own.rate_per_second = Some(0), "rate_per_second"),
+        (|own| own.disable_after_hours = 721, "disable_after_hours"),
+        (|own| own.description = Some("x".repeat(201)), "description"),
+        (|own| own.filter.categories = vec!["Not A Name".into()], "filter.categories.0"),
+        (|own| own.filter.expression = Some("data. ==".into()), "filter.expression"),
+        (|own| own.target = EndpointConfig::webhook("x".repeat(2_001)).target, "target.url"),
+    ] {
+        let context = Context {
+            now: Timestamp::UNIX_EPOCH,
+            tenant: headwater::event::Tenant::default_tenant(),
+            stream: headwater::event::StreamId::new(CATEGORY, "one").unwrap(),
+            metadata: Default::default(),
+        };
+        let refused = Endpoint::default().decide(with(set), &context).unwrap_err();
+        let EndpointRejection::Invalid { field: found, .. } = &refused else { panic!("{refused}") };
+        assert_eq!(found, field, "{refused}");
+    }
+}
+
+#[test]
+fn a_paused_endpoint_is_resumed_and_a_disabled_one_is_not_paused() {
+    given::<Endpoint>([registered()])
+        .when(Pause { reason: None })
+        .then([EndpointEvent::Paused { reason: None }])
+        .when(Resume {})
+        .then([EndpointEvent::Resumed {}])
+        .when(Disable { cause: DisableCause::Gone {} })
+        .then([EndpointEvent::Disabled { cause: DisableCause::Gone {} }])
+        .when(Pause { reason: None })
+        .then_rejected(EndpointRejection::Disabled);
+}
+
+#[test]
+fn an_endpoint_is_warned_about_each_part_once_until_it_works_again() {
+    let failing_since = at("2026-01-01T00:00:00Z");
+    let warn = |percent| Warn { percent, failing_since };
+    let warned = |percent| EndpointEvent::FailureWarned { percent, failing_since };
+    given::<Endpoint>([registered(), warned(50)]).when(warn(50)).then_nothing();
+    given::<Endpoint>([registered(), warned(50)]).when(warn(70)).then([warned(70)]);
+    given::<Endpoint>([registered(), warned(70), EndpointEvent::Resumed {}])
+        .when(warn(50))
+        .then([warned(50)]);
+}
+
+#[test]
+fn a_removed_endpoint_takes_no_orders() {
+    given::<Endpoint>([registered(), EndpointEvent::Removed {}])
+        .when(Redrive { selection: all(), rate_per_second: None })
+        .then_rejected(EndpointRejection::Removed);
+    given::<Endpoint>([registered(), EndpointEvent::Removed {}]).when(Remove {}).then_nothing();
+}
+
+#[test]
+fn an_order_says_which_or_all() {
+    let redrive = |selection| Redrive { selection, rate_per_second: None };
+    given::<Endpoint>([registered()])
+        .when(redrive(Selection::default()))
+        .then_rejected(invalid("selection", "is empty: say which, or set `all`"));
+    let stream = Selection { stream: Some("x".into()), ..Selection::default() };
+    given::<Endpoint>([registered()]).when(redrive(stream)).then_rejected(invalid(
+        "selection.category",
+        "is missing: a stream is a category and an id",
+    ));
+    let order = Order { kind: OrderKind::Redrive, selection: all(), rate_per_second: None };
+    given::<Endpoint>([registered()]).when(redrive(all())).then([EndpointEvent::Ordered { order }]);
+}
+
+#[test]
+fn what_is_sealed_opens_at_its_own_endpoint_alone() {
+    let key = SealKey::generate().unwrap();
+    let sealed = key.seal("secret", "default/one").unwrap();
+    assert_eq!(key.open(&sealed, "default/one").unwrap(), "secret");
+    assert!(key.open(&sealed, "default/two").is_err());
+}
+
+#[test]
+fn every_shape_of_an_endpoint_event_has_its_golden_file() {
+    let selection = Selection { category: Some("order".into()), ..Selection::default() };
+    let rate_per_second = Some(50);
+    let order = Order { kind: OrderKind::Redrive, selection, rate_per_second };
+    let mut changed = config();
+    changed.filter.types = vec!["Placed".into()];
+    changed.filter.expression = Some("data.country == 'EIRE'".into());
+    let Target::Webhook { headers, .. } = &mut changed.target;
+    headers.insert("authorization".into(), sealed());
+    headwater::test::golden::check::<EndpointEvent>(
+        concat!(env!("CARGO_MANIFEST_DIR"), "/../../schema/events"),
+        [
+            EndpointEvent::Registered {
+                config: config(),
+                secret: sealed(),
+                start: Start::After(Position::new(7)),
+            },
+            EndpointEvent::Changed { config: changed },
+            EndpointEvent::Paused { reason: Some("maintenance".into()) },
+            EndpointEvent::Resumed {},
+            EndpointEvent::Disabled { cause: DisableCause::Failing { hours: 120 } },
+            EndpointEvent::SecretRotated {
+                secret: sealed(),
+                previous_until: at("2026-01-02T00:00:00Z"),
+            },
+            EndpointEvent::FailureWarned { percent: 50, failing_since: at("2026-01-01T00:00:00Z") },
+            EndpointEvent::Removed {},
+            EndpointEvent::Ordered { order },
+        ],
+    );
+}

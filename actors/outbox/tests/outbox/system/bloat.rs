@@ -1,0 +1,49 @@
+//! What deliveries leave behind in PostgreSQL while somebody holds an old snapshot.
+
+use headwater::sql::PostgresConfig;
+use headwater::store::MemoryStore;
+use headwater::test::ScratchSchema;
+use headwater_outbox::secret::SealKey;
+
+use super::kit::{Ledger, World};
+
+const DEAD: &str = "select cast(coalesce(sum(n_dead_tup), 0) as bigint) from pg_stat_user_tables \
+    where schemaname = current_schema() and relname like 'outbox%'";
+
+#[tokio::test]
+async fn dead_rows_do_not_grow_with_deliveries_while_a_snapshot_is_held() {
+    let scratch = ScratchSchema::new().unwrap();
+    let open = || PostgresConfig::at(scratch.address().clone()).open().unwrap();
+    let world = World::over(MemoryStore::shared(), open(), SealKey::generate().unwrap()).await;
+    let ledger = Ledger::open().await;
+    world.register("one", &ledger, |_| {}).await;
+    // A transaction that reads, and ends with the test.
+    let (tell, told) = std::sync::mpsc::channel::<()>();
+    let (begun, begins) = tokio::sync::oneshot::channel();
+    let reader = open();
+    let held = tokio::spawn(async move {
+        let work = move |tx: &mut dyn headwater::sql::TxEngine| {
+            tx.query("select count(*) from outbox_cursors", &[])?;
+            let _ = begun.send(());
+            let _ = told.recv();
+            Ok::<_, headwater::sql::SqlError>(())
+        };
+        reader.inspect(work).await.unwrap();
+    });
+    begins.await.unwrap();
+    for _ in 0..30 {
+        world.append("a", 100).await;
+        world.append("b", 100).await;
+    }
+    ledger.taken(6_000).await;
+    world.until("select delivered from outbox_cursors", 6_000).await;
+    world
+        .database
+        .read("select cast(pg_stat_force_next_flush() as text)", Vec::new())
+        .await
+        .unwrap();
+    let dead = world.count(DEAD).await;
+    assert!(dead < 600, "{dead} dead rows of 6,000 deliveries");
+    drop(tell);
+    held.await.unwrap();
+}

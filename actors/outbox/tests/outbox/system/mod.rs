@@ -1,0 +1,8 @@
+//! From the log to receivers, through a running system.
+
+mod bloat;
+mod dead_letter;
+mod kit;
+mod nodes;
+mod operator;
+mod order;
