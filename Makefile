@@ -5,8 +5,8 @@ SHELL := /bin/sh
 
 CARGO ?= cargo
 DATA_DIR ?= headwater-demo
-# Runs a command with a PostgreSQL server: one that is there, or a private one.
-WITH_POSTGRES := tests/with-postgres
+# Runs a command with a PostgreSQL server and brokers: those that are there, or private ones.
+WITH_POSTGRES := tests/with-postgres tests/with-brokers
 # How long the torture is: runs of the simulated disk, commands, kills of the program and
 # of PostgreSQL, events in PostgreSQL.
 SEEDS ?= 100000

@@ -15,9 +15,14 @@ use std::io;
 use std::str::FromStr;
 
 use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::ParseError;
 use tracing_subscriber::layer::SubscriberExt;
 
 pub use layer::LineLayer;
+
+/// What no filter lets through: libraries that put payloads, or what they log in with, into
+/// their records.
+const MUTED: [&str; 3] = ["amq_protocol=warn", "lapin=warn", "lapin::returned_messages=off"];
 
 /// How a record is written.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -91,7 +96,12 @@ fn parse_filter(filter: &str) -> Result<EnvFilter, TelemetryError> {
     if filter.trim().is_empty() {
         return Err(refused("it is empty".to_owned()));
     }
-    EnvFilter::try_new(filter).map_err(|error| refused(error.to_string()))
+    let filter = EnvFilter::try_new(filter).map_err(|error| refused(error.to_string()))?;
+    MUTED.iter().try_fold(filter, |filter, directive| {
+        let directive =
+            directive.parse().map_err(|error: ParseError| refused(error.to_string()))?;
+        Ok(filter.add_directive(directive))
+    })
 }
 
 #[cfg(test)]
@@ -104,6 +114,15 @@ mod tests {
         assert_eq!("pretty".parse::<LogFormat>().unwrap(), LogFormat::Pretty);
         let error = "xml".parse::<LogFormat>().unwrap_err();
         assert_eq!(error.to_string(), "log format \"xml\" is not known: write pretty or json");
+    }
+
+    #[test]
+    fn what_logs_payloads_is_muted_whatever_the_filter() {
+        for filter in ["trace", "info,lapin=trace", "lapin::returned_messages=trace"] {
+            let filter = parse_filter(filter).unwrap().to_string();
+            assert!(filter.contains("lapin::returned_messages=off"), "{filter}");
+            assert!(!filter.contains("lapin=trace") && filter.contains("lapin=warn"), "{filter}");
+        }
     }
 
     #[test]

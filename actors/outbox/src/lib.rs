@@ -5,6 +5,7 @@
 //! failed.
 
 mod api;
+pub mod broker;
 mod dispatch;
 pub mod endpoint;
 pub mod payload;

@@ -8,6 +8,7 @@ use headwater::runtime::{AggregateSpec, Contribution};
 use headwater::sql::Database;
 use headwater::store::SharedStore;
 
+use crate::broker::{BrokerConfig, Brokers};
 use crate::dispatch::{Directory, SHARDS, shard_actor};
 use crate::endpoint::Endpoint;
 use crate::read_model::Endpoints;
@@ -26,6 +27,8 @@ pub struct OutboxConfig {
     pub client: WebhookClient,
     /// About how many attempts are kept.
     pub attempts_kept: u64,
+    /// The brokers that events may be published to.
+    pub brokers: BrokerConfig,
 }
 
 /// The outbox as a capability: endpoints, dispatcher, routes.
@@ -40,6 +43,7 @@ pub(crate) struct Shared {
     pub source: String,
     pub seal: SealKey,
     pub client: WebhookClient,
+    pub brokers: Brokers,
     pub clock: SharedClock,
     pub attempt_log: AttemptLog,
     pub directory: Directory,
@@ -76,6 +80,7 @@ impl Plugin for Outbox {
             source: config.source,
             seal: config.seal,
             client: config.client,
+            brokers: Brokers::new(config.brokers),
             clock: SystemClock::shared(),
             attempt_log: AttemptLog::new(config.attempts_kept),
             directory: Directory::new(),
@@ -88,8 +93,7 @@ impl Plugin for Outbox {
             .rows(Endpoints)
             .actor(shared.directory.actor())
             .routes(crate::api::routes(Arc::clone(&shared)));
-        (0..SHARDS).fold(parts, |parts, number| {
-            parts.actor(shard_actor(number, Arc::clone(&shared)))
-        })
+        (0..SHARDS)
+            .fold(parts, |parts, number| parts.actor(shard_actor(number, Arc::clone(&shared))))
     }
 }

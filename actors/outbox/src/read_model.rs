@@ -1,7 +1,5 @@
 //! Endpoints as people and programs read them: without secrets.
 
-use std::collections::BTreeMap;
-
 use headwater::event::{Position, Recorded};
 use headwater::projection::{ProjectionError, RowProjection};
 use jiff::Timestamp;
@@ -112,8 +110,10 @@ impl EndpointRow {
 
     fn set_up(&mut self, config: &EndpointConfig) {
         self.config = config.clone();
-        let Target::Webhook { headers, .. } = &mut self.config.target;
-        self.headers = std::mem::replace(headers, BTreeMap::new()).into_keys().collect();
+        self.headers = match &mut self.config.target {
+            Target::Webhook { headers, .. } => std::mem::take(headers).into_keys().collect(),
+            Target::Nats { .. } | Target::Rabbitmq { .. } => Vec::new(),
+        };
     }
 
     fn take(&mut self, event: &EndpointEvent) {

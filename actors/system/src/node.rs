@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use headwater::api::ApiConfig;
 use headwater::nodes::NodeConfig;
 use headwater::plugin::Plugin;
 use headwater::postgres::Address;
@@ -12,6 +13,7 @@ use headwater::sql::{Database, MigrationSet, Migrator, PostgresConfig, SqliteCon
 use headwater::store::log::{LogConfig, LogStore};
 use headwater::store::postgres::{PostgresStore, PostgresStoreConfig};
 use headwater::store::{SharedStore, StoreError};
+use headwater_outbox::broker::BrokerConfig;
 use headwater_outbox::secret::SealKey;
 use headwater_outbox::webhook::{WebhookClient, WebhookSettings};
 use headwater_outbox::{Outbox, OutboxConfig};
@@ -182,7 +184,13 @@ fn outbox_config(config: &Config) -> Result<OutboxConfig, Failure> {
     };
     let client = WebhookClient::new(&settings)?;
     let (source, attempts_kept) = (own.source.clone(), own.attempts_kept);
-    Ok(OutboxConfig { source, seal, client, attempts_kept })
+    let brokers = BrokerConfig {
+        operator: ApiConfig::default().operator,
+        nats: own.nats.clone(),
+        rabbitmq: own.rabbitmq.clone(),
+        ca_file: own.ca_file.clone(),
+    };
+    Ok(OutboxConfig { source, seal, client, attempts_kept, brokers })
 }
 
 fn open_tables(address: &Address) -> Result<Database, Failure> {

@@ -66,7 +66,8 @@ mod settings {
     #[test]
     fn every_setting_is_read_and_every_fault_is_listed_at_once() {
         let bad = |setting: &Setting| match setting.kind {
-            Kind::Name | Kind::SealKey | Kind::Networks | Kind::File => "\u{7}",
+            Kind::Name | Kind::File => "\u{7}",
+            Kind::SealKey | Kind::Networks | Kind::Nats | Kind::Rabbitmq => "canary",
             _ => "",
         };
         let bad: Vec<(String, &str)> =
@@ -80,6 +81,23 @@ mod settings {
         found.sort();
         known.sort();
         assert_eq!(found, known);
+    }
+
+    #[test]
+    fn what_may_hold_a_password_is_never_shown() {
+        for key in ["STORE", "READ", "OUTBOX_KEY", "OUTBOX_NATS", "OUTBOX_RABBITMQ"] {
+            let variable = format!("HEADWATER_{key}");
+            let found = faults("", &[(variable.as_str(), "http://ann:canary@host")], &[]);
+            assert_eq!(found.len(), 1, "{key}");
+            assert!(!format!("{} {:?}", found[0], found[0]).contains("canary"), "{key}");
+        }
+        let variables = [
+            ("HEADWATER_OUTBOX_NATS", "nats://ann:canary@host"),
+            ("HEADWATER_OUTBOX_RABBITMQ", "amqp://ann:canary@host/shop"),
+        ];
+        let config = load("", &variables, &[]).unwrap();
+        assert!(config.outbox.nats.is_some() && config.outbox.rabbitmq.is_some());
+        assert!(!format!("{config:?}").contains("canary"));
     }
 
     #[test]

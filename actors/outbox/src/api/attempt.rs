@@ -48,7 +48,9 @@ pub(super) async fn list(
     let known = ["limit", "before", "position", "stream", "verdict"];
     let parameters = call.parameters(&known)?;
     let before = parameters.one("before")?.map(|text| {
-        text.parse().map_err(|_| Problem::field("query:before", "is not a time such as 2026-01-31T12:00:00Z"))
+        text.parse().map_err(|_| {
+            Problem::field("query:before", "is not a time such as 2026-01-31T12:00:00Z")
+        })
     });
     let query = AttemptQuery {
         before: before.transpose()?,

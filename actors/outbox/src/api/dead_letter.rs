@@ -76,7 +76,8 @@ async fn page(
     let (limit, after) = (parameters.limit(call.limits())?, parameters.number("after")?);
     let after = Position::new(after.unwrap_or(0));
     let (tenant, id) = (caller.tenant().clone(), call.variable("id").to_owned());
-    let work = move |tx: &mut dyn TxEngine| table::waiting(tx, which, (&tenant, &id), (after, limit));
+    let work =
+        move |tx: &mut dyn TxEngine| table::waiting(tx, which, (&tenant, &id), (after, limit));
     let events = shared.database().inspect(work).await?;
     let next = events.last().map(|event| event.position).filter(|_| events.len() == limit);
     call.reply(200, &WaitingPageDocument { events, next })

@@ -1,15 +1,12 @@
 //! What is sent to and from the addresses of endpoints.
 
-use std::collections::BTreeMap;
-
 use headwater::api::Problem;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::endpoint::{
-    EndpointConfig, EndpointRejection, Filter, Ordering, Phase, Start, Target,
-};
+use super::target::TargetBody;
+use crate::endpoint::{EndpointConfig, EndpointRejection, Filter, Ordering, Phase, Start};
 use crate::payload::Format;
 use crate::plugin::Shared;
 use crate::read_model::{EndpointRow, Warned};
@@ -60,23 +57,6 @@ pub(super) struct EndpointBody {
     /// After how many hours of nothing but failures it is disabled; 120 when absent.
     #[schema(minimum = 1, maximum = 720)]
     pub disable_after_hours: Option<u16>,
-}
-
-/// Where events go.
-#[derive(Deserialize, ToSchema)]
-#[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
-#[schema(as = TargetBody)]
-pub(super) enum TargetBody {
-    /// An HTTP server, by POST.
-    Webhook {
-        /// Its address.
-        #[schema(max_length = 2000)]
-        url: String,
-        /// Headers that go with each request. Their values are kept sealed and never shown;
-        /// null keeps the value that there is.
-        #[serde(default)]
-        headers: BTreeMap<String, Option<String>>,
-    },
 }
 
 /// An endpoint: how it is set up, and how it stands.
@@ -163,24 +143,7 @@ impl EndpointBody {
         key: &EndpointKey,
         before: Option<&EndpointConfig>,
     ) -> Result<EndpointConfig, Problem> {
-        let TargetBody::Webhook { url, headers } = self.target;
-        let allowed = shared.client.rules().parse(&url);
-        allowed.map_err(|error| Problem::field("/target/url", error.to_string()))?;
-        let mut config = EndpointConfig::webhook(url);
-        let Target::Webhook { headers: sealed, .. } = &mut config.target;
-        for (name, value) in headers {
-            let pointer = format!("/target/headers/{name}");
-            let value = match value {
-                Some(value) => {
-                    check_header_value(&pointer, &value)?;
-                    shared.seal.seal(&value, &key.place()).map_err(|error| unsealed(&error))?
-                }
-                None => kept(before, &name).ok_or_else(|| {
-                    Problem::field(pointer, "is null, but there is no value to keep: write one")
-                })?,
-            };
-            sealed.insert(name, value);
-        }
+        let mut config = EndpointConfig::new(self.target.target(shared, key, before)?);
         config.description = self.description;
         config.filter = self.filter;
         config.ordering = self.ordering;
@@ -213,22 +176,6 @@ impl EndpointDocument {
             previous_secret_until: row.previous_secret_until,
             revision: row.revision,
             delivery,
-        }
-    }
-}
-
-fn kept(before: Option<&EndpointConfig>, name: &str) -> Option<crate::secret::Sealed> {
-    let Target::Webhook { headers, .. } = &before?.target;
-    headers.get(name).cloned()
-}
-
-fn check_header_value(pointer: &str, value: &str) -> Result<(), Problem> {
-    let is_plain = value.bytes().all(|byte| byte == b'\t' || (b' '..=b'~').contains(&byte));
-    match is_plain && value.len() <= 4_096 {
-        true => Ok(()),
-        false => {
-            let detail = "must have at most 4,096 visible ASCII characters, spaces and tabs";
-            Err(Problem::field(pointer, detail))
         }
     }
 }

@@ -76,6 +76,7 @@ pub(super) struct SecretBody {
     request_body(content = EndpointBody),
     responses(
         (status = 201, description = "Registered", body = NewEndpointDocument, headers(("Location" = String, description = "The endpoint"))),
+        (status = 403, description = "A broker is the target, and the key is not of the operator's tenant"),
         (status = 422, description = "The id is taken"),
     ),
     security(("key" = ["admin"])),
@@ -93,7 +94,9 @@ pub(super) async fn register(
     let (start, kind) = (body.start.take().unwrap_or_default(), body.secret_kind.take());
     let made = Made { shared: &shared, key: &key, intent: intent.as_deref() };
     let secret = made.secret(body.secret.take(), kind.unwrap_or_default())?;
-    let sealed = shared.seal.seal(&secret.reveal(), &key.place()).map_err(|error| unsealed(&error))?;
+    let sealed =
+        shared.seal.seal(&secret.reveal(), &key.place()).map_err(|error| unsealed(&error))?;
+    body.target.check_caller(&caller, call.operator())?;
     let config = body.config(&shared, &key, None)?;
     let command = Register { config, secret: sealed, start };
     let receipt = send(&call, &caller, &id, command).await?;
@@ -139,7 +142,8 @@ pub(super) async fn list(
     let page = call.system().catalog().query(query).await?;
     let tenant = caller.tenant().clone();
     let head = *call.system().store().head().borrow();
-    let work = move |tx: &mut dyn headwater::sql::TxEngine| table::standings(tx, &tenant, None, head);
+    let work =
+        move |tx: &mut dyn headwater::sql::TxEngine| table::standings(tx, &tenant, None, head);
     let mut standings = shared.database().inspect(work).await?;
     let document = |entry: RowEntry| {
         let delivery = standings.remove(&entry.key);
@@ -207,6 +211,7 @@ pub(super) async fn change(
     body.check_change()?;
     let key = key(&caller, &call);
     let before = shared.directory.get(&key).and_then(|own| own.endpoint.config.clone());
+    body.target.check_caller(&caller, call.operator())?;
     let config = body.config(&shared, &key, before.as_ref())?;
     command(&call, &caller, Change { config }).await
 }
@@ -293,7 +298,8 @@ pub(super) async fn rotate_secret(
     let key = key(&caller, &call);
     let made = Made { shared: &shared, key: &key, intent: intent.as_deref() };
     let secret = made.secret(body.secret, body.secret_kind)?;
-    let sealed = shared.seal.seal(&secret.reveal(), &key.place()).map_err(|error| unsealed(&error))?;
+    let sealed =
+        shared.seal.seal(&secret.reveal(), &key.place()).map_err(|error| unsealed(&error))?;
     let keep_previous_s = body.keep_previous_s.unwrap_or(KEEP_PREVIOUS_S);
     let id = call.variable("id").to_owned();
     let command = RotateSecret { secret: sealed, keep_previous_s };

@@ -6,6 +6,7 @@ mod document;
 mod endpoint;
 mod order;
 mod sample;
+mod target;
 
 use std::sync::Arc;
 

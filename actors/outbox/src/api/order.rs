@@ -133,9 +133,8 @@ where
     };
     let dead = shared.database().inspect(work).await?;
     let selected = dead.iter().filter(|event| selection.matches(selectable(event)));
-    let (count, waiting) = selected.fold((0, 0), |(count, waiting), event| {
-        (count + 1, waiting + event.waiting)
-    });
+    let (count, waiting) =
+        selected.fold((0, 0), |(count, waiting), event| (count + 1, waiting + event.waiting));
     call.reply(200, &TrialDocument { selected: count, waiting })
 }
 

@@ -18,7 +18,7 @@ use crate::dispatch::Registered;
 use crate::endpoint::{CATEGORY, Phase};
 use crate::payload::render;
 use crate::plugin::Shared;
-use crate::sink::{Sink, WebhookSink};
+use crate::sink;
 use crate::table::{EndpointKey, verdict_name};
 
 /// What came of a test message.
@@ -71,7 +71,7 @@ pub(super) async fn test(
     let key = key(&caller, &call);
     let registered = known(&shared, &key)?;
     let config = registered.endpoint.config.as_ref().ok_or_else(unknown)?;
-    let sink = WebhookSink::new(&shared, &key, &registered.endpoint, config);
+    let sink = sink::open(&shared, &key, &registered.endpoint, config);
     let sink = sink.map_err(|words| Problem::new(ProblemKind::Rejected, words))?;
     let event = test_event(&shared, &key).ok_or_else(unknown)?;
     let attempted = sink.deliver(&event).await.attempted;
@@ -116,7 +116,8 @@ pub(super) async fn example(
     let event = event.filter(|event| wanted.is_none_or(|wanted| event.position() == wanted));
     let none = || Problem::new(ProblemKind::NotFound, "the tenant has no such event");
     let payload = render(config.format, &shared.source, event.ok_or_else(none)?);
-    let payload = payload.map_err(|error| Problem::new(ProblemKind::Rejected, error.to_string()))?;
+    let payload =
+        payload.map_err(|error| Problem::new(ProblemKind::Rejected, error.to_string()))?;
     let document = ExampleDocument {
         content_type: payload.content_type,
         headers: payload.headers.into_iter().collect(),

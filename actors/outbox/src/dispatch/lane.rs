@@ -20,9 +20,9 @@ use super::pace::Pace;
 use super::reader::{Batch, Reader, Sieve};
 use super::signal::Signals;
 use super::window::Line;
-use crate::endpoint::{Endpoint, EndpointConfig, OrderKind, Phase, Target};
+use crate::endpoint::{Endpoint, EndpointConfig, OrderKind, Phase};
 use crate::plugin::Shared;
-use crate::sink::{Delivery, Sink, Unusable, WebhookSink};
+use crate::sink::{self, Delivery, Sink, Unusable};
 use crate::table::{AttemptRow, Cursor, Feed};
 use crate::webhook::Verdict;
 
@@ -144,7 +144,8 @@ impl Lane {
         let (pace, is_active, has_stood) = (Pace::default(), false, false);
         let sink: Rc<dyn Sink> = Rc::new(Unusable(String::new()));
         let under_way = FuturesUnordered::new();
-        let mut running = Running { lane: self, sink, sieve, pace, is_active, has_stood, under_way };
+        let mut running =
+            Running { lane: self, sink, sieve, pace, is_active, has_stood, under_way };
         running.set_up(&registered);
         running.go().await
     }
@@ -239,7 +240,8 @@ impl Running {
                     self.under_way.push(done.boxed_local());
                 }
                 Some(Task::Fetch { line, head, after }) => {
-                    let (store, sieve) = (self.lane.shared.store(), Arc::clone(&self.sieve.borrow()));
+                    let (store, sieve) =
+                        (self.lane.shared.store(), Arc::clone(&self.sieve.borrow()));
                     let done = async move {
                         let fetched = fetch(&store, &sieve, (&line, &head), after).await;
                         Done::Fetched { line, fetched }
@@ -358,14 +360,14 @@ impl Running {
     }
 }
 
-fn sink(shared: &Shared, feed: &Feed, endpoint: &Endpoint, config: &EndpointConfig) -> Rc<dyn Sink> {
-    let made = match &config.target {
-        Target::Webhook { .. } => WebhookSink::new(shared, &feed.endpoint, endpoint, config),
-    };
-    match made {
-        Ok(sink) => Rc::new(sink),
-        Err(words) => Rc::new(Unusable(words)),
-    }
+fn sink(
+    shared: &Shared,
+    feed: &Feed,
+    endpoint: &Endpoint,
+    config: &EndpointConfig,
+) -> Rc<dyn Sink> {
+    let made = sink::open(shared, &feed.endpoint, endpoint, config);
+    made.unwrap_or_else(|words| Rc::new(Unusable(words)))
 }
 
 fn outcome(delivery: &Delivery) -> Outcome {

@@ -164,9 +164,7 @@ impl Reader {
         let read = read.of_tenant(sieve.tenant.clone()).matching(sieve.query.clone());
         let page = self.store.read_log(read).await?;
         let end = page.next.min(self.until);
-        let own = |event: &RecordedEvent| {
-            event.position() <= end && sieve.lets_through(event)
-        };
+        let own = |event: &RecordedEvent| event.position() <= end && sieve.lets_through(event);
         let events = page.events.into_iter().filter(own).collect();
         self.at = end;
         Ok(Batch { events, next: end })

@@ -76,12 +76,7 @@ struct Running {
 /// Cursors and blocks as they are stored.
 type Stored = Vec<(Feed, Cursor, Vec<(Line, Block)>)>;
 
-async fn run(
-    number: u32,
-    shared: Arc<Shared>,
-    actor: ActorContext,
-    tenure: Tenure,
-) -> ActorResult {
+async fn run(number: u32, shared: Arc<Shared>, actor: ActorContext, tenure: Tenure) -> ActorResult {
     let mut directory = shared.directory.watch();
     let is_stopped = tokio::select! {
         // What the tables know is not judged before the endpoints are known.

@@ -33,7 +33,8 @@ struct Draw(u64);
 
 impl Draw {
     fn below(&mut self, bound: u64) -> u64 {
-        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        self.0 =
+            self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         (self.0 >> 33) % bound.max(1)
     }
 
@@ -82,7 +83,8 @@ impl World {
         let (events, streams) = (1 + draw.below(120), 1 + draw.below(12));
         let log = log(&mut draw, events, streams);
         let retry = RetrySchedule::new(vec![1_000; 50]).unwrap();
-        let in_flight_max = if ordering == Ordering::Strict { 1 } else { 1 + draw.below(8) as usize };
+        let in_flight_max =
+            if ordering == Ordering::Strict { 1 } else { 1 + draw.below(8) as usize };
         let rules = Rules { ordering, retry, in_flight_max };
         let poison = (0..draw.below(3)).map(|_| 1 + draw.below(events)).collect();
         let backlog = Backlog::new(rules.clone(), Position::ZERO, Vec::new());
@@ -276,7 +278,8 @@ fn run(seed: u64, ordering: Ordering) {
     for lost in world.missing() {
         let is_behind = |bad: &u64| match ordering {
             Ordering::PerStream => {
-                let stream = |position: u64| world.log[position as usize - 1].stream_id().to_owned();
+                let stream =
+                    |position: u64| world.log[position as usize - 1].stream_id().to_owned();
                 *bad <= lost && stream(*bad) == stream(lost)
             }
             Ordering::Strict => *bad <= lost,

@@ -6,7 +6,7 @@ use headwater::event::Position;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::{EndpointRejection, Filter};
+use super::{EndpointRejection, Filter, Template};
 use crate::payload::Format;
 use crate::schedule::RetrySchedule;
 use crate::secret::Sealed;
@@ -15,6 +15,10 @@ use crate::secret::Sealed;
 const NOTE_LEN_MAX: usize = 200;
 /// The most bytes of a URL.
 const URL_LEN_MAX: usize = 2_000;
+/// The most bytes of the name of an exchange, as AMQP has it.
+const EXCHANGE_LEN_MAX: usize = 255;
+/// The most bytes of the name of a stream, which is the name of a folder too.
+const STREAM_LEN_MAX: usize = 255;
 /// The most headers of one endpoint.
 const HEADERS_MAX: usize = 32;
 /// Headers that say what the request is, and so are not the endpoint's to set.
@@ -77,6 +81,23 @@ pub enum Target {
         #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
         headers: BTreeMap<String, Sealed>,
     },
+    /// A stream of the operator's NATS JetStream.
+    Nats {
+        /// The subject. `{category}`, `{type}` and `{tenant}` stand for those of the event, each
+        /// at most once, percent-encoded but for ASCII letters, digits, `-` and `_`.
+        subject: String,
+        /// The stream that must have the messages; any that takes the subject when absent.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        stream: Option<String>,
+    },
+    /// An exchange of the operator's RabbitMQ.
+    Rabbitmq {
+        /// Its name; the default exchange, which knows every queue by its name, when empty.
+        exchange: String,
+        /// The routing key, with the same placeholders as a subject of NATS.
+        #[serde(default)]
+        routing_key: String,
+    },
 }
 
 /// What an event that fails holds back.
@@ -124,7 +145,15 @@ impl Target {
     pub const fn kind(&self) -> &'static str {
         match self {
             Self::Webhook { .. } => "webhook",
+            Self::Nats { .. } => "nats",
+            Self::Rabbitmq { .. } => "rabbitmq",
         }
+    }
+
+    /// Says that a tenant may not publish to the operator's brokers.
+    pub(crate) fn not_operator(&self) -> String {
+        let kind = self.kind();
+        format!("only endpoints of the operator's tenant may have targets of the kind {kind}")
     }
 }
 
@@ -132,9 +161,15 @@ impl EndpointConfig {
     /// Sets up a webhook with every default.
     #[must_use]
     pub fn webhook(url: impl Into<String>) -> Self {
+        Self::new(Target::Webhook { url: url.into(), headers: BTreeMap::new() })
+    }
+
+    /// Sets up an endpoint with every default.
+    #[must_use]
+    pub fn new(target: Target) -> Self {
         Self {
             description: None,
-            target: Target::Webhook { url: url.into(), headers: BTreeMap::new() },
+            target,
             filter: Filter::default(),
             ordering: Ordering::default(),
             format: Format::default(),
@@ -174,16 +209,46 @@ impl EndpointConfig {
 
 impl Target {
     fn check(&self) -> Result<(), EndpointRejection> {
-        let Self::Webhook { url, headers } = self;
-        if url.len() > URL_LEN_MAX {
-            let problem = format!("has more than {URL_LEN_MAX} bytes");
-            return Err(EndpointRejection::invalid("target.url", problem));
+        match self {
+            Self::Webhook { url, headers } => check_webhook(url, headers),
+            Self::Nats { subject, stream } => {
+                Template::subject("target.subject", subject)?;
+                stream.as_deref().map_or(Ok(()), check_stream)
+            }
+            Self::Rabbitmq { exchange, routing_key } => {
+                if exchange.len() > EXCHANGE_LEN_MAX || exchange.chars().any(char::is_control) {
+                    let problem = format!(
+                        "must have at most {EXCHANGE_LEN_MAX} bytes and no control character"
+                    );
+                    return Err(EndpointRejection::invalid("target.exchange", problem));
+                }
+                Template::routing_key("target.routing_key", routing_key).map(drop)
+            }
         }
-        if headers.len() > HEADERS_MAX {
-            let problem = format!("has more than {HEADERS_MAX} entries");
-            return Err(EndpointRejection::invalid("target.headers", problem));
+    }
+}
+
+fn check_webhook(url: &str, headers: &BTreeMap<String, Sealed>) -> Result<(), EndpointRejection> {
+    if url.len() > URL_LEN_MAX {
+        let problem = format!("has more than {URL_LEN_MAX} bytes");
+        return Err(EndpointRejection::invalid("target.url", problem));
+    }
+    if headers.len() > HEADERS_MAX {
+        let problem = format!("has more than {HEADERS_MAX} entries");
+        return Err(EndpointRejection::invalid("target.headers", problem));
+    }
+    headers.keys().try_for_each(|name| check_header(name))
+}
+
+fn check_stream(name: &str) -> Result<(), EndpointRejection> {
+    let is_allowed = |c: char| c.is_ascii_graphic() && !".*>/\\".contains(c);
+    match !name.is_empty() && name.len() <= STREAM_LEN_MAX && name.chars().all(is_allowed) {
+        true => Ok(()),
+        false => {
+            let problem = "is not the name of a stream: write at most 255 visible ASCII characters \
+                           without . * > / and \\";
+            Err(EndpointRejection::invalid("target.stream", problem))
         }
-        headers.keys().try_for_each(|name| check_header(name))
     }
 }
 
@@ -220,7 +285,8 @@ pub(super) fn checked_note(
 ) -> Result<Option<String>, EndpointRejection> {
     match &note {
         Some(text) if text.len() > NOTE_LEN_MAX || text.chars().any(char::is_control) => {
-            let problem = format!("must have at most {NOTE_LEN_MAX} bytes and no control character");
+            let problem =
+                format!("must have at most {NOTE_LEN_MAX} bytes and no control character");
             Err(EndpointRejection::invalid(field, problem))
         }
         _ => Ok(note),

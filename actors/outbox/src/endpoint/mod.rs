@@ -9,6 +9,7 @@ mod event;
 mod filter;
 mod order;
 mod rejection;
+mod template;
 
 pub use command::{
     Change, Disable, Discard, Pause, Redrive, Register, Remove, Replay, Resume, RotateSecret, Skip,
@@ -19,6 +20,7 @@ pub use event::{DisableCause, EndpointEvent};
 pub use filter::{Expression, ExpressionError, Filter};
 pub use order::{Order, OrderKind, Selectable, Selection};
 pub use rejection::EndpointRejection;
+pub(crate) use template::Template;
 
 use headwater::aggregate::{Aggregate, Context, Decide};
 use jiff::{SignedDuration, Timestamp};
@@ -30,7 +32,15 @@ pub const CATEGORY: &str = "endpoint";
 
 /// Whether an endpoint gets events.
 #[derive(
-    Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize, utoipa::ToSchema,
+    Clone,
+    Copy,
+    Debug,
+    Default,
+    PartialEq,
+    Eq,
+    serde::Serialize,
+    serde::Deserialize,
+    utoipa::ToSchema,
 )]
 #[serde(rename_all = "snake_case")]
 pub enum Phase {
@@ -122,7 +132,9 @@ impl Decide<Register> for Endpoint {
         match (&self.config, self.phase) {
             (_, Phase::Removed) => Err(EndpointRejection::Removed),
             (Some(own), _)
-                if *own == config && self.secret.as_ref() == Some(&secret) && self.start == start =>
+                if *own == config
+                    && self.secret.as_ref() == Some(&secret)
+                    && self.start == start =>
             {
                 Ok(Vec::new())
             }

@@ -50,8 +50,16 @@ impl<'a> CloudEvent<'a> {
 
     /// Returns the headers of the binary mode.
     pub(super) fn headers(self) -> impl Iterator<Item = (&'static str, String)> {
-        let own = self.attributes.into_iter().filter(|(name, _)| *name != CONTENT_TYPE);
-        own.map(|(name, value)| (name, percent::for_header(&value)))
+        self.metadata().map(|(name, value)| (name, percent::for_header(&value)))
+    }
+
+    /// Returns what the headers say, by the names of the attributes and not encoded.
+    pub(super) fn named(self) -> impl Iterator<Item = (&'static str, String)> {
+        self.metadata().map(|(name, value)| (name.strip_prefix(PREFIX).unwrap_or(name), value))
+    }
+
+    fn metadata(self) -> impl Iterator<Item = (&'static str, String)> {
+        self.attributes.into_iter().filter(|(name, _)| *name != CONTENT_TYPE)
     }
 }
 

@@ -133,6 +133,18 @@ pub fn render(
     Ok(Payload { content_type: format.content_type(), headers, body })
 }
 
+/// Returns the CloudEvents attributes of an event by their names, as they are, but for
+/// `datacontenttype`.
+///
+/// # Errors
+/// [`PayloadError`] when the event's data is not JSON.
+pub(crate) fn attributes(
+    source: &str,
+    event: &RecordedEvent,
+) -> Result<Vec<(&'static str, String)>, PayloadError> {
+    Ok(CloudEvent::new(source, event, data_of(event)?).named().collect())
+}
+
 /// Returns what is sent of several events in one request, in [`Format::CloudEventsBatch`].
 ///
 /// # Errors

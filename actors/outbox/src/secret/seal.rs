@@ -115,8 +115,7 @@ impl SealKey {
         // Made of what is sealed, so that the same text is sealed the same way at one place: a
         // command that is sent again stays the same. Different texts have different nonces.
         let made = derive(&self.bytes, &[b"nonce", place.as_bytes(), plain.as_bytes()]);
-        let nonce: [u8; NONCE_LEN] =
-            made.first_chunk().copied().ok_or(SealError::Damaged)?;
+        let nonce: [u8; NONCE_LEN] = made.first_chunk().copied().ok_or(SealError::Damaged)?;
         let payload = Payload { msg: plain.as_bytes(), aad: place.as_bytes() };
         let sealed = self.cipher().encrypt(&XNonce::from(nonce), payload);
         // Only texts of 256 GiB are refused.

@@ -1,18 +1,54 @@
 //! Where events go: one shape for every kind of receiver.
 
+mod nats;
+mod rabbitmq;
 mod webhook;
 
-pub(crate) use webhook::WebhookSink;
+use std::future::Future;
+use std::rc::Rc;
+use std::time::{Duration, Instant};
 
+use futures_util::FutureExt;
 use futures_util::future::LocalBoxFuture;
 use headwater::event::RecordedEvent;
+use tokio::time::timeout;
 
+use crate::broker::Refusal;
+use crate::endpoint::{Endpoint, EndpointConfig, Target};
+use crate::plugin::Shared;
+use crate::table::EndpointKey;
 use crate::webhook::{Attempted, Verdict};
+use nats::NatsSink;
+use rabbitmq::RabbitmqSink;
+use webhook::WebhookSink;
 
 /// Takes events to a receiver.
 pub(crate) trait Sink {
     /// Makes one attempt. Dropping the future breaks it off.
     fn deliver(&self, event: &RecordedEvent) -> LocalBoxFuture<'static, Delivery>;
+}
+
+/// Sets up what an endpoint's events go through; an error says in words what is wrong.
+pub(crate) fn open(
+    shared: &Shared,
+    key: &EndpointKey,
+    endpoint: &Endpoint,
+    config: &EndpointConfig,
+) -> Result<Rc<dyn Sink>, String> {
+    let is_operator = key.tenant == shared.brokers.operator;
+    Ok(match &config.target {
+        Target::Webhook { url, headers } => {
+            Rc::new(WebhookSink::new(shared, key, (endpoint, config), (url, headers))?)
+        }
+        // Checked here too, because an event can be written without the routes.
+        _ if !is_operator => return Err(config.target.not_operator()),
+        Target::Nats { subject, stream } => {
+            Rc::new(NatsSink::new(shared, config, (subject, stream.as_deref()))?)
+        }
+        Target::Rabbitmq { exchange, routing_key } => {
+            Rc::new(RabbitmqSink::new(shared, config, (exchange, routing_key))?)
+        }
+    })
 }
 
 /// What an attempt came to.
@@ -26,16 +62,39 @@ pub(crate) struct Delivery {
 impl Delivery {
     /// Makes the end of an attempt that was not made.
     pub fn refused(words: impl Into<String>, is_hopeless: bool) -> Self {
-        let attempted = Attempted {
-            verdict: Verdict::Refused,
-            status: None,
-            error: Some(words.into()),
-            response: None,
-            retry_after: None,
-            took: std::time::Duration::ZERO,
-        };
+        Self::ended(Verdict::Refused, Some(words.into()), is_hopeless)
+    }
+
+    const fn ended(verdict: Verdict, error: Option<String>, is_hopeless: bool) -> Self {
+        let (status, response, retry_after) = (None, None, None);
+        let took = Duration::ZERO;
+        let attempted = Attempted { verdict, status, error, response, retry_after, took };
         Self { attempted, is_hopeless }
     }
+}
+
+/// Publishes to a broker, within a time.
+fn attempt(
+    limit: Duration,
+    broker: &'static str,
+    publishing: impl Future<Output = Result<(), Refusal>> + 'static,
+) -> LocalBoxFuture<'static, Delivery> {
+    let publishing = async move {
+        let began = Instant::now();
+        let ended = timeout(limit, publishing).await.unwrap_or_else(|_| {
+            let ms = limit.as_millis();
+            Err(Refusal::again(format!("{broker} did not acknowledge the message within {ms} ms")))
+        });
+        let mut delivery = match ended {
+            Ok(()) => Delivery::ended(Verdict::Delivered, None, false),
+            Err(Refusal { words, is_hopeless }) => {
+                Delivery::ended(Verdict::Failed, Some(words), is_hopeless)
+            }
+        };
+        delivery.attempted.took = began.elapsed();
+        delivery
+    };
+    publishing.boxed_local()
 }
 
 /// Refuses everything: what stands in for a receiver that cannot be set up.

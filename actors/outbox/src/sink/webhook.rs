@@ -1,5 +1,6 @@
 //! An HTTP server as receiver: signed as the Standard Webhooks specification says.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use futures_util::FutureExt;
@@ -11,10 +12,10 @@ use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 use url::Url;
 
 use super::{Delivery, Sink};
-use crate::endpoint::{Endpoint, EndpointConfig, Target};
+use crate::endpoint::{Endpoint, EndpointConfig};
 use crate::payload::{Format, render};
 use crate::plugin::Shared;
-use crate::secret::{SigningSecret, signature_header};
+use crate::secret::{Sealed, SigningSecret, signature_header};
 use crate::table::EndpointKey;
 use crate::webhook::{WebhookClient, WebhookRequest};
 
@@ -40,10 +41,9 @@ impl WebhookSink {
     pub fn new(
         shared: &Shared,
         key: &EndpointKey,
-        endpoint: &Endpoint,
-        config: &EndpointConfig,
+        (endpoint, config): (&Endpoint, &EndpointConfig),
+        (url, headers): (&str, &BTreeMap<String, Sealed>),
     ) -> Result<Self, String> {
-        let Target::Webhook { url, headers } = &config.target;
         let place = key.place();
         let open = |sealed| shared.seal.open(sealed, &place).map_err(|error| error.to_string());
         let secret = |sealed| open(sealed)?.parse().map_err(|error| format!("secret: {error}"));
@@ -65,7 +65,9 @@ impl WebhookSink {
             format: config.format,
             timeout: Duration::from_millis(config.timeout_ms.into()),
             secret: secret(current)?,
-            previous: previous.map(|(old, until)| Ok((secret(old)?, *until))).transpose()
+            previous: previous
+                .map(|(old, until)| Ok((secret(old)?, *until)))
+                .transpose()
                 .map_err(|error: String| error)?,
         })
     }
@@ -81,7 +83,8 @@ impl WebhookSink {
         let mut headers = self.headers.clone();
         let value = |text: &str| HeaderValue::from_str(text).map_err(|error| error.to_string());
         for (name, text) in &payload.headers {
-            let name = HeaderName::from_bytes(name.as_bytes()).map_err(|error| error.to_string())?;
+            let name =
+                HeaderName::from_bytes(name.as_bytes()).map_err(|error| error.to_string())?;
             headers.insert(name, value(text)?);
         }
         headers.insert(CONTENT_TYPE, value(payload.content_type)?);

@@ -139,7 +139,9 @@ impl AttemptRow {
             head.event_id.as_str().into(),
             self.attempt.into(),
             verdict_name(attempted.verdict).into(),
-            ValueRef::from(attempted.status.map_or(Value::Null, |status| Value::Int(status.into()))),
+            ValueRef::from(
+                attempted.status.map_or(Value::Null, |status| Value::Int(status.into())),
+            ),
             attempted.error.as_deref().into(),
             attempted.response.as_deref().into(),
             i64::try_from(attempted.took.as_micros()).unwrap_or(i64::MAX).into(),

@@ -9,7 +9,9 @@ mod shard;
 
 pub(crate) use attempt::{AttemptLog, AttemptRow, verdict_name};
 pub(crate) use block::{load as load_blocks, save as save_block};
-pub(crate) use cursor::{Cursor, Feed, load as load_cursors, remove as remove_cursor, save as save_cursor};
+pub(crate) use cursor::{
+    Cursor, Feed, load as load_cursors, remove as remove_cursor, save as save_cursor,
+};
 pub(crate) use report::{
     AttemptQuery, AttemptView, Standing, Waiting, WaitingEvent, attempts, standings, waiting,
 };

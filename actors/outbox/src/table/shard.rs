@@ -26,7 +26,8 @@ pub(crate) fn enter(
     if taken == 0 || !tenure.is_held(tx)? {
         return Ok(None);
     }
-    let rows = tx.query("select position from outbox_shards where shard = $1", &[shard.to_value()])?;
+    let rows =
+        tx.query("select position from outbox_shards where shard = $1", &[shard.to_value()])?;
     let row = rows.into_iter().next().unwrap_or_default();
     Cells::of(row).position().map(Some)
 }
@@ -39,7 +40,8 @@ pub(crate) fn beat(
     owner: i64,
     (position, now): (Position, Timestamp),
 ) -> Result<bool, SqlError> {
-    let sql = "update outbox_shards set position = $3, beat_at = $4 where shard = $1 and owner = $2";
+    let sql =
+        "update outbox_shards set position = $3, beat_at = $4 where shard = $1 and owner = $2";
     let values = [shard.to_value(), owner.to_value(), position.to_value(), now.to_value()];
     tx.execute(sql, &values).map(|changed| changed == 1)
 }

@@ -20,6 +20,7 @@ use std::time::Duration;
 
 use headwater::postgres::Address;
 use headwater::telemetry::LogFormat;
+use headwater_outbox::broker::{NatsAddress, RabbitmqAddress};
 use headwater_outbox::secret::SealKey;
 use headwater_outbox::webhook::IpNet;
 
@@ -73,6 +74,10 @@ pub struct OutboxSettings {
     pub ca_file: Option<PathBuf>,
     /// About how many attempts are kept.
     pub attempts_kept: u64,
+    /// Where NATS is; `None` when there is none.
+    pub nats: Option<NatsAddress>,
+    /// Where RabbitMQ is; `None` when there is none.
+    pub rabbitmq: Option<RabbitmqAddress>,
 }
 
 /// A program among those that share a database.
@@ -270,6 +275,8 @@ impl OutboxSettings {
             allow_networks: reader.networks("outbox.allow_networks"),
             ca_file: reader.file("outbox.ca_file"),
             attempts_kept: reader.number("outbox.attempts_kept"),
+            nats: reader.nats("outbox.nats"),
+            rabbitmq: reader.rabbitmq("outbox.rabbitmq"),
         }
     }
 }

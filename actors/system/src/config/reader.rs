@@ -2,10 +2,12 @@
 
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
+use std::str::FromStr;
 use std::time::Duration;
 
 use headwater::postgres::{Address as PostgresAddress, AddressError};
 use headwater::telemetry::{LogFormat, check_filter};
+use headwater_outbox::broker::{AddressError as BrokerAddressError, NatsAddress, RabbitmqAddress};
 use headwater_outbox::payload::check_source;
 use headwater_outbox::secret::{SealKey, SealKeyError};
 use headwater_outbox::webhook::IpNet as Network;
@@ -115,6 +117,16 @@ impl Reader {
         self.value(key, parse).flatten()
     }
 
+    /// Reads where NATS is; `None` when there is none.
+    pub fn nats(&mut self, key: &'static str) -> Option<NatsAddress> {
+        self.broker(key)
+    }
+
+    /// Reads where RabbitMQ is; `None` when there is none.
+    pub fn rabbitmq(&mut self, key: &'static str) -> Option<RabbitmqAddress> {
+        self.broker(key)
+    }
+
     pub fn duration(&mut self, key: &'static str) -> Duration {
         self.value(key, span_of).unwrap_or_default()
     }
@@ -175,6 +187,14 @@ impl Reader {
         }
     }
 
+    fn broker<T: FromStr<Err = BrokerAddressError>>(&mut self, key: &'static str) -> Option<T> {
+        let parse = |text: &str, _: &Kind| match text.trim() {
+            "" => Ok(None),
+            text => text.parse().map(Some).map_err(|error: BrokerAddressError| error.to_string()),
+        };
+        self.value(key, parse).flatten()
+    }
+
     fn value<T>(
         &mut self,
         key: &'static str,
@@ -187,7 +207,8 @@ impl Reader {
             Err(problem) => problem,
         };
         let fix = format!("write {}", setting.kind.expected());
-        let is_secret = matches!(setting.kind, Kind::Place | Kind::SealKey);
+        let is_secret =
+            matches!(setting.kind, Kind::Place | Kind::SealKey | Kind::Nats | Kind::Rabbitmq);
         let value = if is_secret { HIDDEN.to_owned() } else { value };
         self.note(Fault { field: key.to_owned(), value, problem, fix, origin });
         None

@@ -44,6 +44,10 @@ pub enum Kind {
     Networks,
     /// A path of a file, or nothing.
     File,
+    /// Addresses of NATS servers, or nothing. May hold a password, so they are never shown.
+    Nats,
+    /// An address of RabbitMQ, or nothing. May hold a password, so it is never shown.
+    Rabbitmq,
     /// `pretty` or `json`.
     LogFormat,
     /// A filter of log records.
@@ -70,9 +74,17 @@ impl Kind {
             Self::Name => format!("at most {NAME_MAX} visible characters"),
             Self::Switch => "true or false".to_owned(),
             Self::Source => "a URI reference, such as https://events.example.com".to_owned(),
-            Self::SealKey => "32 bytes as base64, as `head -c 32 /dev/urandom | base64` makes".to_owned(),
+            Self::SealKey => {
+                "32 bytes as base64, as `head -c 32 /dev/urandom | base64` makes".to_owned()
+            }
             Self::Networks => "networks parted by commas, such as 10.1.0.0/16,fd00::/8".to_owned(),
             Self::File => "a path of a file".to_owned(),
+            Self::Nats => {
+                "addresses such as nats://user:password@host:4222, parted by commas, all with the \
+                 same user"
+                    .to_owned()
+            }
+            Self::Rabbitmq => "an address such as amqp://user:password@host:5672/vhost".to_owned(),
             Self::LogFormat => "pretty or json".to_owned(),
             Self::LogFilter => "a level, or modules with levels".to_owned(),
         }
@@ -139,7 +151,7 @@ const fn span(min_ms: u64, max_s: u64) -> Kind {
 
 /// Every setting of the program, in the order of the reference page.
 #[rustfmt::skip]
-pub const SETTINGS: [Setting; 44] = [
+pub const SETTINGS: [Setting; 46] = [
     Setting::new("data_dir", DEFAULT_DATA_DIR, Kind::Folder, "Where the log and the read models lie; made when missing"),
     Setting::new("store", EMBEDDED, Kind::Place, "The engine of the log: files in the data folder, or PostgreSQL"),
     Setting::new("read", EMBEDDED, Kind::Place, "The engine of the read models: a SQLite file in the data folder, or PostgreSQL"),
@@ -174,6 +186,8 @@ pub const SETTINGS: [Setting; 44] = [
     Setting::new("outbox.allow_networks", "", Kind::Networks, "Networks that webhooks may go to although they are not public"),
     Setting::new("outbox.ca_file", "", Kind::File, "Certificates, PEM, of authorities to believe besides the machine's"),
     Setting::new("outbox.attempts_kept", "200000", Kind::Count(1_000, 10 * MILLION), "About how many attempts of deliveries are kept"),
+    Setting::new("outbox.nats", "", Kind::Nats, "Servers of NATS whose streams endpoints of the operator's tenant may publish to; none when empty"),
+    Setting::new("outbox.rabbitmq", "", Kind::Rabbitmq, "RabbitMQ with the virtual host whose exchanges endpoints of the operator's tenant may publish to; none when empty"),
     Setting::new("runtime.arbiters", "0", Kind::Count(0, 1_024), "Threads that run aggregates; 0 means one for every two cores"),
     Setting::new("runtime.worker_threads", "0", Kind::Count(0, 1_024), "Threads that run projections; 0 means one for each core"),
     Setting::new("runtime.http_threads", "0", Kind::Count(0, 1_024), "Threads that serve requests; 0 means one for each core"),

@@ -10,8 +10,7 @@ use super::harness::{Client, Folder, Random, Receiver, Server, read_log, wait_un
 use super::kill::{ARGS, load_and_kill, rounds};
 
 /// Receivers here have no certificates and are no public ones.
-const LOCAL: [&str; 4] =
-    ["--outbox-allow-http", "true", "--outbox-allow-networks", "127.0.0.0/8"];
+const LOCAL: [&str; 4] = ["--outbox-allow-http", "true", "--outbox-allow-networks", "127.0.0.0/8"];
 
 fn register(client: &Client, id: &str, receiver: &Receiver) {
     let body = json!({
@@ -97,9 +96,18 @@ fn an_endpoint_is_set_up_tried_out_and_looked_at_over_http() {
     assert_eq!(client.get("/v1/endpoints/one/dead-letters")["events"], json!([]));
     let refused = [
         (json!({ "target": { "kind": "webhook", "url": "http://10.0.0.1/" } }), "/target/url"),
-        (json!({ "target": { "kind": "webhook", "url": receiver.url }, "concurrency": 0 }), "/concurrency"),
-        (json!({ "target": { "kind": "webhook", "url": receiver.url }, "filter": { "expression": "data. ==" } }), "/filter/expression"),
-        (json!({ "target": { "kind": "webhook", "url": receiver.url }, "secret": "whsec_c2hvcnQ=" }), "/secret"),
+        (
+            json!({ "target": { "kind": "webhook", "url": receiver.url }, "concurrency": 0 }),
+            "/concurrency",
+        ),
+        (
+            json!({ "target": { "kind": "webhook", "url": receiver.url }, "filter": { "expression": "data. ==" } }),
+            "/filter/expression",
+        ),
+        (
+            json!({ "target": { "kind": "webhook", "url": receiver.url }, "secret": "whsec_c2hvcnQ=" }),
+            "/secret",
+        ),
     ];
     for (body, pointer) in refused {
         let reply = client.command("/v1/endpoints", pointer, &body).unwrap().body_of(400);

@@ -164,7 +164,8 @@ impl Backlog {
     pub fn offer(&mut self, event: RecordedEvent) {
         let line = self.line_of(&event);
         if self.rules.ordering == Ordering::PerStream {
-            let waits = line.as_ref().and_then(|line| self.blocks.get_mut(line).map(|own| (line, own)));
+            let waits =
+                line.as_ref().and_then(|line| self.blocks.get_mut(line).map(|own| (line, own)));
             if let Some((line, block)) = waits {
                 block.waiting += 1;
                 block.seen = event.revision();
@@ -270,7 +271,6 @@ impl Backlog {
         }
         self.changed.insert(line.clone());
     }
-
 }
 
 pub(super) fn later(wall: Timestamp, wait: Duration) -> Timestamp {

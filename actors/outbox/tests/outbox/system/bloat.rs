@@ -37,7 +37,11 @@ async fn dead_rows_do_not_grow_with_deliveries_while_a_snapshot_is_held() {
     }
     ledger.taken(6_000).await;
     world.until("select delivered from outbox_cursors", 6_000).await;
-    world.database.read("select cast(pg_stat_force_next_flush() as text)", Vec::new()).await.unwrap();
+    world
+        .database
+        .read("select cast(pg_stat_force_next_flush() as text)", Vec::new())
+        .await
+        .unwrap();
     let dead = world.count(DEAD).await;
     assert!(dead < 600, "{dead} dead rows of 6,000 deliveries");
     drop(tell);

@@ -155,6 +155,7 @@ pub async fn start(store: &SharedStore, database: &Database, seal: &SealKey) -> 
         seal: seal.clone(),
         client: WebhookClient::new(&settings).unwrap(),
         attempts_kept: 4_000,
+        brokers: Default::default(),
     };
     let outbox = Outbox::new(config, store.clone(), database.clone());
     System::builder(store.clone(), database.clone()).plugin(outbox).start().await.unwrap()
@@ -251,7 +252,12 @@ pub fn assert_in_order(messages: &[Message]) {
     let mut last: BTreeMap<&str, u64> = BTreeMap::new();
     for message in messages.iter().filter(|message| message.is_taken()) {
         let last = last.entry(message.stream()).or_default();
-        assert!(message.revision() <= *last + 1, "{} skips to {}", message.stream(), message.revision());
+        assert!(
+            message.revision() <= *last + 1,
+            "{} skips to {}",
+            message.stream(),
+            message.revision()
+        );
         *last = (*last).max(message.revision());
     }
 }

@@ -90,7 +90,8 @@ async fn a_replay_sends_its_range_again_with_the_same_ids() {
     world.append("a", 20).await;
     world.register("one", &ledger, |_| {}).await;
     let first = ledger.taken(20).await;
-    let replay = Replay { from: Position::new(6), to: Position::new(10), rate_per_second: Some(1_000) };
+    let replay =
+        Replay { from: Position::new(6), to: Position::new(10), rate_per_second: Some(1_000) };
     world.tell("one", replay).await.unwrap();
     let messages = ledger.until(|own| own.len() == 25).await;
     for (again, number) in messages[20..].iter().zip(6..) {

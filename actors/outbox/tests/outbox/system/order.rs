@@ -41,10 +41,11 @@ async fn a_stream_that_fails_holds_back_itself_alone_and_catches_up_in_order() {
         let is_refused = message.stream() == "thing/bad" && down.load(Atomic::SeqCst);
         Reply::Status(if is_refused { 500 } else { 204 })
     });
-    world.register("one", &ledger, |config| {
-        config.retry = vec![100; 50].try_into().unwrap();
-    })
-    .await;
+    world
+        .register("one", &ledger, |config| {
+            config.retry = vec![100; 50].try_into().unwrap();
+        })
+        .await;
     for _ in 0..20 {
         world.append("bad", 5).await;
         world.append("good", 5).await;
@@ -72,11 +73,12 @@ async fn strictly_a_failure_holds_back_everything() {
     world.append("good", 3).await;
     world.append("bad", 3).await;
     world.append("other", 3).await;
-    world.register("one", &ledger, |config| {
-        config.ordering = Ordering::Strict;
-        config.retry = vec![100; 50].try_into().unwrap();
-    })
-    .await;
+    world
+        .register("one", &ledger, |config| {
+            config.ordering = Ordering::Strict;
+            config.retry = vec![100; 50].try_into().unwrap();
+        })
+        .await;
     let messages = ledger.until(|own| own.iter().filter(|own| !own.is_taken()).count() >= 3).await;
     assert_eq!(messages.iter().filter(|own| own.is_taken()).count(), 3);
     is_down.store(false, Atomic::SeqCst);
@@ -102,11 +104,12 @@ async fn a_filter_lets_through_what_was_asked_for_and_nothing_of_the_endpoints_t
     world.append("a", 10).await;
     let all = Ledger::open().await;
     world.register("all", &all, |_| {}).await;
-    world.register("some", &ledger, |config| {
-        let expression = Some("data.n >= 7 && stream == 'a'".to_owned());
-        config.filter = Filter { expression, types: vec!["Done".into()], ..Filter::default() };
-    })
-    .await;
+    world
+        .register("some", &ledger, |config| {
+            let expression = Some("data.n >= 7 && stream == 'a'".to_owned());
+            config.filter = Filter { expression, types: vec!["Done".into()], ..Filter::default() };
+        })
+        .await;
     let messages = ledger.taken(3).await;
     let numbers: BTreeSet<u64> =
         messages.iter().map(|own| own.event["data"]["n"].as_u64().unwrap()).collect();

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use headwater_outbox::webhook::{HeaderValue, Verdict};
 
-use crate::receiver::{Receiver, TAKEN, header};
 use super::sending::{client, request, send, words};
+use crate::receiver::{Receiver, TAKEN, header};
 
 #[tokio::test]
 async fn an_endpoint_gets_the_bytes_and_headers_as_they_were_given() {

@@ -10,8 +10,8 @@ use tokio::net::TcpListener;
 use tokio::sync::Notify;
 
 use super::names::{Names, failing, silent};
-use crate::receiver::{Receiver, Request, TAKEN, read_request};
 use super::sending::{client, client_of, local, send, send_within, words};
+use crate::receiver::{Receiver, Request, TAKEN, read_request};
 
 #[tokio::test]
 async fn an_endpoint_that_answers_too_late_is_throttled() {

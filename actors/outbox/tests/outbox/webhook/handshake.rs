@@ -4,8 +4,8 @@ use std::num::NonZeroU32;
 
 use headwater_outbox::webhook::{HandshakeError, Url};
 
-use crate::receiver::{Receiver, TAKEN, header};
 use super::sending::client;
+use crate::receiver::{Receiver, TAKEN, header};
 
 const ORIGIN: &str = "events.example.com";
 

@@ -10,8 +10,8 @@ use tokio::io::AsyncWriteExt;
 use tokio::net::TcpListener;
 
 use super::names::Names;
-use crate::receiver::{Receiver, Request, TAKEN, read_request};
 use super::sending::{client_of, local, send, words};
+use crate::receiver::{Receiver, Request, TAKEN, read_request};
 
 /// First and last address of each network, written out from the registries of IANA, so that a
 /// slip in a prefix of the guard's own table shows.

@@ -15,8 +15,8 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio_rustls::TlsAcceptor;
 
 use super::names::Names;
-use crate::receiver::{Receiver, Request, TAKEN, read_request};
 use super::sending::{client_of, local, send, words};
+use crate::receiver::{Receiver, Request, TAKEN, read_request};
 
 /// Somebody who vouches for endpoints, with the file that says who it is.
 struct Authority {

@@ -41,6 +41,7 @@ impl OutboxBed {
             seal: seal.clone(),
             client: WebhookClient::new(&settings)?,
             attempts_kept: 200_000,
+            brokers: Default::default(),
         };
         let outbox = Outbox::new(config, log.clone(), database.clone());
         let builder = System::builder(log.clone(), database).plugin(outbox);
@@ -55,7 +56,12 @@ impl OutboxBed {
     }
 
     /// Registers an endpoint that gets the whole log.
-    pub fn register(&self, ground: &Ground, id: &str, config: EndpointConfig) -> Result<(), Failure> {
+    pub fn register(
+        &self,
+        ground: &Ground,
+        id: &str,
+        config: EndpointConfig,
+    ) -> Result<(), Failure> {
         let secret = SigningSecret::generate(SecretKind::Symmetric)?;
         let secret = self.seal.seal(&secret.reveal(), &format!("default/{id}"))?;
         let command = Register { config, secret, start: Start::Beginning };

@@ -92,7 +92,8 @@ fn latency(ground: &Ground) -> Result<Outcome, Failure> {
     let mut longest = Vec::new();
     let mut outcome = case.run(ground.rounds, || {
         receiver.reset();
-        let times = ground.block_on(append_steadily(&bed, ground.within.max(Duration::from_secs(2))))?;
+        let times =
+            ground.block_on(append_steadily(&bed, ground.within.max(Duration::from_secs(2))))?;
         receiver.wait_for(times.len() as u64)?;
         let arrivals = receiver.arrivals();
         let (mut whole, mut append) = (times_us()?, times_us()?);

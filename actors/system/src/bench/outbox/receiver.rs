@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -27,6 +27,8 @@ struct Seen {
     out_of_order: AtomicU64,
     checks_order: AtomicBool,
     book: Mutex<Book>,
+    /// Told with each request.
+    came: Condvar,
 }
 
 #[derive(Default)]
@@ -109,7 +111,8 @@ impl Receiver {
             if start.elapsed() > SILENCE_MAX {
                 return Err(Failure::new(format!("nothing came after {before} webhooks")));
             }
-            std::thread::sleep(Duration::from_millis(1));
+            let book = self.seen.book();
+            drop(self.seen.came.wait_timeout(book, Duration::from_millis(1)));
         }
         Ok(())
     }
@@ -126,13 +129,16 @@ impl Seen {
         if book.first.is_none() {
             book.first = Some(request.to_vec());
         }
-        if let Some(position) = field(request, b"\"position\":\"").and_then(|text| text.parse().ok()) {
+        if let Some(position) =
+            field(request, b"\"position\":\"").and_then(|text| text.parse().ok())
+        {
             book.arrivals.insert(position, now);
         }
         if self.checks_order.load(Ordering::Relaxed) {
             let stream = field(request, b"\"subject\":\"").unwrap_or_default().to_owned();
             let revision = field(request, b"\"sequence\":\"").and_then(|text| text.parse().ok());
-            let (last, revision) = (book.revisions.entry(stream).or_default(), revision.unwrap_or(0));
+            let (last, revision) =
+                (book.revisions.entry(stream).or_default(), revision.unwrap_or(0));
             if revision > *last + 1 {
                 self.out_of_order.fetch_add(1, Ordering::SeqCst);
             }
@@ -140,6 +146,7 @@ impl Seen {
         }
         drop(book);
         self.count.fetch_add(1, Ordering::SeqCst);
+        self.came.notify_all();
     }
 }
 

@@ -1,0 +1,136 @@
+//! Where an endpoint's events go, as callers write it.
+
+use std::collections::BTreeMap;
+
+use headwater::api::keys::Caller;
+use headwater::api::{Problem, ProblemKind};
+use headwater::event::Tenant;
+use serde::Deserialize;
+use utoipa::ToSchema;
+
+use super::document::unsealed;
+use crate::endpoint::{EndpointConfig, Target};
+use crate::plugin::Shared;
+use crate::secret::Sealed;
+use crate::table::EndpointKey;
+
+/// Where events go.
+#[derive(Deserialize, ToSchema)]
+#[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
+#[schema(as = TargetBody)]
+pub(super) enum TargetBody {
+    /// An HTTP server, by POST.
+    Webhook {
+        /// Its address.
+        #[schema(max_length = 2000)]
+        url: String,
+        /// Headers that go with each request. Their values are kept sealed and never shown;
+        /// null keeps the value that there is.
+        #[serde(default)]
+        headers: BTreeMap<String, Option<String>>,
+    },
+    /// A stream of NATS JetStream on the servers of `outbox.nats`. Only for admins of the
+    /// operator's tenant. Messages have the event's id as `Nats-Msg-Id`.
+    Nats {
+        /// The subject. `{category}`, `{type}` and `{tenant}` stand for those of the event, each
+        /// at most once, percent-encoded but for ASCII letters, digits, `-` and `_`.
+        #[schema(max_length = 200, example = "events.{category}.{type}")]
+        subject: String,
+        /// The stream that must have the messages; any that takes the subject when absent.
+        #[schema(max_length = 255)]
+        stream: Option<String>,
+    },
+    /// An exchange of RabbitMQ on the server of `outbox.rabbitmq`. Only for admins of the
+    /// operator's tenant. Messages have the event's id as `message_id`.
+    Rabbitmq {
+        /// Its name; the default exchange, which knows every queue by its name, when empty.
+        #[schema(max_length = 255)]
+        exchange: String,
+        /// The routing key, with the same placeholders as a subject of NATS; empty when absent.
+        #[serde(default)]
+        #[schema(max_length = 200)]
+        routing_key: String,
+    },
+}
+
+impl TargetBody {
+    /// Refuses a target that the caller's tenant may not have.
+    pub fn check_caller(&self, caller: &Caller, operator: &Tenant) -> Result<(), Problem> {
+        let is_broker = !matches!(self, Self::Webhook { .. });
+        match is_broker && caller.tenant() != operator {
+            false => Ok(()),
+            true => {
+                let detail = "only admins of the operator's tenant may have events published to \
+                              brokers: use a key of it, or a webhook";
+                Err(Problem::new(ProblemKind::Forbidden, detail))
+            }
+        }
+    }
+
+    /// Makes the target, with values of headers sealed; those that are kept come from `before`.
+    pub fn target(
+        self,
+        shared: &Shared,
+        key: &EndpointKey,
+        before: Option<&EndpointConfig>,
+    ) -> Result<Target, Problem> {
+        let missing = |setting: &str| {
+            let detail = format!("is a broker this server does not know: set {setting} first");
+            Problem::field("/target/kind", detail)
+        };
+        match self {
+            Self::Webhook { url, headers } => {
+                let allowed = shared.client.rules().parse(&url);
+                allowed.map_err(|error| Problem::field("/target/url", error.to_string()))?;
+                let seal = |(name, value)| sealed(shared, key, before, (name, value));
+                let headers = headers.into_iter().map(seal).collect::<Result<_, Problem>>()?;
+                Ok(Target::Webhook { url, headers })
+            }
+            Self::Nats { .. } if shared.brokers.nats.is_none() => Err(missing("outbox.nats")),
+            Self::Rabbitmq { .. } if shared.brokers.rabbitmq.is_none() => {
+                Err(missing("outbox.rabbitmq"))
+            }
+            Self::Nats { subject, stream } => Ok(Target::Nats { subject, stream }),
+            Self::Rabbitmq { exchange, routing_key } => {
+                Ok(Target::Rabbitmq { exchange, routing_key })
+            }
+        }
+    }
+}
+
+fn sealed(
+    shared: &Shared,
+    key: &EndpointKey,
+    before: Option<&EndpointConfig>,
+    (name, value): (String, Option<String>),
+) -> Result<(String, Sealed), Problem> {
+    let pointer = format!("/target/headers/{name}");
+    let value = match value {
+        Some(value) => {
+            check_header_value(&pointer, &value)?;
+            shared.seal.seal(&value, &key.place()).map_err(|error| unsealed(&error))?
+        }
+        None => kept(before, &name).ok_or_else(|| {
+            Problem::field(pointer, "is null, but there is no value to keep: write one")
+        })?,
+    };
+    Ok((name, value))
+}
+
+fn kept(before: Option<&EndpointConfig>, name: &str) -> Option<Sealed> {
+    match &before?.target {
+        Target::Webhook { headers, .. } => headers.get(name).cloned(),
+        Target::Nats { .. } | Target::Rabbitmq { .. } => None,
+    }
+}
+
+fn check_header_value(pointer: &str, value: &str) -> Result<(), Problem> {
+    let is_plain = value.bytes().all(|byte| byte == b'\t' || (b' '..=b'~').contains(&byte));
+    match is_plain && value.len() <= 4_096 {
+        true => Ok(()),
+        false => {
+            let detail = "must have at most 4,096 visible ASCII characters, spaces and tabs";
+            Err(Problem::field(pointer, detail))
+        }
+    }
+}

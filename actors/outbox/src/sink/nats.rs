@@ -1,0 +1,81 @@
+//! A stream of NATS JetStream as receiver. Success is the stream's acknowledgement.
+
+use std::str::FromStr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_nats::{HeaderMap, HeaderName, HeaderValue};
+use futures_util::future::LocalBoxFuture;
+use headwater::event::RecordedEvent;
+
+use super::{Delivery, Sink, attempt};
+use crate::broker::{Link, NatsConnection, NatsMessage, Refusal};
+use crate::endpoint::{EndpointConfig, Template};
+use crate::payload::{Format, render};
+use crate::plugin::Shared;
+
+/// By this a stream knows what it has already, for as long as its duplicate window is.
+const ID: &str = "Nats-Msg-Id";
+/// The stream that must have the message.
+const STREAM: &str = "Nats-Expected-Stream";
+const CONTENT_TYPE: &str = "content-type";
+
+/// Publishes events to a subject.
+pub(crate) struct NatsSink {
+    link: Arc<Link<NatsConnection>>,
+    source: String,
+    subject: Template,
+    stream: Option<String>,
+    format: Format,
+    limit: Duration,
+}
+
+impl NatsSink {
+    /// Sets it up; an error says in words what is wrong.
+    pub fn new(
+        shared: &Shared,
+        config: &EndpointConfig,
+        (subject, stream): (&str, Option<&str>),
+    ) -> Result<Self, String> {
+        let missing = "this node knows no NATS: set outbox.nats to its address";
+        let subject = Template::subject("target.subject", subject);
+        Ok(Self {
+            link: shared.brokers.nats.clone().ok_or(missing)?,
+            source: shared.source.clone(),
+            subject: subject.map_err(|error| error.to_string())?,
+            stream: stream.map(str::to_owned),
+            format: config.format,
+            limit: Duration::from_millis(config.timeout_ms.into()),
+        })
+    }
+
+    fn message(&self, event: &RecordedEvent) -> Result<NatsMessage, Refusal> {
+        let hopeless = |error: &dyn std::error::Error| Refusal::hopeless(error.to_string());
+        let payload = render(self.format, &self.source, event).map_err(|error| hopeless(&error))?;
+        let id = event.id().to_string();
+        let own = [
+            (ID, Some(id.as_str())),
+            (CONTENT_TYPE, Some(payload.content_type)),
+            (STREAM, self.stream.as_deref()),
+        ];
+        let own = own.into_iter().filter_map(|(name, value)| Some((name, value?)));
+        let mut headers = HeaderMap::new();
+        for (name, value) in
+            own.chain(payload.headers.iter().map(|(name, value)| (*name, value.as_str())))
+        {
+            let name = HeaderName::from_str(name).map_err(|error| hopeless(&error))?;
+            headers.insert(name, HeaderValue::from_str(value).map_err(|error| hopeless(&error))?);
+        }
+        Ok(NatsMessage { subject: self.subject.fill(event), headers, body: payload.body })
+    }
+}
+
+impl Sink for NatsSink {
+    fn deliver(&self, event: &RecordedEvent) -> LocalBoxFuture<'static, Delivery> {
+        let (link, message) = (Arc::clone(&self.link), self.message(event));
+        attempt(self.limit, "NATS", async move {
+            let message = message?;
+            link.get().await.map_err(Refusal::again)?.publish(message).await
+        })
+    }
+}

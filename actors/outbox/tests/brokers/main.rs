@@ -1,0 +1,21 @@
+//! From the log to real brokers, through a running system.
+//!
+//! `NATS_URL` and `AMQP_URL` name them, as `tests/with-brokers` finds them. Without a broker its
+//! tests say so and pass.
+
+#[cfg(test)]
+mod api;
+#[cfg(test)]
+mod gate;
+#[cfg(test)]
+mod kit;
+#[cfg(test)]
+mod nats;
+#[cfg(test)]
+mod nats_kit;
+#[cfg(test)]
+mod outage;
+#[cfg(test)]
+mod rabbitmq;
+#[cfg(test)]
+mod rabbitmq_kit;
