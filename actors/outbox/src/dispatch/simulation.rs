@@ -1,7 +1,7 @@
 //! A backlog against a simulated log and receiver: any order of reading, sending, failing,
 //! storing and crashing.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -213,7 +213,7 @@ impl World {
         let now = self.now;
         let revived = |(line, block): (&Line, &Block)| {
             let mut block = block.clone();
-            block.queue.clear();
+            (block.seen, block.queue) = (Revision::ZERO, VecDeque::new());
             block.phase = stored_phase(block.phase, now);
             (line.clone(), block)
         };

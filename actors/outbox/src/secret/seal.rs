@@ -237,8 +237,14 @@ mod tests {
     }
 
     #[test]
-    fn the_same_text_is_sealed_differently_each_time() {
-        assert_ne!(key().seal("x", ""), key().seal("x", ""));
+    fn one_text_is_sealed_one_way_at_one_place_and_by_one_key() {
+        assert_eq!(key().seal("x", "a"), key().seal("x", "a"));
+        let sealed = key().seal("x", "a");
+        for other in
+            [key().seal("y", "a"), key().seal("x", "b"), SealKey::new([9; 32]).seal("x", "a")]
+        {
+            assert_ne!(sealed, other);
+        }
     }
 
     #[test]

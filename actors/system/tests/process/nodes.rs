@@ -13,7 +13,13 @@ use super::harness::{
 };
 use super::kill::{command, rounds};
 
-const PROJECTIONS: [&str; 5] = ["customers", "order_hours", "orders", "products", "revenue"];
+const PROJECTIONS: [&str; 6] =
+    ["customers", "order_hours", "orders", "outbox_endpoints", "products", "revenue"];
+/// What is shared out: the projections, and the shards of the outbox.
+const SHARES: usize = PROJECTIONS.len() + SHARDS;
+const SHARDS: usize = 8;
+/// What each of two servers runs.
+const HALF: usize = SHARES / 2;
 const NO_RATE: [&str; 2] = ["--limits-rate-per-second", "0"];
 const COMMANDS: u64 = 200;
 
@@ -80,7 +86,7 @@ fn assert_read_at(client: &Client, position: u64) {
 #[test]
 fn two_servers_share_the_projections_and_both_tell_who_runs_what() {
     let pair = Pair::start(&[]);
-    pair.until_seen(&pair.second.client, [("alive", 3), ("alive", 2)]);
+    pair.until_seen(&pair.second.client, [("alive", HALF), ("alive", HALF)]);
     let position = send(&pair.first.client, "X");
     assert_read_at(&pair.first.client, position);
     assert_read_at(&pair.second.client, position);
@@ -91,7 +97,10 @@ fn two_servers_share_the_projections_and_both_tell_who_runs_what() {
         .map(|lease| lease["name"].as_str().unwrap().replace("projection ", ""))
         .collect();
     held.sort_unstable();
-    assert_eq!((held, &seen["unheld"]), (PROJECTIONS.map(str::to_owned).to_vec(), &json!([])));
+    let shards = (0..SHARDS).map(|number| format!("outbox shard {number}"));
+    let mut known: Vec<String> = PROJECTIONS.map(str::to_owned).into_iter().chain(shards).collect();
+    known.sort_unstable();
+    assert_eq!((held, &seen["unheld"]), (known, &json!([])));
     let table = pair.run(&["nodes"]).stdout;
     for words in ["first", "second", "alive", "s ago", "projection orders"] {
         assert!(table.contains(words), "{words}: {table}");
@@ -121,7 +130,7 @@ fn the_command_line_reads_and_steers_without_a_key_while_servers_run() {
 #[test]
 fn what_a_killed_server_ran_is_read_on_the_other_within_the_time_of_a_request() {
     let pair = Pair::start(&[]);
-    pair.until_seen(&pair.second.client, [("alive", 3), ("alive", 2)]);
+    pair.until_seen(&pair.second.client, [("alive", HALF), ("alive", HALF)]);
     send(&pair.first.client, "X");
     let Pair { place, folders, first, second } = pair;
     first.kill();
@@ -152,7 +161,7 @@ fn a_server_that_stood_still_writes_nothing_when_it_wakes_up_and_then_takes_its_
             (!page["events"].as_array().unwrap().is_empty()).then_some(())
         });
         pair.first.signal("STOP");
-        pair.until_seen(&pair.second.client, [("silent", 0), ("alive", 5)]);
+        pair.until_seen(&pair.second.client, [("silent", 0), ("alive", SHARES)]);
         let position = send(&pair.second.client, &format!("R{round}Q"));
         assert_read_at(&pair.second.client, position);
         pair.first.signal("CONT");

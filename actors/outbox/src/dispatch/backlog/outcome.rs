@@ -19,9 +19,9 @@ impl Backlog {
         let count = fetched.events.len();
         // What lies beyond the frontier comes through the window.
         block.queue = fetched.events.into_iter().filter(|own| own.position() <= frontier).collect();
-        let is_end = fetched.is_end || block.queue.len() < count;
+        let is_cut = block.queue.len() < count;
         // What was offered since it was read waits for the next page.
-        let is_whole = is_end && fetched.considered >= block.seen;
+        let is_whole = is_cut || (fetched.is_end && fetched.considered >= block.seen);
         if block.queue.is_empty() && is_whole {
             return self.unblock(line);
         }
@@ -87,7 +87,9 @@ impl Backlog {
         block.attempts = 0;
         // A page is sent to its end before the next stream's is read.
         let due = match block.phase {
-            BlockPhase::Busy(at, wall) if !block.queue.is_empty() => (at, wall),
+            BlockPhase::Busy(at, wall) if !block.queue.is_empty() => {
+                (at.min(now.tick), wall.min(now.wall))
+            }
             _ => (now.tick, now.wall),
         };
         self.set_due(line, due);

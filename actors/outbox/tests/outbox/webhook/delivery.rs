@@ -82,7 +82,11 @@ async fn a_proxy_of_the_environment_is_not_used() {
     let mut proxy = Receiver::answering(TAKEN).await;
     let mut receiver = Receiver::answering(TAKEN).await;
     let mut program = std::process::Command::new(std::env::current_exe().unwrap());
-    program.args(["--exact", "delivery::a_delivery_to_the_url_of_the_environment", "--nocapture"]);
+    program.args([
+        "--exact",
+        "webhook::delivery::a_delivery_to_the_url_of_the_environment",
+        "--nocapture",
+    ]);
     for name in ["http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"] {
         program.env(name, format!("http://{}", proxy.address));
     }
