@@ -21,8 +21,9 @@ use crate::webhook::WebhookClient;
 pub struct OutboxConfig {
     /// The source of CloudEvents: a URI reference that names this system.
     pub source: String,
-    /// What secrets are sealed with; the same on all nodes.
-    pub seal: SealKey,
+    /// What secrets are sealed with; the same on all nodes; `None` lets nobody register
+    /// endpoints.
+    pub seal: Option<SealKey>,
     /// Makes webhook requests.
     pub client: WebhookClient,
     /// About how many attempts are kept.
@@ -41,7 +42,7 @@ pub struct Outbox {
 /// What all parts of the outbox on a node share.
 pub(crate) struct Shared {
     pub source: String,
-    pub seal: SealKey,
+    seal: Option<SealKey>,
     pub client: WebhookClient,
     pub brokers: Brokers,
     pub clock: SharedClock,
@@ -51,7 +52,19 @@ pub(crate) struct Shared {
     database: Database,
 }
 
+/// Says that secrets cannot be sealed. Operator: give the key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "there is no key to seal secrets with: set outbox.key, the same on all nodes of the database"
+)]
+pub(crate) struct NoKey;
+
 impl Shared {
+    /// Returns what secrets are sealed with.
+    pub fn seal(&self) -> Result<&SealKey, NoKey> {
+        self.seal.as_ref().ok_or(NoKey)
+    }
+
     pub fn store(&self) -> SharedStore {
         Arc::clone(&self.store)
     }

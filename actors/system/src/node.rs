@@ -169,11 +169,14 @@ pub fn migration_sets() -> Vec<MigrationSet> {
 /// Makes what sends events, from the settings and the key of the data folder.
 fn outbox_config(config: &Config) -> Result<OutboxConfig, Failure> {
     let own = &config.outbox;
+    // Nodes that share a database would each have a key of its own.
+    let is_shared = config.store.is_some() && config.read.is_some();
     let seal = match &own.key {
-        Some(key) => key.clone(),
+        Some(key) => Some(key.clone()),
+        None if is_shared => None,
         None => {
             make_data_dir(&config.data_dir)?;
-            SealKey::load_or_create(&config.data_dir.join("outbox.key"))?
+            Some(SealKey::load_or_create(&config.data_dir.join("outbox.key"))?)
         }
     };
     let settings = WebhookSettings {

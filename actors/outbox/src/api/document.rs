@@ -8,7 +8,7 @@ use utoipa::ToSchema;
 use super::target::TargetBody;
 use crate::endpoint::{EndpointConfig, EndpointRejection, Filter, Ordering, Phase, Start};
 use crate::payload::Format;
-use crate::plugin::Shared;
+use crate::plugin::{NoKey, Shared};
 use crate::read_model::{EndpointRow, Warned};
 use crate::schedule::RetrySchedule;
 use crate::secret::{SealError, SecretKind};
@@ -194,4 +194,10 @@ pub(super) fn unsealed(error: &SealError) -> Problem {
     tracing::error!(%error, "secret could not be sealed");
     let detail = "secret could not be sealed: the cause is logged";
     Problem::new(headwater::api::ProblemKind::Internal, detail)
+}
+
+impl From<NoKey> for Problem {
+    fn from(error: NoKey) -> Self {
+        Self::new(headwater::api::ProblemKind::Rejected, error.to_string()).with("code", "no-key")
+    }
 }

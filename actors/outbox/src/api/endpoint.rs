@@ -89,13 +89,16 @@ pub(super) async fn register(
     let mut body: EndpointBody = call.body().await?;
     // Sent again under its key, the same request makes the same endpoint with the same secret.
     let intent = call.send_options(&caller)?.idempotency_key;
-    let id = body.id.take().unwrap_or_else(|| fresh_id(&shared, &caller, intent.as_deref()));
+    let id = match body.id.take() {
+        Some(id) => id,
+        None => fresh_id(&shared, &caller, intent.as_deref())?,
+    };
     let key = EndpointKey { tenant: caller.tenant().clone(), id: id.as_str().into() };
     let (start, kind) = (body.start.take().unwrap_or_default(), body.secret_kind.take());
     let made = Made { shared: &shared, key: &key, intent: intent.as_deref() };
     let secret = made.secret(body.secret.take(), kind.unwrap_or_default())?;
     let sealed =
-        shared.seal.seal(&secret.reveal(), &key.place()).map_err(|error| unsealed(&error))?;
+        shared.seal()?.seal(&secret.reveal(), &key.place()).map_err(|error| unsealed(&error))?;
     body.target.check_caller(&caller, call.operator())?;
     let config = body.config(&shared, &key, None)?;
     let command = Register { config, secret: sealed, start };
@@ -299,7 +302,7 @@ pub(super) async fn rotate_secret(
     let made = Made { shared: &shared, key: &key, intent: intent.as_deref() };
     let secret = made.secret(body.secret, body.secret_kind)?;
     let sealed =
-        shared.seal.seal(&secret.reveal(), &key.place()).map_err(|error| unsealed(&error))?;
+        shared.seal()?.seal(&secret.reveal(), &key.place()).map_err(|error| unsealed(&error))?;
     let keep_previous_s = body.keep_previous_s.unwrap_or(KEEP_PREVIOUS_S);
     let id = call.variable("id").to_owned();
     let command = RotateSecret { secret: sealed, keep_previous_s };
@@ -362,17 +365,17 @@ impl Made<'_> {
             (None, None) => SigningSecret::generate(kind),
             (None, Some(intent)) => {
                 let purpose = format!("secret of {} by {intent}", self.key.place());
-                SigningSecret::of_seed(kind, self.shared.seal.derive(&purpose))
+                SigningSecret::of_seed(kind, self.shared.seal()?.derive(&purpose))
             }
         };
         made.map_err(|error: SecretError| Problem::field("/secret", error.to_string()))
     }
 }
 
-fn fresh_id(shared: &Shared, caller: &Caller, intent: Option<&str>) -> String {
-    let Some(intent) = intent else { return EventId::fresh().to_string() };
-    let bytes = shared.seal.derive(&format!("endpoint of {} by {intent}", caller.tenant()));
-    bytes.iter().take(16).map(|byte| format!("{byte:02x}")).collect()
+fn fresh_id(shared: &Shared, caller: &Caller, intent: Option<&str>) -> Result<String, Problem> {
+    let Some(intent) = intent else { return Ok(EventId::fresh().to_string()) };
+    let bytes = shared.seal()?.derive(&format!("endpoint of {} by {intent}", caller.tenant()));
+    Ok(bytes.iter().take(16).map(|byte| format!("{byte:02x}")).collect())
 }
 
 /// Returns the endpoint of the address.

@@ -108,7 +108,7 @@ fn sealed(
     let value = match value {
         Some(value) => {
             check_header_value(&pointer, &value)?;
-            shared.seal.seal(&value, &key.place()).map_err(|error| unsealed(&error))?
+            shared.seal()?.seal(&value, &key.place()).map_err(|error| unsealed(&error))?
         }
         None => kept(before, &name).ok_or_else(|| {
             Problem::field(pointer, "is null, but there is no value to keep: write one")

@@ -45,7 +45,8 @@ impl WebhookSink {
         (url, headers): (&str, &BTreeMap<String, Sealed>),
     ) -> Result<Self, String> {
         let place = key.place();
-        let open = |sealed| shared.seal.open(sealed, &place).map_err(|error| error.to_string());
+        let seal = shared.seal().map_err(|error| error.to_string())?;
+        let open = |sealed| seal.open(sealed, &place).map_err(|error| error.to_string());
         let secret = |sealed| open(sealed)?.parse().map_err(|error| format!("secret: {error}"));
         let url = shared.client.rules().parse(url).map_err(|error| error.to_string())?;
         let mut opened = HeaderMap::with_capacity(headers.len() + 8);

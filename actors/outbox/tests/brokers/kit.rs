@@ -32,7 +32,7 @@ impl World {
         let (store, seal) = (MemoryStore::shared(), SealKey::generate().unwrap());
         let config = OutboxConfig {
             source: "/test".into(),
-            seal: seal.clone(),
+            seal: Some(seal.clone()),
             client: WebhookClient::new(&WebhookSettings::default()).unwrap(),
             attempts_kept: 4_000,
             brokers,

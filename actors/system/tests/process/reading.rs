@@ -141,7 +141,7 @@ fn a_list_of_projections_has_the_same_fields_in_the_folder_and_by_the_server() {
         all.map(|own| (own["name"].clone(), names(own))).collect()
     };
     let local = fields(&folder.json(&LIST));
-    assert_eq!(local.len(), 5);
+    assert_eq!(local.len(), 6);
     let server = Server::start(&folder, &[]);
     assert_eq!(fields(&remote(&folder, &server, &LIST).json()), local);
     server.stop();

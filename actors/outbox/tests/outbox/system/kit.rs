@@ -152,7 +152,7 @@ pub async fn start(store: &SharedStore, database: &Database, seal: &SealKey) -> 
         WebhookSettings { allow_http: true, allow_networks, ..WebhookSettings::default() };
     let config = OutboxConfig {
         source: "/test".into(),
-        seal: seal.clone(),
+        seal: Some(seal.clone()),
         client: WebhookClient::new(&settings).unwrap(),
         attempts_kept: 4_000,
         brokers: Default::default(),
