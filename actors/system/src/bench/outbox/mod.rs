@@ -78,6 +78,11 @@ fn endpoint(receiver: &Receiver, path: &str) -> EndpointConfig {
     config
 }
 
+/// One of many, so that their connections stay within what a process may have.
+fn one_of_many(receiver: &Receiver, path: &str) -> EndpointConfig {
+    EndpointConfig { concurrency: 4, ..endpoint(receiver, path) }
+}
+
 /// How long it takes from an append to the receiver, at a steady rate.
 fn latency(ground: &Ground) -> Result<Outcome, Failure> {
     let case = Case {
@@ -149,11 +154,11 @@ fn one_hangs(ground: &Ground) -> Result<Outcome, Failure> {
         number += 1;
         receiver.reset();
         if with_hanging {
-            bed.register(ground, &format!("h{number}"), endpoint(&receiver, "/hang"))?;
+            bed.register(ground, &format!("h{number}"), one_of_many(&receiver, "/hang"))?;
         }
         let start = Instant::now();
         for at in 0..healthy {
-            bed.register(ground, &format!("n{number}e{at}"), endpoint(&receiver, "/take"))?;
+            bed.register(ground, &format!("n{number}e{at}"), one_of_many(&receiver, "/take"))?;
         }
         let count = healthy * bed.filled();
         receiver.wait_for(count)?;
