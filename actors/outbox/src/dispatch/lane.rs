@@ -295,12 +295,12 @@ impl Running {
         if verdict == Verdict::Gone {
             return self.lane.signals.gone();
         }
-        let failing_since = self.lane.state.borrow().backlog.failing_since;
-        let hours = self.config().map_or(u16::MAX, |config| config.disable_after_hours);
-        if let Some(since) = failing_since {
-            self.lane.signals.failing((since, now.wall), hours);
-        } else {
-            self.lane.signals.works();
+        let Some(since) = self.lane.state.borrow().backlog.failing_since else {
+            return self.lane.signals.works();
+        };
+        let registered = self.lane.registered.borrow();
+        if let Some(config) = &registered.endpoint.config {
+            self.lane.signals.failing((since, now.wall), config.disable_after_hours);
         }
     }
 
@@ -351,12 +351,8 @@ impl Running {
         }
     }
 
-    fn config(&self) -> Option<EndpointConfig> {
-        self.lane.registered.borrow().endpoint.config.clone()
-    }
-
     fn now(&self) -> Now {
-        Now { wall: self.lane.shared.clock.now(), tick: Instant::now() }
+        self.lane.shared.now()
     }
 }
 

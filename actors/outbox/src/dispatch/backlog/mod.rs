@@ -25,11 +25,11 @@ use crate::endpoint::Ordering;
 use crate::schedule::RetrySchedule;
 
 /// The most events that were read and not settled.
-pub(crate) const WINDOW_EVENTS_MAX: usize = 8_192;
+const WINDOW_EVENTS_MAX: usize = 8_192;
 /// The most bytes of them.
 const WINDOW_BYTES_MAX: usize = 32 << 20;
 /// The most lines that wait for a retry or an operator.
-pub(crate) const BLOCKS_MAX: usize = 10_000;
+const BLOCKS_MAX: usize = 10_000;
 
 /// The time: one clock for rows, one that never jumps for what is due.
 #[derive(Clone, Copy, Debug)]
