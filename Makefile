@@ -13,6 +13,8 @@ SEEDS ?= 100000
 COMMANDS ?= 1000000
 KILLS ?= 20
 EVENTS ?= 10000000
+# Deliveries while a snapshot of PostgreSQL is held.
+DELIVERIES ?= 300000
 
 .PHONY: help
 help: ## list the targets
@@ -72,10 +74,12 @@ sql-lint: ## check the steps of migrations on PostgreSQL; tests/tidy does a litt
 	fi
 
 .PHONY: torture
-torture: ## run the simulation, the passivation, the kill and the PostgreSQL tests at full length (SEEDS=100000 COMMANDS=1000000 KILLS=20 EVENTS=10000000)
+torture: ## run the simulations, the passivation, the kill, the PostgreSQL and the outbox tests at full length (SEEDS=100000 COMMANDS=1000000 KILLS=20 EVENTS=10000000 DELIVERIES=300000)
 	HEADWATER_SEEDS=$(SEEDS) HEADWATER_COMMANDS=$(COMMANDS) HEADWATER_KILLS=$(KILLS) HEADWATER_EVENTS=$(EVENTS) \
-		$(WITH_POSTGRES) $(CARGO) test --release --locked --package headwater --package headwater-system \
-		--test crash --test runtime --test process --test postgres_store
+		HEADWATER_DELIVERIES=$(DELIVERIES) \
+		$(WITH_POSTGRES) $(CARGO) test --release --locked --workspace \
+		--test crash --test runtime --test process --test postgres_store --test outbox
+	HEADWATER_SEEDS=$(SEEDS) $(CARGO) test --release --locked --workspace --lib simulation
 
 .PHONY: bench
 bench: ## measure every path against its own limit

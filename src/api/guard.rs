@@ -51,15 +51,16 @@ fn bearer(headers: &HeaderMap) -> Result<KeyText, Problem> {
     key.ok_or_else(|| refused("key is mistyped or cut: its checksum does not hold"))
 }
 
-/// Refuses a client that takes neither JSON nor, on the one such route, an event stream.
+/// Refuses a client that does not take what the address sends: JSON, but for a few.
 fn check_accept(request: &ServiceRequest) -> Result<(), Problem> {
     let mut accepted = request.headers().get_all(ACCEPT).peekable();
     if accepted.peek().is_none() {
         return Ok(());
     }
-    let wanted = match request.path() == "/v1/events/subscribe" {
-        true => ["text/event-stream", "text/*", "*/*"],
-        false => ["application/json", "application/*", "*/*"],
+    let wanted = match request.path() {
+        "/v1/events/subscribe" => ["text/event-stream", "text/*", "*/*"],
+        "/metrics" => ["text/plain", "text/*", "*/*"],
+        _ => ["application/json", "application/*", "*/*"],
     };
     let takes = |range: &str| {
         let mut parts = range.split(';').map(str::trim);

@@ -39,6 +39,7 @@ use crate::runtime::{CommandInfo, System};
         route::health::live,
         route::health::ready,
         route::health::detail,
+        route::metric::metrics,
         route::docs::openapi,
         route::docs::docs,
     ),

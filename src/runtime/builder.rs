@@ -200,7 +200,8 @@ impl SystemBuilder {
         let mut actors = read_models.actors();
         actors.extend(parts.actors);
         check_unique("actor", actors.iter().map(|actor| actor.name.as_str()))?;
-        let outside = Outside { checks: parts.checks, routes: parts.routes, places };
+        let (checks, routes, metrics) = (parts.checks, parts.routes, parts.metrics);
+        let outside = Outside { checks, routes, metrics, places };
         let system = System::new((world, threads), catalog, read_models, outside);
         let supervised = system.supervise(actors).await;
         supervised.ok_or_else(|| io::Error::other("the supervisor ended at its start"))?;

@@ -67,6 +67,8 @@ trait Registered: Send + Sync {
     fn send(self: Arc<Self>, command: JsonCommand) -> BoxFuture<'static, JsonAnswer>;
 
     fn report(&self) -> ActorReport;
+
+    fn is_reserved(&self) -> bool;
 }
 
 struct Named<A: Aggregate> {
@@ -95,6 +97,11 @@ impl Catalog {
         let mut all: Vec<_> = self.by_category.values().flat_map(|own| own.commands()).collect();
         all.sort_by_key(|info| info.category);
         all
+    }
+
+    /// Returns whether a category is that of an aggregate that reserved it.
+    pub fn is_reserved(&self, category: &str) -> bool {
+        self.by_category.get(category).is_some_and(|own| own.is_reserved())
     }
 
     pub fn report(&self) -> Vec<ActorReport> {
@@ -158,5 +165,9 @@ impl<A: Aggregate> Registered for Named<A> {
 
     fn report(&self) -> ActorReport {
         ActorReport::of_aggregate(self.category.as_str(), &self.registry.kind.tally)
+    }
+
+    fn is_reserved(&self) -> bool {
+        self.spec.is_reserved
     }
 }

@@ -4,6 +4,8 @@ use std::any::Any;
 use std::future::Future;
 use std::sync::Arc;
 
+use prometheus::Registry;
+
 use super::catalog::Unstarted;
 use super::health::Check;
 use super::spec::AggregateSpec;
@@ -21,6 +23,7 @@ pub struct Contribution {
     pub(super) actors: Vec<ActorSpec>,
     pub(super) checks: Vec<Check>,
     pub(super) routes: Vec<Arc<dyn Any + Send + Sync>>,
+    pub(super) metrics: Vec<Registry>,
 }
 
 impl Contribution {
@@ -73,6 +76,17 @@ impl Contribution {
         C: Future<Output = Result<(), String>> + Send + 'static,
     {
         self.checks.push(Check::new(name.into(), check));
+        self
+    }
+
+    /// Adds numbers that are collected with the system's own ([`System::metrics`]).
+    ///
+    /// Their names begin with `headwater_` and the plugin's name, so that no two are the same.
+    ///
+    /// [`System::metrics`]: super::System::metrics
+    #[must_use]
+    pub fn metrics(mut self, registry: Registry) -> Self {
+        self.metrics.push(registry);
         self
     }
 

@@ -2,6 +2,8 @@
 
 use std::future::Future;
 use std::pin::pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use tokio::sync::watch;
@@ -28,24 +30,45 @@ impl ActorSpec {
         B: Future<Output = ActorResult> + 'static,
     {
         let name = name.into();
-        let lease = name.clone();
-        Self::new(name, move |actor| run(lease.clone(), version, actor, start.clone()))
+        let work = Work { lease: name.clone(), version, latest: Arc::default() };
+        Self::new(name, move |actor| run(work.clone(), actor, start.clone()))
     }
+}
+
+/// What an actor does, the same for all that are started one after the other.
+#[derive(Clone)]
+struct Work {
+    lease: String,
+    version: u32,
+    /// How many have been started.
+    latest: Arc<AtomicU64>,
 }
 
 /// Says that this node can do the work, until it is dropped.
 struct Ready {
-    lease: String,
+    work: Work,
+    number: u64,
     membership: Membership,
+}
+
+impl Ready {
+    fn new(work: &Work, membership: &Membership) -> Self {
+        let number = work.latest.fetch_add(1, Ordering::SeqCst) + 1;
+        membership.set_able(&work.lease, Some(work.version));
+        Self { work: work.clone(), number, membership: membership.clone() }
+    }
 }
 
 impl Drop for Ready {
     fn drop(&mut self) {
-        self.membership.set_able(&self.lease, None);
+        // One that was frozen ends after its successor has begun, which is ready.
+        if self.work.latest.load(Ordering::SeqCst) == self.number {
+            self.membership.set_able(&self.work.lease, None);
+        }
     }
 }
 
-async fn run<F, B>(lease: String, version: u32, actor: ActorContext, start: F) -> ActorResult
+async fn run<F, B>(work: Work, actor: ActorContext, start: F) -> ActorResult
 where
     F: Fn(ActorContext, Tenure) -> B,
     B: Future<Output = ActorResult>,
@@ -54,15 +77,14 @@ where
     let membership = system.membership().clone();
     // The actor must not keep the system running.
     drop(system);
-    membership.set_able(&lease, Some(version));
-    let _ready = Ready { lease: lease.clone(), membership: membership.clone() };
+    let _ready = Ready::new(&work, &membership);
     loop {
         let heartbeat = actor.heartbeat.clone();
         let held = heartbeat.idle(async {
             tokio::select! {
                 biased;
                 () = actor.stopped() => None,
-                tenure = membership.held(&lease) => Some(tenure),
+                tenure = membership.held(&work.lease) => Some(tenure),
             }
         });
         let Some(tenure) = held.await else { return Ok(()) };
@@ -122,5 +144,30 @@ async fn give_up(tenure: &Tenure, membership: &Membership, actor: &ActorContext)
             () = actor.stopped() => {}
             () = sleep(OUTAGE_WAIT) => {}
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::nodes::NodeConfig;
+    use crate::sql::migration::NODES;
+    use crate::sql::{Migrator, SqliteConfig};
+
+    #[tokio::test]
+    async fn one_that_ends_after_its_successor_has_begun_leaves_it_the_work() {
+        let folder = tempfile::TempDir::new().unwrap();
+        let database = SqliteConfig::at(folder.path().join("x.sqlite")).open().unwrap();
+        Migrator::only(database.clone(), [NODES]).up().await.unwrap();
+        let membership =
+            Membership::join(database, NodeConfig::default(), Default::default()).await.unwrap();
+        let work = Work { lease: "work".to_owned(), version: 1, latest: Arc::default() };
+        let (frozen, successor) = (Ready::new(&work, &membership), Ready::new(&work, &membership));
+        drop(frozen);
+        membership.refresh().await.unwrap();
+        assert!(membership.tenure("work").is_some());
+        drop(successor);
+        membership.refresh().await.unwrap();
+        assert!(membership.tenure("work").is_none());
     }
 }

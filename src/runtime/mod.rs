@@ -30,6 +30,7 @@ mod intake;
 mod kind;
 mod known_ids;
 mod leased_actor;
+mod metric;
 mod patience;
 mod pipeline;
 mod places;

@@ -12,6 +12,7 @@ use crate::aggregate::{Aggregate, Command, Decide};
 /// Lists the commands of an aggregate that can be sent by name, as JSON.
 pub struct AggregateSpec<A: Aggregate> {
     pub(super) commands: Vec<CommandSpec<A>>,
+    pub(super) is_reserved: bool,
 }
 
 /// A command by name.
@@ -43,7 +44,18 @@ impl<A: Aggregate> AggregateSpec<A> {
     /// Begins without commands.
     #[must_use]
     pub const fn new() -> Self {
-        Self { commands: Vec::new() }
+        Self { commands: Vec::new(), is_reserved: false }
+    }
+
+    /// Reserves its category: the API appends no raw events there, so that everything in it was
+    /// decided by the aggregate.
+    ///
+    /// For aggregates that a capability acts upon; without it, raw events may be appended to the
+    /// category beside the aggregate's own.
+    #[must_use]
+    pub const fn reserved(mut self) -> Self {
+        self.is_reserved = true;
+        self
     }
 
     /// Adds a command; one that `A` does not decide is a compile error.

@@ -7,6 +7,7 @@ use std::sync::{Arc, OnceLock, Weak};
 use std::time::Duration;
 
 use actix::Addr;
+use prometheus::Registry;
 use tokio::sync::{oneshot, watch};
 
 use super::arbiters::Threads;
@@ -56,6 +57,7 @@ struct Inner {
 pub(super) struct Outside {
     pub checks: Vec<Check>,
     pub routes: Vec<Routes>,
+    pub metrics: Vec<Registry>,
     pub places: Places,
 }
 
@@ -140,6 +142,13 @@ impl System {
     #[must_use]
     pub fn commands(&self) -> Vec<CommandInfo> {
         self.inner.catalog.commands()
+    }
+
+    /// Returns whether the events of a category come from its aggregate's commands alone
+    /// ([`AggregateSpec::reserved`](super::AggregateSpec::reserved)).
+    #[must_use]
+    pub fn is_reserved(&self, category: &str) -> bool {
+        self.inner.catalog.is_reserved(category)
     }
 
     /// Returns the log.
@@ -232,6 +241,10 @@ impl System {
         let leftover = self.leftover();
         self.inner.threads.stop();
         leftover
+    }
+
+    pub(super) fn plugin_metrics(&self) -> &[Registry] {
+        &self.inner.outside.metrics
     }
 
     pub(super) fn read_models(&self) -> &ReadModels {

@@ -16,6 +16,8 @@ mod key;
 #[cfg(test)]
 mod matrix;
 #[cfg(test)]
+mod metric;
+#[cfg(test)]
 mod node;
 #[cfg(test)]
 mod plugin;

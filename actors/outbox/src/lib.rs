@@ -8,6 +8,7 @@ mod api;
 pub mod broker;
 mod dispatch;
 pub mod endpoint;
+mod metric;
 pub mod payload;
 mod plugin;
 pub mod read_model;
@@ -17,5 +18,5 @@ mod sink;
 mod table;
 pub mod webhook;
 
-pub use plugin::{Outbox, OutboxConfig};
+pub use plugin::{Outbox, OutboxConfig, OutboxError};
 pub use table::MIGRATIONS;

@@ -9,8 +9,9 @@ use headwater::sql::Database;
 use headwater::store::SharedStore;
 
 use crate::broker::{BrokerConfig, Brokers};
-use crate::dispatch::{Directory, SHARDS, shard_actor};
+use crate::dispatch::{Directory, SHARDS, check_dispatcher, shard_actor};
 use crate::endpoint::Endpoint;
+use crate::metric::OutboxMetrics;
 use crate::read_model::Endpoints;
 use crate::secret::SealKey;
 use crate::table::{AttemptLog, MIGRATIONS};
@@ -37,6 +38,7 @@ pub struct Outbox {
     config: OutboxConfig,
     store: SharedStore,
     database: Database,
+    metrics: OutboxMetrics,
 }
 
 /// What all parts of the outbox on a node share.
@@ -48,9 +50,15 @@ pub(crate) struct Shared {
     pub clock: SharedClock,
     pub attempt_log: AttemptLog,
     pub directory: Directory,
+    pub metrics: OutboxMetrics,
     store: SharedStore,
     database: Database,
 }
+
+/// Says why there is no outbox. Developer: names of metrics clash.
+#[derive(Debug, thiserror::Error)]
+#[error("the outbox's metrics cannot be made: {0}")]
+pub struct OutboxError(#[from] prometheus::Error);
 
 /// Says that secrets cannot be sealed. Operator: give the key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -76,9 +84,16 @@ impl Shared {
 
 impl Outbox {
     /// Makes an outbox over a log and a read side, those of the system that it is added to.
-    #[must_use]
-    pub const fn new(config: OutboxConfig, store: SharedStore, database: Database) -> Self {
-        Self { config, store, database }
+    ///
+    /// # Errors
+    /// [`OutboxError`].
+    pub fn new(
+        config: OutboxConfig,
+        store: SharedStore,
+        database: Database,
+    ) -> Result<Self, OutboxError> {
+        let metrics = OutboxMetrics::new()?;
+        Ok(Self { config, store, database, metrics })
     }
 }
 
@@ -88,7 +103,7 @@ impl Plugin for Outbox {
     }
 
     fn contribute(self, parts: Contribution) -> Contribution {
-        let Self { config, store, database } = self;
+        let Self { config, store, database, metrics } = self;
         let shared = Arc::new(Shared {
             source: config.source,
             seal: config.seal,
@@ -97,15 +112,23 @@ impl Plugin for Outbox {
             clock: SystemClock::shared(),
             attempt_log: AttemptLog::new(config.attempts_kept),
             directory: Directory::new(),
+            metrics: metrics.clone(),
             store,
             database,
         });
         let parts = parts
             .migrations(MIGRATIONS)
-            .aggregate(AggregateSpec::<Endpoint>::new())
+            .aggregate(AggregateSpec::<Endpoint>::new().reserved())
             .rows(Endpoints)
             .actor(shared.directory.actor())
+            .metrics(metrics.registry())
             .routes(crate::api::routes(Arc::clone(&shared)));
+        let watched = Arc::clone(&shared);
+        let check = move || {
+            let shared = Arc::clone(&watched);
+            async move { check_dispatcher(&shared).await }
+        };
+        let parts = parts.health("outbox dispatcher", check);
         (0..SHARDS)
             .fold(parts, |parts, number| parts.actor(shard_actor(number, Arc::clone(&shared))))
     }

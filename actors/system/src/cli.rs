@@ -6,6 +6,7 @@ use clap::{Args, Parser, Subcommand};
 use headwater::event::{Category, EventType, Position, Tag, Tenant};
 use headwater::postgres::Address;
 use headwater::sql::migration::Phase;
+use headwater_outbox::broker::NatsAddress;
 
 use crate::config::ConfigArgs;
 
@@ -240,6 +241,9 @@ pub struct BenchArgs {
     /// Measure with rows on PostgreSQL, in schemas of their own that are dropped at the end
     #[arg(long, value_name = "ADDRESS")]
     pub read: Option<Address>,
+    /// Measure the outbox with this NATS server without login too, in a stream that is removed after
+    #[arg(long, value_name = "ADDRESS")]
+    pub nats: Option<NatsAddress>,
     /// Print JSON, for machines
     #[arg(long)]
     pub json: bool,

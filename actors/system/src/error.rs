@@ -59,6 +59,7 @@ failure_from!(
     headwater::telemetry::TelemetryError,
     headwater::runtime::AddressError,
     headwater::runtime::SendError<headwater_outbox::endpoint::EndpointRejection>,
+    headwater_outbox::OutboxError,
     headwater_outbox::secret::KeyFileError,
     headwater_outbox::secret::SealError,
     headwater_outbox::secret::SealKeyError,

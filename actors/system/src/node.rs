@@ -61,7 +61,7 @@ impl Node {
         let folder = is_read_alone.then(|| DataFolder::take(&config.data_dir)).transpose()?;
         let log = open_log(&config, node.is_visitor).await?;
         let database = open_database(&config)?;
-        let outbox = Outbox::new(outbox_config(&config)?, log.store(), database.clone());
+        let outbox = Outbox::new(outbox_config(&config)?, log.store(), database.clone())?;
         let system = System::builder(log.store(), database.clone())
             .config(config.runtime.runtime_config())
             .node(node)

@@ -59,6 +59,7 @@ pub(in crate::api) struct WrittenDocument {
     responses(
         (status = 200, description = "In the log already", body = AppendedDocument, headers(("ETag" = String, description = "Revision, in quotes"))),
         (status = 201, description = "Stored", body = AppendedDocument, headers(("ETag" = String, description = "Revision, in quotes"), ("Location" = String, description = "The stream"))),
+        (status = 403, description = "The category takes the events of its own commands alone"),
         (status = 409, description = "The stream or the log is not as expected, or an event id is taken"),
         (status = 412, description = "If-Match or If-None-Match does not hold"),
         (status = 422, description = "The idempotency key is taken"),
@@ -111,6 +112,7 @@ pub(in crate::api) async fn append(
     responses(
         (status = 200, description = "In the log already", body = AppendedDocument),
         (status = 201, description = "Stored", body = AppendedDocument),
+        (status = 403, description = "A category takes the events of its own commands alone"),
         (status = 409, description = "A stream or the log is not as expected, or an event id is taken"),
         (status = 422, description = "The idempotency key is taken"),
         (status = 507, description = "The disk is full"),
@@ -177,6 +179,7 @@ impl<'a> Intent<'a> {
     }
 
     async fn carry_out(&self, state: &ApiState, append: Append) -> Result<Appended, Problem> {
+        check_reserved(state, &append)?;
         let first = append.writes.first().and_then(|write| write.events.first());
         let first = first.map(|event| event.id);
         let appended = match state.system.store().append(append).await {
@@ -202,6 +205,16 @@ impl<'a> Intent<'a> {
         let stored = stored.map(|event| event.metadata().command_hash);
         if stored == Some(self.metadata.command_hash.clone()) { Ok(()) } else { Err(key_reused()) }
     }
+}
+
+/// Refuses raw events where an aggregate decides everything.
+fn check_reserved(state: &ApiState, append: &Append) -> Result<(), Problem> {
+    let categories = append.writes.iter().map(|write| write.stream.category().as_str());
+    let reserved = categories.into_iter().find(|category| state.system.is_reserved(category));
+    let Some(category) = reserved else { return Ok(()) };
+    let detail =
+        format!("category {category} takes no raw events, only those that its commands lead to");
+    Err(Problem::new(ProblemKind::Forbidden, detail))
 }
 
 fn key_reused() -> Problem {

@@ -8,6 +8,7 @@ pub(super) mod document;
 pub(super) mod event;
 pub(super) mod health;
 pub(super) mod key;
+pub(super) mod metric;
 pub(super) mod node;
 pub(super) mod noop;
 pub(super) mod projection;
@@ -51,6 +52,11 @@ pub(super) fn configure(services: &mut ServiceConfig, state: &Arc<ApiState>) {
                 .service(at("", "GET", vec![web::get().to(docs::docs_folder)]))
                 .service(at("/{file:.*}", "GET", vec![web::get().to(docs::docs)])),
         );
+    let own = Arc::clone(state);
+    services.service(
+        at("/metrics", "GET", vec![web::get().to(metric::metrics)])
+            .wrap(from_fn(move |request, next| guard(Arc::clone(&own), request, next))),
+    );
     let own = Arc::clone(state);
     services.service(
         web::scope("/v1")

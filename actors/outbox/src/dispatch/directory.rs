@@ -44,6 +44,8 @@ pub(crate) struct Ordered {
 pub(crate) struct View {
     pub endpoints: BTreeMap<EndpointKey, Arc<Registered>>,
     pub position: Position,
+    /// Raised by every event of an endpoint.
+    pub generation: u64,
     /// Whether everything that was there at the start is in it.
     pub is_complete: bool,
 }
@@ -162,6 +164,7 @@ impl View {
             return;
         }
         own.revision = event.revision();
+        self.generation += 1;
         let data = EndpointEvent::decode(event.event_type(), event.version(), event.data());
         match data {
             Ok(data) => own.take(&data, event),

@@ -9,11 +9,12 @@ use futures_util::future::LocalBoxFuture;
 use futures_util::stream::FuturesUnordered;
 use futures_util::{FutureExt, StreamExt};
 use headwater::event::{Position, RecordedEvent, Revision};
+use jiff::Timestamp;
 use tokio::sync::{Notify, mpsc, watch};
 use tokio::time::{sleep_until, timeout};
 
 use super::backlog::{Again, Backlog, Now, Outcome, Rules, Task, Ticket};
-use super::block::{Head, LastFailure};
+use super::block::LastFailure;
 use super::directory::{Ordered, Registered};
 use super::fetch::{FetchError, fetch};
 use super::pace::Pace;
@@ -21,13 +22,16 @@ use super::reader::{Batch, Reader, Sieve};
 use super::signal::Signals;
 use super::window::Line;
 use crate::endpoint::{Endpoint, EndpointConfig, OrderKind, Phase};
+use crate::metric::SinkMetrics;
 use crate::plugin::Shared;
 use crate::sink::{self, Delivery, Sink, Unusable};
 use crate::table::{AttemptRow, Cursor, Feed};
-use crate::webhook::Verdict;
+use crate::webhook::{Attempted, Verdict};
 
 /// Attempts that wait to be stored; beyond it nothing is sent until they are.
 const ATTEMPTS_MAX: usize = 20_000;
+/// The most bytes of their events.
+const ATTEMPT_BYTES_MAX: usize = 32 << 20;
 /// How often the place of an endpoint is stored that gets nothing.
 const MOVE_EVERY: Duration = Duration::from_secs(2);
 /// How long a stop waits for requests under way.
@@ -43,6 +47,8 @@ pub(super) struct LaneState {
     pub orders: Revision,
     /// Attempts that are not stored yet.
     pub attempts: Vec<AttemptRow>,
+    /// The bytes of their events.
+    pub attempt_bytes: usize,
     /// How many are being stored.
     pub storing: usize,
     /// Replays that were ordered and not begun yet.
@@ -98,6 +104,19 @@ impl LaneState {
         moved != *cursor || (stored != cursor && self.moved_at.elapsed() >= MOVE_EVERY)
     }
 
+    /// Notes an attempt, which is stored later.
+    fn note(&mut self, event: RecordedEvent, at: Timestamp, attempt: u32, attempted: Attempted) {
+        let feed = self.feed.clone();
+        self.attempt_bytes += event.as_bytes().len();
+        self.attempts.push(AttemptRow { feed, event, at, attempt, attempted });
+    }
+
+    /// Returns whether so many attempts wait to be stored that no more may be made.
+    fn is_full(&self) -> bool {
+        self.attempts.len() + self.storing >= ATTEMPTS_MAX
+            || self.attempt_bytes >= ATTEMPT_BYTES_MAX
+    }
+
     fn is_over(&self) -> bool {
         let backlog = &self.backlog;
         self.until.is_some_and(|until| backlog.position() >= until)
@@ -121,6 +140,7 @@ struct Running {
     sink: Rc<dyn Sink>,
     sieve: watch::Sender<Arc<Sieve>>,
     pace: Pace,
+    metrics: SinkMetrics,
     is_active: bool,
     /// Whether it was paused or disabled.
     has_stood: bool,
@@ -144,8 +164,9 @@ impl Lane {
         let (pace, is_active, has_stood) = (Pace::default(), false, false);
         let sink: Rc<dyn Sink> = Rc::new(Unusable(String::new()));
         let under_way = FuturesUnordered::new();
+        let metrics = self.shared.metrics.of_sink(config.target.kind());
         let mut running =
-            Running { lane: self, sink, sieve, pace, is_active, has_stood, under_way };
+            Running { lane: self, sink, sieve, pace, metrics, is_active, has_stood, under_way };
         running.set_up(&registered);
         running.go().await
     }
@@ -174,7 +195,7 @@ impl Running {
                 () = stopped(&mut self.lane.stop) => break,
                 // First, so that something is ready when a request ends.
                 Some(batch) = reading.batches.recv(), if takes => self.offer(batch),
-                Some(done) = self.under_way.next() => self.take(done),
+                Some(done) = self.under_way.next() => self.take_all(done),
                 changed = self.lane.registered.changed() => match changed {
                     Ok(()) => self.change(),
                     // The endpoint was removed.
@@ -193,7 +214,7 @@ impl Running {
     async fn drain(&mut self) {
         let end = async {
             while let Some(done) = self.under_way.next().await {
-                self.take(done);
+                self.take(done, self.now());
             }
         };
         // What is still under way then is sent again by whoever goes on.
@@ -205,8 +226,7 @@ impl Running {
     }
 
     fn is_full(&self) -> bool {
-        let state = self.lane.state.borrow();
-        state.attempts.len() + state.storing >= ATTEMPTS_MAX
+        self.lane.state.borrow().is_full()
     }
 
     fn wake_at(&self) -> Option<Instant> {
@@ -225,8 +245,8 @@ impl Running {
 
     /// Begins everything that may be sent or read now.
     fn send_all(&mut self) {
+        let now = self.now();
         while self.is_active && !self.is_full() && self.pace.grants() {
-            let now = self.now();
             let task = self.lane.state.borrow_mut().backlog.next(now);
             match task {
                 None => return,
@@ -261,14 +281,27 @@ impl Running {
         self.do_orders();
     }
 
-    fn take(&mut self, done: Done) {
+    /// Takes everything that has ended by now, so that what follows is begun at once.
+    fn take_all(&mut self, done: Done) {
         let now = self.now();
+        self.take(done, now);
+        while let Some(Some(done)) = self.under_way.next().now_or_never() {
+            self.take(done, now);
+        }
+    }
+
+    fn take(&mut self, done: Done, now: Now) {
         match done {
             Done::Sent { ticket, event, attempt, delivery } => {
-                self.note(&event, attempt, &delivery, now);
-                let outcome = outcome(&delivery);
-                self.lane.state.borrow_mut().backlog.finished(ticket, &event, outcome, now);
-                self.tell(delivery.attempted.verdict, now);
+                let (outcome, attempted) = (outcome(&delivery), delivery.attempted);
+                let verdict = attempted.verdict;
+                let age = now.wall.duration_since(event.recorded_at());
+                self.metrics.count(&attempted, age.as_secs_f64());
+                let mut state = self.lane.state.borrow_mut();
+                state.backlog.finished(ticket, &event, outcome, now);
+                state.note(event, now.wall, attempt, attempted);
+                drop(state);
+                self.tell(verdict, now);
             }
             Done::Fetched { line, fetched } => {
                 let backlog = &mut self.lane.state.borrow_mut().backlog;
@@ -281,13 +314,6 @@ impl Running {
                 }
             }
         }
-    }
-
-    fn note(&self, event: &RecordedEvent, attempt: u32, delivery: &Delivery, now: Now) {
-        let mut state = self.lane.state.borrow_mut();
-        let (feed, head) = (state.feed.clone(), Head::of(event));
-        let attempted = delivery.attempted.clone();
-        state.attempts.push(AttemptRow { feed, head, at: now.wall, attempt, attempted });
     }
 
     /// Lets the endpoint's own history know that it is gone, or has failed for long.
@@ -326,6 +352,7 @@ impl Running {
             if let Ok(sieve) = Sieve::new(tenant, &config.filter) {
                 self.sieve.send_replace(Arc::new(sieve));
             }
+            self.metrics = self.lane.shared.metrics.of_sink(config.target.kind());
             self.sink = sink(&self.lane.shared, &state.feed, endpoint, config);
             let own = registered.orders.iter().find(|own| own.revision.get() == state.feed.number);
             let of_replay = own.and_then(|own| own.order.rate_per_second);
@@ -368,14 +395,14 @@ fn sink(
 
 fn outcome(delivery: &Delivery) -> Outcome {
     let attempted = &delivery.attempted;
-    let last = LastFailure { status: attempted.status, error: attempted.error.clone() };
+    let last = || LastFailure { status: attempted.status, error: attempted.error.clone() };
     match attempted.verdict {
         Verdict::Delivered => Outcome::Delivered,
-        _ if delivery.is_hopeless => Outcome::Hopeless(last),
+        _ if delivery.is_hopeless => Outcome::Hopeless(last()),
         verdict => Outcome::Failed(Again {
             is_throttled: verdict == Verdict::Throttled,
             retry_after: attempted.retry_after,
-            last,
+            last: last(),
         }),
     }
 }

@@ -18,6 +18,7 @@ mod shard;
 mod signal;
 mod store;
 mod tail;
+mod watch;
 mod window;
 
 #[cfg(test)]
@@ -27,4 +28,5 @@ pub(crate) use backlog::Now;
 pub(crate) use block::{Block, BlockPhase, Head, LastFailure};
 pub(crate) use directory::{Directory, Registered};
 pub(crate) use shard::{SHARDS, shard_actor};
+pub(crate) use watch::check_dispatcher;
 pub(crate) use window::Line;

@@ -10,6 +10,7 @@ use headwater::event::{Position, Revision};
 use headwater::nodes::Tenure;
 use headwater::runtime::{ActorContext, ActorError, ActorResult, ActorSpec};
 use headwater::sql::TxEngine;
+use jiff::Timestamp;
 use tokio::sync::{Notify, watch};
 use tokio::task::JoinSet;
 use tokio::time::{MissedTickBehavior, interval};
@@ -22,6 +23,7 @@ use super::signal::Signals;
 use super::store::{Commit, commit};
 use super::window::Line;
 use crate::endpoint::{Phase, Start};
+use crate::metric::{ShardMetrics, ShardStanding};
 use crate::plugin::Shared;
 use crate::table::{self, AttemptRow, Cursor, EndpointKey, Feed};
 
@@ -61,8 +63,11 @@ struct Shard {
     tasks: JoinSet<(Feed, LaneEnd)>,
     /// What is stored of endpoints that this node does not know of yet.
     unmet: Stored,
+    /// The generation of the endpoints that its lanes know of.
+    met: Option<u64>,
     /// Feeds that are over, to be removed from the tables.
     over: Vec<Feed>,
+    metrics: ShardMetrics,
     stop: watch::Sender<bool>,
     position: Position,
     stored_at: Instant,
@@ -91,6 +96,7 @@ async fn run(number: u32, shared: Arc<Shared>, actor: ActorContext, tenure: Tenu
         actor.heartbeat.idle(actor.stopped()).await;
         return Ok(());
     };
+    let metrics = shared.metrics.of_shard(number);
     let mut shard = Shard {
         number,
         shared,
@@ -99,7 +105,9 @@ async fn run(number: u32, shared: Arc<Shared>, actor: ActorContext, tenure: Tenu
         lanes: BTreeMap::new(),
         tasks: JoinSet::new(),
         unmet: Stored::new(),
+        met: None,
         over: Vec::new(),
+        metrics,
         stop: watch::Sender::new(false),
         position,
         stored_at: Instant::now(),
@@ -153,6 +161,7 @@ impl Shard {
                 _ = ticks.tick() => {
                     let view = directory.borrow_and_update().clone();
                     self.meet(&view);
+                    self.measure(self.shared.clock.now());
                     if !self.store(false).await? {
                         self.tasks.shutdown().await;
                         self.actor.heartbeat.idle(self.actor.stopped()).await;
@@ -169,6 +178,9 @@ impl Shard {
     /// Lets lanes know what has changed, and begins those of new endpoints.
     fn meet(&mut self, view: &View) {
         self.position = self.position.max(view.position);
+        if self.met.replace(view.generation) == Some(view.generation) {
+            return;
+        }
         for (feed, cursor, blocks) in std::mem::take(&mut self.unmet) {
             self.resume(feed, cursor, blocks);
         }
@@ -176,8 +188,7 @@ impl Shard {
             if shard_of(key) != self.number || registered.endpoint.config.is_none() {
                 continue;
             }
-            let feeds = self.lanes.keys().filter(|feed| feed.endpoint == *key);
-            let feeds: Vec<Feed> = feeds.cloned().collect();
+            let feeds: Vec<Feed> = self.feeds_of(key).cloned().collect();
             if registered.endpoint.phase == Phase::Removed {
                 self.forget(feeds);
                 continue;
@@ -201,6 +212,12 @@ impl Shard {
                 self.begin(feed, new_cursor(start, None), Vec::new(), registered);
             }
         }
+    }
+
+    /// Returns the feeds of an endpoint that have lanes.
+    fn feeds_of(&self, key: &EndpointKey) -> impl Iterator<Item = &Feed> {
+        let feed = |number| Feed { endpoint: key.clone(), number };
+        self.lanes.range(feed(0)..=feed(u64::MAX)).map(|(feed, _)| feed)
     }
 
     fn forget(&mut self, feeds: Vec<Feed>) {
@@ -242,6 +259,7 @@ impl Shard {
             until: cursor.until,
             orders: cursor.orders,
             attempts: Vec::new(),
+            attempt_bytes: 0,
             storing: 0,
             moved_at: Instant::now(),
             replays: Vec::new(),
@@ -263,17 +281,20 @@ impl Shard {
 
     /// Stores what has changed; false when the shard is another node's by now.
     async fn store(&mut self, is_last: bool) -> Result<bool, ActorError> {
-        let commit_now = self.gather(is_last);
+        let commit_now = Arc::new(self.gather(is_last));
         if commit_now.is_empty() && self.stored_at.elapsed() < BEAT_EVERY {
             return Ok(true);
         }
         self.actor.heartbeat.beat();
         let database = self.shared.database();
-        let (log, work) = (&self.shared.attempt_log, commit_now.clone());
+        let (log, work) = (&self.shared.attempt_log, Arc::clone(&commit_now));
         let stored = self.actor.heartbeat.idle(commit(&database, work, log)).await;
+        // The writer has let go of it by now.
+        let commit_now = Arc::unwrap_or_clone(commit_now);
         match stored {
             Ok(true) => {
                 self.stored_at = Instant::now();
+                self.metrics.committed(self.shared.clock.now());
                 self.has_stored(commit_now);
                 Ok(true)
             }
@@ -290,6 +311,19 @@ impl Shard {
         }
     }
 
+    /// Tells how the endpoints stand that are neither paused nor disabled.
+    fn measure(&self, now: Timestamp) {
+        let head = self.shared.store().head().borrow().get();
+        let mut standing = ShardStanding::default();
+        for lane in self.lanes.values() {
+            let state = lane.state.borrow();
+            if lane.registered.borrow().endpoint.phase == Phase::Active {
+                standing.add(&state.backlog, head);
+            }
+        }
+        self.metrics.set(standing, now);
+    }
+
     /// Takes what has changed in each lane.
     fn gather(&mut self, is_last: bool) -> Commit {
         let mut commit = Commit::new(self.number, self.tenure.token(), self.position);
@@ -304,6 +338,7 @@ impl Shard {
                 commit.cursors.push((feed.clone(), cursor));
             }
             state.storing = state.attempts.len();
+            state.attempt_bytes = 0;
             commit.blocks.extend(blocks.map(|(line, block)| (feed.clone(), line, block)));
             commit.attempts.append(&mut state.attempts);
             let replays = std::mem::take(&mut state.replays);
@@ -357,6 +392,18 @@ impl Shard {
                 lane.state.borrow_mut().replays.push(replay);
             }
         }
+    }
+}
+
+impl ShardStanding {
+    fn add(&mut self, backlog: &Backlog, head: u64) {
+        let oldest = [self.oldest_at, backlog.oldest_at()];
+        self.oldest_at = oldest.into_iter().flatten().min();
+        self.lag = self.lag.max(head.saturating_sub(backlog.position().get()));
+        self.in_flight += backlog.in_flight();
+        self.retrying += backlog.retrying();
+        self.dead += backlog.dead();
+        self.broken += usize::from(backlog.is_broken());
     }
 }
 

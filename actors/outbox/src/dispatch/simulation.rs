@@ -297,8 +297,13 @@ fn run(seed: u64, ordering: Ordering) {
     assert_eq!(world.cursor.get(), world.log.len() as u64);
 }
 
+/// `HEADWATER_SEEDS` sets how many runs there are of each property; 2,000 otherwise.
+fn cases() -> u32 {
+    std::env::var("HEADWATER_SEEDS").map_or(2_000, |text| text.parse().unwrap())
+}
+
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(2_000))]
+    #![proptest_config(ProptestConfig::with_cases(cases()))]
 
     #[test]
     fn per_stream_nothing_is_lost_and_no_stream_gets_out_of_order(seed in any::<u64>()) {

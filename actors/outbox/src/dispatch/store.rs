@@ -1,5 +1,7 @@
 //! Stores what has changed in the lanes of a shard, in one transaction.
 
+use std::sync::Arc;
+
 use headwater::event::Position;
 use headwater::sql::{Database, SqlError, TxEngine};
 use jiff::Timestamp;
@@ -73,7 +75,7 @@ impl Commit {
 /// Stores; false when the shard is another node's by now, and nothing was stored.
 pub(super) async fn commit(
     database: &Database,
-    work: Commit,
+    work: Arc<Commit>,
     log: &AttemptLog,
 ) -> Result<bool, SqlError> {
     let count = work.attempts.len() as u64;

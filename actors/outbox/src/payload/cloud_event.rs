@@ -1,6 +1,9 @@
 //! An event as CloudEvents 1.0.2 names its parts (<https://cloudevents.io>).
 
-use headwater::event::RecordedEvent;
+use std::convert::Infallible;
+use std::fmt::{self, Display, Write};
+
+use headwater::event::{Metadata, RecordedEvent};
 use serde::ser::{Serialize, SerializeMap, Serializer};
 use serde_json::value::RawValue;
 
@@ -16,64 +19,111 @@ const CONTENT_TYPE: &str = "ce-datacontenttype";
 /// All are texts, so that both modes say the same: CloudEvents integers have 32 bits, too few
 /// for a position.
 pub(super) struct CloudEvent<'a> {
-    attributes: Vec<(&'static str, String)>,
+    source: &'a str,
+    event: &'a RecordedEvent,
+    metadata: &'a Metadata,
     data: &'a RawValue,
 }
 
 impl<'a> CloudEvent<'a> {
-    pub(super) fn new(source: &str, event: &RecordedEvent, data: &'a RawValue) -> Self {
-        let metadata = event.metadata();
-        let stream = format!("{}/{}", event.category(), event.stream_id());
-        let mut attributes = vec![
-            ("ce-specversion", "1.0".to_owned()),
-            ("ce-id", event.id().to_string()),
-            ("ce-source", source_of(source, event.tenant())),
-            ("ce-type", format!("{}.{}", event.category(), event.event_type())),
-            ("ce-subject", stream.clone()),
-            ("ce-time", event.occurred_at().to_string()),
-            (CONTENT_TYPE, "application/json".to_owned()),
-            // The extension asks for texts that sort as the numbers do. Its only kind of
-            // sequence, Integer, has 32 bits and starts at 1, so `sequencetype` is left out.
-            ("ce-sequence", format!("{:020}", event.revision().get())),
-            ("ce-partitionkey", stream),
-            ("ce-position", event.position().get().to_string()),
-            ("ce-dataversion", event.version().to_string()),
-        ];
-        let known = [
-            ("ce-correlationid", metadata.correlation_id),
-            ("ce-causationid", metadata.causation_id),
-            ("ce-traceparent", metadata.traceparent),
-        ];
-        attributes.extend(known.into_iter().filter_map(|(name, value)| Some((name, value?))));
-        Self { attributes, data }
+    pub(super) const fn new(
+        source: &'a str,
+        (event, metadata): (&'a RecordedEvent, &'a Metadata),
+        data: &'a RawValue,
+    ) -> Self {
+        Self { source, event, metadata, data }
     }
 
     /// Returns the headers of the binary mode.
-    pub(super) fn headers(self) -> impl Iterator<Item = (&'static str, String)> {
-        self.metadata().map(|(name, value)| (name, percent::for_header(&value)))
+    pub(super) fn headers(&self) -> Vec<(&'static str, String)> {
+        self.texts(|name, value| (name, percent::for_header(&value)))
     }
 
     /// Returns what the headers say, by the names of the attributes and not encoded.
-    pub(super) fn named(self) -> impl Iterator<Item = (&'static str, String)> {
-        self.metadata().map(|(name, value)| (name.strip_prefix(PREFIX).unwrap_or(name), value))
+    pub(super) fn named(&self) -> Vec<(&'static str, String)> {
+        self.texts(|name, value| (attribute(name), value))
     }
 
-    fn metadata(self) -> impl Iterator<Item = (&'static str, String)> {
-        self.attributes.into_iter().filter(|(name, _)| *name != CONTENT_TYPE)
+    fn texts(
+        &self,
+        mut make: impl FnMut(&'static str, String) -> (&'static str, String),
+    ) -> Vec<(&'static str, String)> {
+        let mut texts = Vec::with_capacity(16);
+        let Ok(()) = self.each(|name, value| {
+            if name != CONTENT_TYPE {
+                texts.push(make(name, value.to_string()));
+            }
+            Ok::<_, Infallible>(())
+        });
+        texts
+    }
+
+    /// Shows each attribute, so that none is copied that is only written.
+    fn each<E>(
+        &self,
+        mut show: impl FnMut(&'static str, &dyn Display) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let Self { event, metadata, .. } = self;
+        let stream = Joined(event.category(), '/', event.stream_id());
+        let tenant = percent::for_uri(event.tenant());
+        show("ce-specversion", &"1.0")?;
+        show("ce-id", &event.id())?;
+        show("ce-source", &Joined(self.source.trim_end_matches('/'), '/', &tenant))?;
+        show("ce-type", &Joined(event.category(), '.', event.event_type()))?;
+        show("ce-subject", &stream)?;
+        show("ce-time", &event.occurred_at())?;
+        show(CONTENT_TYPE, &"application/json")?;
+        // The extension asks for texts that sort as the numbers do. Its only kind of
+        // sequence, Integer, has 32 bits and starts at 1, so `sequencetype` is left out.
+        show("ce-sequence", &format_args!("{:020}", event.revision().get()))?;
+        show("ce-partitionkey", &stream)?;
+        show("ce-position", &event.position().get())?;
+        show("ce-dataversion", &event.version())?;
+        let known = [
+            ("ce-correlationid", &metadata.correlation_id),
+            ("ce-causationid", &metadata.causation_id),
+            ("ce-traceparent", &metadata.traceparent),
+        ];
+        for (name, value) in known {
+            if let Some(value) = value {
+                show(name, value)?;
+            }
+        }
+        Ok(())
     }
 }
 
 impl Serialize for CloudEvent<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut out = serializer.serialize_map(Some(self.attributes.len() + 1))?;
-        for (name, value) in &self.attributes {
-            out.serialize_entry(name.strip_prefix(PREFIX).unwrap_or(name), value)?;
-        }
+        let mut out = serializer.serialize_map(None)?;
+        self.each(|name, value| out.serialize_entry(attribute(name), &Shown(value)))?;
         out.serialize_entry("data", self.data)?;
         out.end()
     }
 }
 
-fn source_of(source: &str, tenant: &str) -> String {
-    format!("{}/{}", source.trim_end_matches('/'), percent::for_uri(tenant))
+/// Two texts with a sign between them.
+struct Joined<'a>(&'a str, char, &'a str);
+
+impl Display for Joined<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self(first, sign, second) = self;
+        f.write_str(first)?;
+        f.write_char(*sign)?;
+        f.write_str(second)
+    }
+}
+
+/// Something that is written as a text.
+struct Shown<'a>(&'a dyn Display);
+
+impl Serialize for Shown<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self.0)
+    }
+}
+
+/// Returns the name of the attribute that a header holds.
+fn attribute(header: &'static str) -> &'static str {
+    header.strip_prefix(PREFIX).unwrap_or(header)
 }

@@ -4,12 +4,15 @@ mod cloud_event;
 mod percent;
 
 use bytes::Bytes;
-use headwater::event::{Position, RecordedEvent};
+use headwater::event::{Metadata, Position, RecordedEvent};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use utoipa::ToSchema;
 
 use cloud_event::CloudEvent;
+
+/// About how many bytes the names and values around the data have; more costs a second buffer.
+const ATTRIBUTES_LEN: usize = 512;
 
 /// How an event looks on its way out.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
@@ -118,14 +121,15 @@ pub fn render(
     source: &str,
     event: &RecordedEvent,
 ) -> Result<Payload, PayloadError> {
-    let data = data_of(event)?;
-    let mut headers = trace_header(event);
+    let (data, metadata) = (data_of(event)?, event.metadata());
+    let mut headers = trace_header(&metadata);
+    let cloud_event = CloudEvent::new(source, (event, &metadata), data);
     let body = match format {
         Format::CloudEventsBatch => return render_batch(source, std::slice::from_ref(event)),
-        Format::CloudEvents => json(event, &CloudEvent::new(source, event, data))?,
-        Format::Event => json(event, event)?,
+        Format::CloudEvents => json(event, &cloud_event)?.into(),
+        Format::Event => json(event, event)?.into(),
         Format::CloudEventsBinary => {
-            headers.extend(CloudEvent::new(source, event, data).headers());
+            headers.extend(cloud_event.headers());
             // The slice is of the record's own memory: nothing is copied.
             event.as_bytes().slice_ref(event.data())
         }
@@ -142,7 +146,7 @@ pub(crate) fn attributes(
     source: &str,
     event: &RecordedEvent,
 ) -> Result<Vec<(&'static str, String)>, PayloadError> {
-    Ok(CloudEvent::new(source, event, data_of(event)?).named().collect())
+    Ok(CloudEvent::new(source, (event, &event.metadata()), data_of(event)?).named())
 }
 
 /// Returns what is sent of several events in one request, in [`Format::CloudEventsBatch`].
@@ -155,7 +159,8 @@ pub fn render_batch(source: &str, events: &[RecordedEvent]) -> Result<Payload, P
         if body.len() > 1 {
             body.push(b',');
         }
-        body.extend(json(event, &CloudEvent::new(source, event, data_of(event)?))?);
+        let metadata = event.metadata();
+        body.extend(json(event, &CloudEvent::new(source, (event, &metadata), data_of(event)?))?);
     }
     body.push(b']');
     let content_type = Format::CloudEventsBatch.content_type();
@@ -166,8 +171,10 @@ fn data_of(event: &RecordedEvent) -> Result<&RawValue, PayloadError> {
     serde_json::from_slice(event.data()).map_err(|problem| wrong(event, problem))
 }
 
-fn json(event: &RecordedEvent, value: &impl Serialize) -> Result<Bytes, PayloadError> {
-    serde_json::to_vec(value).map(Bytes::from).map_err(|problem| wrong(event, problem))
+fn json(event: &RecordedEvent, value: &impl Serialize) -> Result<Vec<u8>, PayloadError> {
+    let mut body = Vec::with_capacity(event.as_bytes().len() + ATTRIBUTES_LEN);
+    serde_json::to_writer(&mut body, value).map_err(|problem| wrong(event, problem))?;
+    Ok(body)
 }
 
 fn wrong(event: &RecordedEvent, problem: serde_json::Error) -> PayloadError {
@@ -178,9 +185,9 @@ fn wrong(event: &RecordedEvent, problem: serde_json::Error) -> PayloadError {
 ///
 /// Only of the form that W3C Trace Context level 1 gives it: metadata takes any text, and
 /// receivers drop a trace over a header that they cannot read.
-fn trace_header(event: &RecordedEvent) -> Vec<(&'static str, String)> {
-    let trace = event.metadata().traceparent.filter(|text| is_traceparent(text));
-    trace.map(|text| ("traceparent", text)).into_iter().collect()
+fn trace_header(metadata: &Metadata) -> Vec<(&'static str, String)> {
+    let trace = metadata.traceparent.as_ref().filter(|text| is_traceparent(text));
+    trace.map(|text| ("traceparent", text.clone())).into_iter().collect()
 }
 
 fn is_traceparent(text: &str) -> bool {

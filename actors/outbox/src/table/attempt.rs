@@ -3,13 +3,13 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use headwater::event::RecordedEvent;
 use headwater::sql::{Database, Dialect, SqlError, TxEngine, Value, ValueRef};
 use jiff::Timestamp;
 use parking_lot::Mutex;
 
 use super::cursor::Feed;
 use super::{Cells, int};
-use crate::dispatch::Head;
 use crate::webhook::{Attempted, Verdict};
 
 /// How many parts there are.
@@ -22,7 +22,8 @@ const REST: Duration = Duration::from_secs(5);
 #[derive(Clone, Debug)]
 pub(crate) struct AttemptRow {
     pub feed: Feed,
-    pub head: Head,
+    /// What was sent: its bytes are shared, its texts are made when the row is written.
+    pub event: RecordedEvent,
     pub at: Timestamp,
     pub attempt: u32,
     pub attempted: Attempted,
@@ -126,17 +127,17 @@ fn empty(tx: &mut dyn TxEngine, part: u64) -> Result<(), SqlError> {
 
 impl AttemptRow {
     fn values(&self) -> [ValueRef<'_>; WIDTH] {
-        let (head, attempted) = (&self.head, &self.attempted);
+        let (event, attempted) = (&self.event, &self.attempted);
         [
             self.feed.endpoint.tenant.as_str().into(),
             (&*self.feed.endpoint.id).into(),
             self.at.as_microsecond().into(),
-            head.position.into(),
+            event.position().into(),
             ValueRef::from(int(self.feed.number)),
-            head.category.as_str().into(),
-            head.stream.as_str().into(),
-            head.event_type.as_str().into(),
-            head.event_id.as_str().into(),
+            event.category().into(),
+            event.stream_id().into(),
+            event.event_type().into(),
+            ValueRef::from(Value::Text(event.id().to_string())),
             self.attempt.into(),
             verdict_name(attempted.verdict).into(),
             ValueRef::from(

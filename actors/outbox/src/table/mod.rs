@@ -15,7 +15,7 @@ pub(crate) use cursor::{
 pub(crate) use report::{
     AttemptQuery, AttemptView, Standing, Waiting, WaitingEvent, attempts, standings, waiting,
 };
-pub(crate) use shard::{beat, enter, known};
+pub(crate) use shard::{beat, beats, enter, known};
 
 use std::sync::Arc;
 

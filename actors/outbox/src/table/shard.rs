@@ -46,6 +46,17 @@ pub(crate) fn beat(
     tx.execute(sql, &values).map(|changed| changed == 1)
 }
 
+/// Returns when each shard was last said to be at work, by the clock of the node that said it.
+pub(crate) fn beats(tx: &mut dyn TxEngine) -> Result<Vec<(u32, Timestamp)>, SqlError> {
+    let rows = tx.query("select shard, beat_at from outbox_shards order by shard", &[])?;
+    let beat = |row| {
+        let mut cells = Cells::of(row);
+        let number = u32::try_from(cells.count()?).map_err(|_| damaged("a shard's number"))?;
+        Ok((number, cells.time()?))
+    };
+    rows.into_iter().map(beat).collect()
+}
+
 /// Returns the endpoints that have a cursor, and up to where every shard was searched for more.
 pub(crate) fn known(tx: &mut dyn TxEngine) -> Result<(Vec<EndpointKey>, Position), SqlError> {
     let sql = "select tenant, endpoint from outbox_cursors where feed = 0";

@@ -37,7 +37,7 @@ impl World {
             attempts_kept: 4_000,
             brokers,
         };
-        let outbox = Outbox::new(config, store.clone(), database.clone());
+        let outbox = Outbox::new(config, store.clone(), database.clone()).unwrap();
         let builder = System::builder(store.clone(), database.clone());
         let system = builder.plugin(outbox).start().await.unwrap();
         Self { store, database, system, seal, _dir: dir }

@@ -4,6 +4,8 @@
 #[cfg(test)]
 mod cloud_event;
 #[cfg(test)]
+mod guide;
+#[cfg(test)]
 mod oracle;
 #[cfg(test)]
 mod signature;

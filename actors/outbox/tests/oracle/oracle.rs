@@ -22,16 +22,24 @@ impl Oracle {
     /// Returns what the libraries make of the cases; `None` when they cannot be had here, which
     /// is said loudly.
     pub fn ask(self, cases: &Value) -> Option<Value> {
-        let folder = match self.installed() {
-            Ok(folder) => folder,
-            Err(problem) => {
-                say(&format!("no {}, its checks are skipped: {problem}", self.name()));
-                return None;
-            }
-        };
+        let folder = self.folder()?;
         let output = fed(&mut self.program(&folder), &cases.to_string());
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
         Some(serde_json::from_slice(&output.stdout).unwrap())
+    }
+
+    /// Returns the interpreter that has the libraries; `None` as [`Oracle::ask`].
+    pub fn program_of_its_own(self) -> Option<PathBuf> {
+        self.folder().map(|folder| folder.join("bin/python"))
+    }
+
+    fn folder(self) -> Option<PathBuf> {
+        let installed = self.installed();
+        installed
+            .map_err(|problem| {
+                say(&format!("no {}, its checks are skipped: {problem}", self.name()));
+            })
+            .ok()
     }
 
     const fn name(self) -> &'static str {

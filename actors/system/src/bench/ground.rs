@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use headwater::postgres::{Address, connect};
 use headwater::store::log::{LogConfig, LogStore};
+use headwater_outbox::broker::NatsAddress;
 
 use crate::cli::BenchArgs;
 use crate::error::Failure;
@@ -23,6 +24,8 @@ pub struct Ground {
     pub events: u64,
     /// Where rows lie; in the folder when there is none.
     pub read: Option<Address>,
+    /// A server of NATS JetStream; `None` when it is not measured.
+    pub nats: Option<NatsAddress>,
     runtime: tokio::runtime::Runtime,
 }
 
@@ -35,8 +38,9 @@ impl Ground {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let within = Duration::try_from_secs_f64(args.seconds)
             .map_err(|error| Failure::new(format!("--seconds: {error}")))?;
-        let (rounds, events, read) = (args.rounds, args.events, args.read.clone());
-        Ok(Self { dir, rounds, within, events, read, runtime })
+        let (rounds, events) = (args.rounds, args.events);
+        let (read, nats) = (args.read.clone(), args.nats.clone());
+        Ok(Self { dir, rounds, within, events, read, nats, runtime })
     }
 
     /// Opens a log of its own in the folder.

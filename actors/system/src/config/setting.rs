@@ -119,13 +119,14 @@ pub(super) const VARIABLE_PREFIX: &str = "HEADWATER_";
 
 /// Variables with the program's prefix that are no settings: the commands' own, and those of
 /// the tests, which start the program.
-pub const ELSEWHERE: [&str; 9] = [
+pub const ELSEWHERE: [&str; 10] = [
     "HEADWATER_CONFIG",
     "HEADWATER_KEY",
     "HEADWATER_URL",
     "HEADWATER_SEEDS",
     "HEADWATER_SEED",
     "HEADWATER_COMMANDS",
+    "HEADWATER_DELIVERIES",
     "HEADWATER_EVENTS",
     "HEADWATER_KILLS",
     "HEADWATER_RETAIL_CSV",

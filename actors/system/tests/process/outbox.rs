@@ -43,7 +43,7 @@ fn a_server_killed_under_load_loses_no_webhook_and_keeps_each_stream_in_order() 
     }
     let owed = owed(&server.client);
     for receiver in &receivers {
-        wait_until("every webhook", || (receiver.distinct() == owed).then_some(()));
+        receiver.wait_for(owed);
         let doubles = receiver.assert_in_order();
         println!("{owed} events, {doubles} of them more than once");
     }
@@ -52,13 +52,24 @@ fn a_server_killed_under_load_loses_no_webhook_and_keeps_each_stream_in_order() 
 
 #[test]
 fn an_endpoint_registered_late_gets_a_whole_shop_once_and_in_order() {
+    assert_late_gets_everything(&["demo", "--invoices", "300", "--exit", "--json"]);
+}
+
+#[test]
+fn an_endpoint_registered_late_gets_the_whole_real_shop_once_and_in_order() {
+    let Some(file) = std::env::var_os("HEADWATER_RETAIL_CSV") else { return };
+    assert_late_gets_everything(&["demo", "--import", file.to_str().unwrap(), "--exit", "--json"]);
+}
+
+fn assert_late_gets_everything(demo: &[&str]) {
     let (folder, receiver) = (Folder::new(), Receiver::start());
-    folder.json(&["demo", "--invoices", "300", "--exit", "--json"]);
+    folder.json(demo);
     let args = [&["--data-dir", "headwater-demo"][..], &LOCAL[..]].concat();
     let server = Server::start(&folder, &args);
     register(&server.client, "late", &receiver);
     let owed = owed(&server.client);
-    wait_until("every webhook", || (receiver.distinct() == owed).then_some(()));
+    receiver.wait_for(owed);
+    println!("{owed} events");
     assert_eq!((receiver.assert_in_order(), receiver.taken().len()), (0, owed));
     let by_stream = |events: &[Value]| {
         let mut last = BTreeMap::<String, u64>::new();
@@ -117,6 +128,11 @@ fn an_endpoint_is_set_up_tried_out_and_looked_at_over_http() {
     let trial = client.command("/v1/endpoints/one/redrive", "b", &trial).unwrap().body_of(200);
     assert_eq!(trial, json!({ "selected": 0, "waiting": 0 }));
     assert_eq!(client.ask("GET", "/v1/endpoints/two").status, 404);
+    let numbers = client.get("/metrics").to_string().replace('\\', "");
+    let delivered = "headwater_outbox_attempts_total{sink=\"webhook\",verdict=\"delivered\"} 1";
+    assert!(numbers.contains(delivered), "{numbers}");
+    let raw = json!({ "events": [{ "type": "Removed", "data": {} }] });
+    client.command("/v1/streams/endpoint/one", "raw", &raw).unwrap().body_of(403);
     client.ask("DELETE", "/v1/endpoints/one").body_of(200);
     server.stop();
 }

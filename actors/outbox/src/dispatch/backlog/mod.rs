@@ -218,6 +218,16 @@ impl Backlog {
         self.breaker.is_open()
     }
 
+    /// Returns how many requests are under way.
+    pub const fn in_flight(&self) -> usize {
+        self.in_flight
+    }
+
+    /// Returns how many lines are to be tried again.
+    pub fn retrying(&self) -> usize {
+        self.blocks.len() - self.dead()
+    }
+
     /// Returns how many lines wait for an operator.
     pub fn dead(&self) -> usize {
         self.blocks.values().filter(|block| block.is_dead()).count()

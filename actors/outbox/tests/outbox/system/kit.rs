@@ -157,7 +157,7 @@ pub async fn start(store: &SharedStore, database: &Database, seal: &SealKey) -> 
         attempts_kept: 4_000,
         brokers: Default::default(),
     };
-    let outbox = Outbox::new(config, store.clone(), database.clone());
+    let outbox = Outbox::new(config, store.clone(), database.clone()).unwrap();
     System::builder(store.clone(), database.clone()).plugin(outbox).start().await.unwrap()
 }
 

@@ -9,6 +9,7 @@ use headwater::runtime::System;
 use headwater::sql::SqliteConfig;
 use headwater::store::EventStore;
 use headwater::store::log::LogStore;
+use headwater_outbox::broker::BrokerConfig;
 use headwater_outbox::endpoint::{Endpoint, EndpointConfig, Register, Remove, Start};
 use headwater_outbox::secret::{SealKey, SecretKind, SigningSecret};
 use headwater_outbox::webhook::{WebhookClient, WebhookSettings};
@@ -41,9 +42,9 @@ impl OutboxBed {
             seal: Some(seal.clone()),
             client: WebhookClient::new(&settings)?,
             attempts_kept: 200_000,
-            brokers: Default::default(),
+            brokers: BrokerConfig { nats: ground.nats.clone(), ..BrokerConfig::default() },
         };
-        let outbox = Outbox::new(config, log.clone(), database.clone());
+        let outbox = Outbox::new(config, log.clone(), database.clone())?;
         let builder = System::builder(log.clone(), database).plugin(outbox);
         let system = ground.block_on(builder.start())?;
         Ok(Self { log, system, seal, own: AtomicU64::new(0) })

@@ -2,6 +2,7 @@
 
 mod bare;
 mod bed;
+mod jetstream;
 mod receiver;
 
 use std::time::{Duration, Instant};
@@ -26,12 +27,19 @@ const EVENTS: u64 = 40_000;
 /// Endpoints of the case in which one of them hangs, and the events that each gets.
 const ENDPOINTS: u64 = 100;
 const EVENTS_EACH: u64 = 500;
+/// After how many events the memory is looked at.
+const LOOK_EVERY: u64 = 5_000;
 /// Appends a second of the case that measures time.
 const APPENDS_PER_SECOND: u64 = 1_000;
 
 /// Runs `bench outbox`.
 pub fn run(ground: &Ground) -> Result<Vec<Outcome>, Failure> {
-    Ok(vec![one_endpoint(ground)?, latency(ground)?, one_hangs(ground)?, backlog(ground)?])
+    let mut outcomes =
+        vec![one_endpoint(ground)?, latency(ground)?, one_hangs(ground)?, backlog(ground)?];
+    if let Some(address) = &ground.nats {
+        outcomes.push(jetstream::run(ground, address)?);
+    }
+    Ok(outcomes)
 }
 
 fn one_endpoint(ground: &Ground) -> Result<Outcome, Failure> {
@@ -197,11 +205,12 @@ fn backlog(ground: &Ground) -> Result<Outcome, Failure> {
         receiver.check_order();
         let start = Instant::now();
         bed.register(ground, "late", endpoint(&receiver, "/take"))?;
-        while receiver.count() < bed.filled() {
-            receiver.wait_a_little()?;
+        let filled = bed.filled();
+        while receiver.count() < filled {
+            receiver.wait_for(filled.min(receiver.count() + LOOK_EVERY))?;
             peak = peak.max(resident_mib());
         }
-        let subject = Measure { count: bed.filled(), elapsed: start.elapsed() };
+        let subject = Measure { count: filled, elapsed: start.elapsed() };
         let limit = send_bare(ground, &receiver, usize::from(IN_FLIGHT))?;
         Ok(Round { subject, limit })
     })?;

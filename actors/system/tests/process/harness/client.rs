@@ -66,7 +66,8 @@ impl Client {
     fn send(&self, request: Builder, body: &str) -> Result<Reply, ureq::Error> {
         let mut response = self.agent.run(request.body(body.to_owned()).unwrap())?;
         let text = response.body_mut().read_to_string()?;
-        let body = serde_json::from_str(&text).unwrap_or(Value::Null);
+        // Some addresses send other text than JSON.
+        let body = serde_json::from_str(&text).unwrap_or(Value::String(text));
         Ok(Reply { status: response.status().as_u16(), body })
     }
 }

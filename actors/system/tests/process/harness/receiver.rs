@@ -1,17 +1,35 @@
 //! A receiver of webhooks that keeps a ledger, and outlives the servers that send.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, HashSet};
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Condvar, Mutex};
 use std::thread;
+use std::time::Duration;
 
 use serde_json::Value;
+
+/// How long nothing may come while something is waited for.
+const SILENCE_MAX: Duration = Duration::from_secs(60);
 
 /// Takes every webhook.
 pub struct Receiver {
     pub url: String,
-    taken: Arc<Mutex<Vec<Taken>>>,
+    ledger: Arc<Ledger>,
+}
+
+/// What was taken, in order.
+#[derive(Default)]
+struct Ledger {
+    book: Mutex<Book>,
+    /// Told with each webhook.
+    came: Condvar,
+}
+
+#[derive(Default)]
+struct Book {
+    taken: Vec<Taken>,
+    ids: HashSet<String>,
 }
 
 /// A webhook that was taken.
@@ -26,26 +44,32 @@ impl Receiver {
     pub fn start() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let url = format!("http://{}/", listener.local_addr().unwrap());
-        let taken = Arc::<Mutex<Vec<Taken>>>::default();
-        let own = Arc::clone(&taken);
+        let ledger = Arc::<Ledger>::default();
+        let own = Arc::clone(&ledger);
         thread::spawn(move || {
             for stream in listener.incoming() {
-                let (stream, taken) = (stream.unwrap(), Arc::clone(&own));
+                let (stream, ledger) = (stream.unwrap(), Arc::clone(&own));
                 // A sender that is killed breaks its connections off.
-                thread::spawn(move || drop(take(&stream, &taken)));
+                thread::spawn(move || drop(take(&stream, &ledger)));
             }
         });
-        Self { url, taken }
+        Self { url, ledger }
     }
 
     pub fn taken(&self) -> Vec<Taken> {
-        self.taken.lock().unwrap().clone()
+        self.ledger.book.lock().unwrap().taken.clone()
     }
 
-    /// Returns how many different events were taken.
-    pub fn distinct(&self) -> usize {
-        let taken = self.taken.lock().unwrap();
-        taken.iter().map(|own| own.id.as_str()).collect::<BTreeSet<_>>().len()
+    /// Waits until so many different events were taken, as long as some come.
+    pub fn wait_for(&self, events: usize) {
+        let mut book = self.ledger.book.lock().unwrap();
+        while book.ids.len() < events {
+            let came = self.ledger.came.wait_timeout(book, SILENCE_MAX).unwrap();
+            let count = came.0.ids.len();
+            assert!(!came.1.timed_out(), "{count} of {events} events, then silence");
+            book = came.0;
+        }
+        assert_eq!(book.ids.len(), events, "more events than there are");
     }
 
     /// Checks that no event of a stream was taken before all those before it, and that an event
@@ -64,7 +88,16 @@ impl Receiver {
     }
 }
 
-fn take(stream: &TcpStream, taken: &Mutex<Vec<Taken>>) -> std::io::Result<()> {
+impl Ledger {
+    fn note(&self, taken: Taken) {
+        let mut book = self.book.lock().unwrap();
+        book.ids.insert(taken.id.clone());
+        book.taken.push(taken);
+        self.came.notify_all();
+    }
+}
+
+fn take(stream: &TcpStream, ledger: &Ledger) -> std::io::Result<()> {
     let mut reader = BufReader::new(stream);
     loop {
         let mut len = 0;
@@ -85,7 +118,7 @@ fn take(stream: &TcpStream, taken: &Mutex<Vec<Taken>>) -> std::io::Result<()> {
         let event: Value = serde_json::from_slice(&body).unwrap();
         let text = |field: &str| event[field].as_str().unwrap().to_owned();
         let revision = text("sequence").parse().unwrap();
-        taken.lock().unwrap().push(Taken { id: text("id"), stream: text("subject"), revision });
+        ledger.note(Taken { id: text("id"), stream: text("subject"), revision });
         (&*stream).write_all(b"HTTP/1.1 204 No Content\r\n\r\n")?;
     }
 }
