@@ -6,7 +6,9 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::target::TargetBody;
-use crate::endpoint::{EndpointConfig, EndpointRejection, Filter, Ordering, Phase, Start};
+use crate::endpoint::{
+    Batching, EndpointConfig, EndpointRejection, Filter, Ordering, Phase, Start,
+};
 use crate::payload::Format;
 use crate::plugin::{NoKey, Shared};
 use crate::read_model::{EndpointRow, Warned};
@@ -41,6 +43,8 @@ pub(super) struct EndpointBody {
     /// The shape of what is sent.
     #[serde(default)]
     pub format: Format,
+    /// How many events go in one message; one when absent.
+    pub batch: Option<Batching>,
     /// The most requests under way; 16 when absent.
     #[schema(minimum = 1, maximum = 256)]
     pub concurrency: Option<u16>,
@@ -148,6 +152,7 @@ impl EndpointBody {
         config.filter = self.filter;
         config.ordering = self.ordering;
         config.format = self.format;
+        config.batch = self.batch;
         config.rate_per_second = self.rate_per_second;
         config.concurrency = self.concurrency.unwrap_or(config.concurrency);
         config.timeout_ms = self.timeout_ms.unwrap_or(config.timeout_ms);

@@ -43,7 +43,7 @@ pub(super) struct ReplayBody {
     from: u64,
     /// The last position.
     to: u64,
-    /// At most so many events a second; the endpoint's own bound when absent.
+    /// At most so many messages a second; the endpoint's own bound when absent.
     #[serde(default)]
     #[schema(minimum = 1, maximum = 100_000)]
     rate_per_second: Option<u32>,

@@ -12,14 +12,14 @@ use headwater::event::{Position, RecordedEvent, Revision};
 use tokio::sync::{Notify, mpsc, watch};
 use tokio::time::{sleep_until, timeout};
 
-use super::backlog::{Again, Backlog, Now, Outcome, Rules, Task, Ticket};
+use super::backlog::{Again, Backlog, Filling, Now, Outcome, Rules, Task, Ticket, Together};
 use super::block::{Head, LastFailure};
 use super::directory::{Ordered, Registered};
 use super::fetch::{FetchError, fetch};
 use super::pace::Pace;
 use super::reader::{Batch, Reader, Sieve};
 use super::signal::Signals;
-use super::window::Line;
+use super::window::{Line, Load};
 use crate::endpoint::{Endpoint, EndpointConfig, OrderKind, Phase};
 use crate::plugin::Shared;
 use crate::sink::{self, Delivery, Sink, Unusable};
@@ -28,6 +28,8 @@ use crate::webhook::Verdict;
 
 /// Attempts that wait to be stored; beyond it nothing is sent until they are.
 const ATTEMPTS_MAX: usize = 20_000;
+/// The most bytes of events in one message of several.
+const MESSAGE_BYTES_MAX: usize = 1 << 20;
 /// How often the place of an endpoint is stored that gets nothing.
 const MOVE_EVERY: Duration = Duration::from_secs(2);
 /// How long a stop waits for requests under way.
@@ -112,6 +114,10 @@ pub(super) fn rules(config: &EndpointConfig) -> Rules {
         ordering: config.ordering,
         retry: config.retry.clone(),
         in_flight_max: config.in_flight_max(),
+        filling: config.batch.map(|own| Filling {
+            load: Load { events: own.events_max.into(), bytes: MESSAGE_BYTES_MAX },
+            wait: Duration::from_millis(own.wait_ms.into()),
+        }),
     }
 }
 
@@ -130,6 +136,7 @@ struct Running {
 /// What has ended.
 enum Done {
     Sent { ticket: Ticket, event: RecordedEvent, attempt: u32, delivery: Delivery },
+    SentTogether { together: Together, delivery: Delivery },
     Fetched { line: Line, fetched: Result<super::backlog::Fetched, FetchError> },
 }
 
@@ -239,6 +246,15 @@ impl Running {
                     };
                     self.under_way.push(done.boxed_local());
                 }
+                Some(Task::SendTogether(together)) => {
+                    self.pace.spend();
+                    let delivering = self.sink.deliver_together(&together.events);
+                    let done = async move {
+                        let delivery = delivering.await;
+                        Done::SentTogether { together, delivery }
+                    };
+                    self.under_way.push(done.boxed_local());
+                }
                 Some(Task::Fetch { line, head, after }) => {
                     let (store, sieve) =
                         (self.lane.shared.store(), Arc::clone(&self.sieve.borrow()));
@@ -268,6 +284,14 @@ impl Running {
                 self.note(&event, attempt, &delivery, now);
                 let outcome = outcome(&delivery);
                 self.lane.state.borrow_mut().backlog.finished(ticket, &event, outcome, now);
+                self.tell(delivery.attempted.verdict, now);
+            }
+            Done::SentTogether { together, delivery } => {
+                for event in &together.events {
+                    self.note(event, together.attempt, &delivery, now);
+                }
+                let outcome = outcome(&delivery);
+                self.lane.state.borrow_mut().backlog.finished_together(together, outcome, now);
                 self.tell(delivery.attempted.verdict, now);
             }
             Done::Fetched { line, fetched } => {

@@ -98,7 +98,7 @@ commands! {
         /// The last position.
         #[schema(value_type = u64)]
         to: Position,
-        /// At most so many events a second; the endpoint's own bound when absent.
+        /// At most so many messages a second; the endpoint's own bound when absent.
         rate_per_second: Option<u32>,
     }
 }

@@ -52,6 +52,9 @@ pub struct EndpointConfig {
     /// The shape of what is sent.
     #[serde(default)]
     pub format: Format,
+    /// How many events go in one message; one when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub batch: Option<Batching>,
     /// The most requests under way, from 1 to 256; one when the ordering is strict.
     #[serde(default = "default_concurrency")]
     pub concurrency: u16,
@@ -98,6 +101,19 @@ pub enum Target {
         #[serde(default)]
         routing_key: String,
     },
+}
+
+/// How many events go in one message; only in the format `cloudevents-batch`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Batching {
+    /// The most events of a message, from 1 to 1,000; fewer when they have more than 1 MiB.
+    #[schema(minimum = 1, maximum = 1_000)]
+    pub events_max: u16,
+    /// How long a message with room for more events waits for them, at most 60,000 ms.
+    #[serde(default)]
+    #[schema(maximum = 60_000)]
+    pub wait_ms: u16,
 }
 
 /// What an event that fails holds back.
@@ -173,6 +189,7 @@ impl EndpointConfig {
             filter: Filter::default(),
             ordering: Ordering::default(),
             format: Format::default(),
+            batch: None,
             concurrency: default_concurrency(),
             rate_per_second: None,
             timeout_ms: default_timeout_ms(),
@@ -198,12 +215,24 @@ impl EndpointConfig {
         checked_note("description", self.description.clone())?;
         self.target.check()?;
         self.filter.check()?;
+        self.check_batch()?;
         within("concurrency", u32::from(self.concurrency), 1, 256)?;
         if let Some(rate) = self.rate_per_second {
             within("rate_per_second", rate, 1, 100_000)?;
         }
         within("timeout_ms", self.timeout_ms, 100, 60_000)?;
         within("disable_after_hours", u32::from(self.disable_after_hours), 1, 720)
+    }
+
+    fn check_batch(&self) -> Result<(), EndpointRejection> {
+        let Some(Batching { events_max, wait_ms }) = self.batch else { return Ok(()) };
+        let is_webhook = matches!(self.target, Target::Webhook { .. });
+        if !is_webhook || self.format != Format::CloudEventsBatch {
+            let problem = "is only for webhooks in the format cloudevents-batch: leave it out";
+            return Err(EndpointRejection::invalid("batch", problem));
+        }
+        within("batch.events_max", events_max.into(), 1, 1_000)?;
+        within("batch.wait_ms", wait_ms.into(), 0, 60_000)
     }
 }
 

@@ -15,7 +15,7 @@ pub use command::{
     Change, Disable, Discard, Pause, Redrive, Register, Remove, Replay, Resume, RotateSecret, Skip,
     Warn,
 };
-pub use config::{EndpointConfig, Ordering, Start, Target};
+pub use config::{Batching, EndpointConfig, Ordering, Start, Target};
 pub use event::{DisableCause, EndpointEvent};
 pub use filter::{Expression, ExpressionError, Filter};
 pub use order::{Order, OrderKind, Selectable, Selection};

@@ -12,6 +12,11 @@ fn config() -> EndpointConfig {
     EndpointConfig::webhook("https://example.com/hook")
 }
 
+fn set_batch(config: &mut EndpointConfig, events_max: u16, wait_ms: u16) {
+    config.format = crate::payload::Format::CloudEventsBatch;
+    config.batch = Some(Batching { events_max, wait_ms });
+}
+
 fn register() -> Register {
     Register { config: config(), secret: sealed(), start: Start::Now }
 }
@@ -54,6 +59,10 @@ fn what_is_out_of_bounds_is_refused_by_name() {
         (|own| own.timeout_ms = 99, "timeout_ms"),
         (|own| own.rate_per_second = Some(0), "rate_per_second"),
         (|own| own.disable_after_hours = 721, "disable_after_hours"),
+        (|own| own.batch = Some(Batching { events_max: 10, wait_ms: 0 }), "batch"),
+        (|own| set_batch(own, 0, 0), "batch.events_max"),
+        (|own| set_batch(own, 1_001, 0), "batch.events_max"),
+        (|own| set_batch(own, 10, 60_001), "batch.wait_ms"),
         (|own| own.description = Some("x".repeat(201)), "description"),
         (|own| own.filter.categories = vec!["Not A Name".into()], "filter.categories.0"),
         (|own| own.filter.expression = Some("data. ==".into()), "filter.expression"),
@@ -133,6 +142,7 @@ fn every_shape_of_an_endpoint_event_has_its_golden_file() {
     let rate_per_second = Some(50);
     let order = Order { kind: OrderKind::Redrive, selection, rate_per_second };
     let mut changed = config();
+    set_batch(&mut changed, 100, 250);
     changed.filter.types = vec!["Placed".into()];
     changed.filter.expression = Some("data.country == 'EIRE'".into());
     if let Target::Webhook { headers, .. } = &mut changed.target {

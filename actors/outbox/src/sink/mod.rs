@@ -26,6 +26,12 @@ use webhook::WebhookSink;
 pub(crate) trait Sink {
     /// Makes one attempt. Dropping the future breaks it off.
     fn deliver(&self, event: &RecordedEvent) -> LocalBoxFuture<'static, Delivery>;
+
+    /// Makes one attempt with several events in one message, if it knows such messages.
+    fn deliver_together(&self, _: &[RecordedEvent]) -> LocalBoxFuture<'static, Delivery> {
+        let words = "its messages hold one event each";
+        Box::pin(std::future::ready(Delivery::refused(words, true)))
+    }
 }
 
 /// Sets up what an endpoint's events go through; an error says in words what is wrong.

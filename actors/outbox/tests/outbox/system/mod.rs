@@ -1,5 +1,6 @@
 //! From the log to receivers, through a running system.
 
+mod batch;
 mod bloat;
 mod dead_letter;
 mod kit;
