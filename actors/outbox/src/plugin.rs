@@ -9,7 +9,7 @@ use headwater::sql::Database;
 use headwater::store::SharedStore;
 
 use crate::broker::{BrokerConfig, Brokers};
-use crate::dispatch::{Directory, SHARDS, shard_actor};
+use crate::dispatch::{Directory, Paces, SHARDS, shard_actor};
 use crate::endpoint::Endpoint;
 use crate::read_model::Endpoints;
 use crate::secret::SealKey;
@@ -21,6 +21,9 @@ use crate::webhook::WebhookClient;
 pub struct OutboxConfig {
     /// The source of CloudEvents: a URI reference that names this system.
     pub source: String,
+    /// The DNS name of this system, for endpoints that are asked whether they want deliveries;
+    /// `None` asks nobody.
+    pub origin: Option<String>,
     /// What secrets are sealed with; the same on all nodes; `None` lets nobody register
     /// endpoints.
     pub seal: Option<SealKey>,
@@ -42,12 +45,14 @@ pub struct Outbox {
 /// What all parts of the outbox on a node share.
 pub(crate) struct Shared {
     pub source: String,
+    pub origin: Option<String>,
     seal: Option<SealKey>,
     pub client: WebhookClient,
     pub brokers: Brokers,
     pub clock: SharedClock,
     pub attempt_log: AttemptLog,
     pub directory: Directory,
+    pub paces: Paces,
     store: SharedStore,
     database: Database,
 }
@@ -91,12 +96,14 @@ impl Plugin for Outbox {
         let Self { config, store, database } = self;
         let shared = Arc::new(Shared {
             source: config.source,
+            origin: config.origin,
             seal: config.seal,
             client: config.client,
             brokers: Brokers::new(config.brokers),
             clock: SystemClock::shared(),
             attempt_log: AttemptLog::new(config.attempts_kept),
             directory: Directory::new(),
+            paces: Paces::default(),
             store,
             database,
         });

@@ -66,7 +66,7 @@ mod settings {
     #[test]
     fn every_setting_is_read_and_every_fault_is_listed_at_once() {
         let bad = |setting: &Setting| match setting.kind {
-            Kind::Name | Kind::File => "\u{7}",
+            Kind::Name | Kind::File | Kind::Origin => "\u{7}",
             Kind::SealKey | Kind::Networks | Kind::Nats | Kind::Rabbitmq => "canary",
             _ => "",
         };

@@ -13,6 +13,7 @@ use utoipa::ToSchema;
 use super::document::{
     EndpointBody, EndpointDocument, NewEndpointDocument, ReceiptDocument, invalid, unsealed,
 };
+use super::handshake::ask;
 use crate::endpoint::{
     Change, Disable, DisableCause, Endpoint, EndpointRejection, Pause, Register, Remove, Resume,
     RotateSecret,
@@ -100,7 +101,11 @@ pub(super) async fn register(
     let sealed =
         shared.seal()?.seal(&secret.reveal(), &key.place()).map_err(|error| unsealed(&error))?;
     body.target.check_caller(&caller, call.operator())?;
-    let config = body.config(&shared, &key, None)?;
+    let asks = body.target.asks();
+    let mut config = body.config(&shared, &key, None)?;
+    if asks {
+        ask(&shared, &mut config, None).await?;
+    }
     let command = Register { config, secret: sealed, start };
     let receipt = send(&call, &caller, &id, command).await?;
     let document = NewEndpointDocument {
@@ -215,7 +220,11 @@ pub(super) async fn change(
     let key = key(&caller, &call);
     let before = shared.directory.get(&key).and_then(|own| own.endpoint.config.clone());
     body.target.check_caller(&caller, call.operator())?;
-    let config = body.config(&shared, &key, before.as_ref())?;
+    let asks = body.target.asks();
+    let mut config = body.config(&shared, &key, before.as_ref())?;
+    if asks {
+        ask(&shared, &mut config, before.as_ref()).await?;
+    }
     command(&call, &caller, Change { config }).await
 }
 

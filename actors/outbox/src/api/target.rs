@@ -28,6 +28,11 @@ pub(super) enum TargetBody {
         /// null keeps the value that there is.
         #[serde(default)]
         headers: BTreeMap<String, Option<String>>,
+        /// Whether it is asked, by OPTIONS, if it wants deliveries (CloudEvents, HTTP 1.1 Web
+        /// Hooks 1.0.2, section 4): when it is registered, and when the address changes. One that
+        /// does not allow them is refused; the rate that it allows is kept.
+        #[serde(default)]
+        handshake: bool,
     },
     /// A stream of NATS JetStream on the servers of `outbox.nats`. Only for admins of the
     /// operator's tenant. Messages have the event's id as `Nats-Msg-Id`.
@@ -67,6 +72,11 @@ impl TargetBody {
         }
     }
 
+    /// Returns whether it is asked if it wants deliveries.
+    pub const fn asks(&self) -> bool {
+        matches!(self, Self::Webhook { handshake: true, .. })
+    }
+
     /// Makes the target, with values of headers sealed; those that are kept come from `before`.
     pub fn target(
         self,
@@ -79,12 +89,12 @@ impl TargetBody {
             Problem::field("/target/kind", detail)
         };
         match self {
-            Self::Webhook { url, headers } => {
+            Self::Webhook { url, headers, .. } => {
                 let allowed = shared.client.rules().parse(&url);
                 allowed.map_err(|error| Problem::field("/target/url", error.to_string()))?;
                 let seal = |(name, value)| sealed(shared, key, before, (name, value));
                 let headers = headers.into_iter().map(seal).collect::<Result<_, Problem>>()?;
-                Ok(Target::Webhook { url, headers })
+                Ok(Target::Webhook { url, headers, handshake: None })
             }
             Self::Nats { .. } if shared.brokers.nats.is_none() => Err(missing("outbox.nats")),
             Self::Rabbitmq { .. } if shared.brokers.rabbitmq.is_none() => {

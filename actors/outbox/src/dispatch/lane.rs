@@ -16,7 +16,7 @@ use super::backlog::{Again, Backlog, Filling, Now, Outcome, Rules, Task, Ticket,
 use super::block::{Head, LastFailure};
 use super::directory::{Ordered, Registered};
 use super::fetch::{FetchError, fetch};
-use super::pace::Pace;
+use super::pace::{Pace, limiter};
 use super::reader::{Batch, Reader, Sieve};
 use super::signal::Signals;
 use super::window::{Line, Load};
@@ -352,8 +352,12 @@ impl Running {
             }
             self.sink = sink(&self.lane.shared, &state.feed, endpoint, config);
             let own = registered.orders.iter().find(|own| own.revision.get() == state.feed.number);
-            let of_replay = own.and_then(|own| own.order.rate_per_second);
-            self.pace = Pace::new([config.rate_per_second, of_replay]);
+            let rate = own.and_then(|own| own.order.rate_per_second);
+            let of_replay = rate.and_then(|rate| limiter(Duration::from_secs(1) / rate.max(1)));
+            let paces = &self.lane.shared.paces;
+            let of_endpoint =
+                config.interval().and_then(|interval| paces.of(&state.feed.endpoint, interval));
+            self.pace = Pace::new([of_endpoint, of_replay]);
         }
         self.do_orders();
     }

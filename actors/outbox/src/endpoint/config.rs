@@ -1,6 +1,7 @@
 //! Where events go and how; every bound of it.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use headwater::event::Position;
 use serde::{Deserialize, Serialize};
@@ -10,6 +11,7 @@ use super::{EndpointRejection, Filter, Template};
 use crate::payload::Format;
 use crate::schedule::RetrySchedule;
 use crate::secret::Sealed;
+use crate::webhook::HandshakeAllowed;
 
 /// The most bytes of a note or reason.
 const NOTE_LEN_MAX: usize = 200;
@@ -83,6 +85,9 @@ pub enum Target {
         /// Headers that go with each request; their values are sealed.
         #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
         headers: BTreeMap<String, Sealed>,
+        /// What it said when it was asked whether it wants deliveries; absent when it was not.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        handshake: Option<HandshakeAllowed>,
     },
     /// A stream of the operator's NATS JetStream.
     Nats {
@@ -177,7 +182,8 @@ impl EndpointConfig {
     /// Sets up a webhook with every default.
     #[must_use]
     pub fn webhook(url: impl Into<String>) -> Self {
-        Self::new(Target::Webhook { url: url.into(), headers: BTreeMap::new() })
+        let (url, headers) = (url.into(), BTreeMap::new());
+        Self::new(Target::Webhook { url, headers, handshake: None })
     }
 
     /// Sets up an endpoint with every default.
@@ -205,6 +211,19 @@ impl EndpointConfig {
             Ordering::Strict => 1,
             _ => usize::from(self.concurrency.max(1)),
         }
+    }
+
+    /// Returns the least time from one request to the next: by its own rate, and by the one that
+    /// the endpoint allows.
+    #[must_use]
+    pub fn interval(&self) -> Option<Duration> {
+        let allowed = match &self.target {
+            Target::Webhook { handshake: Some(allowed), .. } => allowed.per_minute,
+            _ => None,
+        };
+        let allowed = allowed.map(|rate| Duration::from_secs(60) / rate.get());
+        let own = self.rate_per_second.map(|rate| Duration::from_secs(1) / rate.max(1));
+        own.max(allowed)
     }
 
     /// Checks every bound.
@@ -239,7 +258,7 @@ impl EndpointConfig {
 impl Target {
     fn check(&self) -> Result<(), EndpointRejection> {
         match self {
-            Self::Webhook { url, headers } => check_webhook(url, headers),
+            Self::Webhook { url, headers, .. } => check_webhook(url, headers),
             Self::Nats { subject, stream } => {
                 Template::subject("target.subject", subject)?;
                 stream.as_deref().map_or(Ok(()), check_stream)

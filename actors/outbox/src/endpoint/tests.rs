@@ -1,8 +1,12 @@
+use std::num::NonZeroU32;
+use std::time::Duration;
+
 use headwater::event::Position;
 use headwater::test::{given, given_nothing};
 
 use super::*;
 use crate::secret::SealKey;
+use crate::webhook::HandshakeAllowed;
 
 fn sealed() -> Sealed {
     serde_json::from_value("v1.0011aabb.c2VhbGVk".into()).unwrap()
@@ -81,6 +85,22 @@ fn what_is_out_of_bounds_is_refused_by_name() {
 }
 
 #[test]
+fn requests_keep_the_longer_of_the_distances_that_the_rates_ask_for() {
+    let interval = |rate_per_second, per_minute| {
+        let mut config = EndpointConfig { rate_per_second, ..config() };
+        if let (Target::Webhook { handshake, .. }, Some(rate)) = (&mut config.target, per_minute) {
+            *handshake = Some(HandshakeAllowed { per_minute: NonZeroU32::new(rate) });
+        }
+        config.interval().map(|interval| interval.as_millis())
+    };
+    assert_eq!(interval(None, None), None);
+    assert_eq!(interval(Some(10), None), Some(100));
+    assert_eq!(interval(Some(10), Some(60)), Some(1_000));
+    assert_eq!(interval(Some(1), Some(6_000)), Some(1_000));
+    assert_eq!(interval(None, Some(1)), Some(Duration::from_secs(60).as_millis()));
+}
+
+#[test]
 fn a_paused_endpoint_is_resumed_and_a_disabled_one_is_not_paused() {
     given::<Endpoint>([registered()])
         .when(Pause { reason: None })
@@ -145,8 +165,9 @@ fn every_shape_of_an_endpoint_event_has_its_golden_file() {
     set_batch(&mut changed, 100, 250);
     changed.filter.types = vec!["Placed".into()];
     changed.filter.expression = Some("data.country == 'EIRE'".into());
-    if let Target::Webhook { headers, .. } = &mut changed.target {
+    if let Target::Webhook { headers, handshake, .. } = &mut changed.target {
         headers.insert("authorization".into(), sealed());
+        *handshake = Some(HandshakeAllowed { per_minute: NonZeroU32::new(120) });
     }
     headwater::test::golden::check::<EndpointEvent>(
         concat!(env!("CARGO_MANIFEST_DIR"), "/../../schema/events"),

@@ -43,8 +43,12 @@ pub(crate) fn open(
 ) -> Result<Rc<dyn Sink>, String> {
     let is_operator = key.tenant == shared.brokers.operator;
     Ok(match &config.target {
-        Target::Webhook { url, headers } => {
-            Rc::new(WebhookSink::new(shared, key, (endpoint, config), (url, headers))?)
+        Target::Webhook { url, headers, handshake } => {
+            let mut sink = WebhookSink::new(shared, key, (endpoint, config), (url, headers))?;
+            if handshake.is_some() {
+                sink.name_origin(shared.origin.as_deref())?;
+            }
+            Rc::new(sink)
         }
         // Checked here too, because an event can be written without the routes.
         _ if !is_operator => return Err(config.target.not_operator()),

@@ -17,7 +17,7 @@ use crate::payload::{Format, Payload, batch_id, render, render_batch};
 use crate::plugin::Shared;
 use crate::secret::{Sealed, SigningSecret, signature_header};
 use crate::table::EndpointKey;
-use crate::webhook::{WebhookClient, WebhookRequest};
+use crate::webhook::{REQUEST_ORIGIN, WebhookClient, WebhookRequest, origin_value};
 
 const ID: HeaderName = HeaderName::from_static("webhook-id");
 const TIMESTAMP: HeaderName = HeaderName::from_static("webhook-timestamp");
@@ -71,6 +71,15 @@ impl WebhookSink {
                 .transpose()
                 .map_err(|error: String| error)?,
         })
+    }
+
+    /// Lets messages say from whom they are, as the endpoint was told when it was asked.
+    pub fn name_origin(&mut self, origin: Option<&str>) -> Result<(), String> {
+        let missing = "the endpoint allows deliveries of a name that this node does not have: set \
+                       outbox.origin";
+        let value = origin_value(origin.ok_or(missing)?).map_err(|error| error.to_string())?;
+        self.headers.insert(REQUEST_ORIGIN, value);
+        Ok(())
     }
 
     fn request(&self, id: &str, payload: Payload) -> Result<WebhookRequest, String> {

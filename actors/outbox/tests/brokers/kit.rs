@@ -32,6 +32,7 @@ impl World {
         let (store, seal) = (MemoryStore::shared(), SealKey::generate().unwrap());
         let config = OutboxConfig {
             source: "/test".into(),
+            origin: None,
             seal: Some(seal.clone()),
             client: WebhookClient::new(&WebhookSettings::default()).unwrap(),
             attempts_kept: 4_000,

@@ -64,6 +64,8 @@ pub struct Config {
 pub struct OutboxSettings {
     /// The source of CloudEvents.
     pub source: String,
+    /// The name by which webhooks are asked whether they want deliveries; `None` asks nobody.
+    pub origin: Option<String>,
     /// What secrets are sealed with; `None` is the key in the data folder.
     pub key: Option<SealKey>,
     /// Whether webhooks may go without encryption.
@@ -270,6 +272,7 @@ impl OutboxSettings {
     fn read(reader: &mut Reader) -> Self {
         Self {
             source: reader.source("outbox.source"),
+            origin: reader.origin("outbox.origin"),
             key: reader.seal_key("outbox.key"),
             allow_http: reader.switch("outbox.allow_http"),
             allow_networks: reader.networks("outbox.allow_networks"),

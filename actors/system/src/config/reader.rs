@@ -10,7 +10,7 @@ use headwater::telemetry::{LogFormat, check_filter};
 use headwater_outbox::broker::{AddressError as BrokerAddressError, NatsAddress, RabbitmqAddress};
 use headwater_outbox::payload::check_source;
 use headwater_outbox::secret::{SealKey, SealKeyError};
-use headwater_outbox::webhook::IpNet as Network;
+use headwater_outbox::webhook::{IpNet as Network, origin_value};
 
 use super::layer::{Given, Layers};
 use super::quantity::{parse_count, parse_duration, parse_size, show_duration, show_size};
@@ -80,6 +80,16 @@ impl Reader {
             Err(_) => Err("is not a URI reference".to_owned()),
         };
         self.value(key, parse).unwrap_or_default()
+    }
+
+    /// Reads the name by which webhooks are asked; `None` asks nobody.
+    pub fn origin(&mut self, key: &'static str) -> Option<String> {
+        let parse = |text: &str, _: &Kind| match text.trim() {
+            "" => Ok(None),
+            name if origin_value(name).is_ok() => Ok(Some(name.to_owned())),
+            _ => Err("is not a DNS name".to_owned()),
+        };
+        self.value(key, parse).flatten()
     }
 
     /// Reads the key that seals secrets; `None` is that of the data folder.

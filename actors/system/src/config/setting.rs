@@ -38,6 +38,8 @@ pub enum Kind {
     Switch,
     /// A URI reference.
     Source,
+    /// A DNS name, or nothing.
+    Origin,
     /// A key that seals secrets, or nothing. Never shown.
     SealKey,
     /// Networks, parted by commas, or nothing.
@@ -74,6 +76,7 @@ impl Kind {
             Self::Name => format!("at most {NAME_MAX} visible characters"),
             Self::Switch => "true or false".to_owned(),
             Self::Source => "a URI reference, such as https://events.example.com".to_owned(),
+            Self::Origin => "a DNS name, such as events.example.com".to_owned(),
             Self::SealKey => {
                 "32 bytes as base64, as `head -c 32 /dev/urandom | base64` makes".to_owned()
             }
@@ -151,7 +154,7 @@ const fn span(min_ms: u64, max_s: u64) -> Kind {
 
 /// Every setting of the program, in the order of the reference page.
 #[rustfmt::skip]
-pub const SETTINGS: [Setting; 46] = [
+pub const SETTINGS: [Setting; 47] = [
     Setting::new("data_dir", DEFAULT_DATA_DIR, Kind::Folder, "Where the log and the read models lie; made when missing"),
     Setting::new("store", EMBEDDED, Kind::Place, "The engine of the log: files in the data folder, or PostgreSQL"),
     Setting::new("read", EMBEDDED, Kind::Place, "The engine of the read models: a SQLite file in the data folder, or PostgreSQL"),
@@ -181,6 +184,7 @@ pub const SETTINGS: [Setting; 46] = [
     Setting::new("limits.body_timeout", "15s", span(100, 3_600), "How long a client may take to send a whole body"),
     Setting::new("limits.at_least_timeout", "5s", span(0, 600), "How long `at_least` waits for a projection"),
     Setting::new("outbox.source", "/headwater", Kind::Source, "The source of CloudEvents, which names this system to receivers"),
+    Setting::new("outbox.origin", "", Kind::Origin, "The name of this system, told to webhooks that are asked whether they want deliveries (`handshake`); nobody is asked when empty"),
     Setting::new("outbox.key", "", Kind::SealKey, "What endpoints' secrets are sealed with, the same on all nodes; empty means `outbox.key` in the data folder, made when missing, or none with log and read models on PostgreSQL"),
     Setting::new("outbox.allow_http", "false", Kind::Switch, "Whether webhooks may go to http:// addresses, without encryption"),
     Setting::new("outbox.allow_networks", "", Kind::Networks, "Networks that webhooks may go to although they are not public"),

@@ -152,6 +152,7 @@ pub async fn start(store: &SharedStore, database: &Database, seal: &SealKey) -> 
         WebhookSettings { allow_http: true, allow_networks, ..WebhookSettings::default() };
     let config = OutboxConfig {
         source: "/test".into(),
+        origin: Some("events.example.com".into()),
         seal: Some(seal.clone()),
         client: WebhookClient::new(&settings).unwrap(),
         attempts_kept: 4_000,

@@ -3,6 +3,7 @@
 mod batch;
 mod bloat;
 mod dead_letter;
+mod handshake;
 mod kit;
 mod nodes;
 mod operator;

@@ -38,6 +38,7 @@ impl OutboxBed {
             WebhookSettings { allow_http: true, allow_networks, ..WebhookSettings::default() };
         let config = OutboxConfig {
             source: "/bench".to_owned(),
+            origin: None,
             seal: Some(seal.clone()),
             client: WebhookClient::new(&settings)?,
             attempts_kept: 200_000,
