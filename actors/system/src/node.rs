@@ -192,6 +192,7 @@ fn outbox_config(config: &Config) -> Result<OutboxConfig, Failure> {
         operator: ApiConfig::default().operator,
         nats: own.nats.clone(),
         rabbitmq: own.rabbitmq.clone(),
+        kafka: own.kafka.clone(),
         ca_file: own.ca_file.clone(),
     };
     Ok(OutboxConfig { source, origin, seal, client, attempts_kept, brokers })

@@ -9,6 +9,7 @@ use serde::Deserialize;
 use utoipa::ToSchema;
 
 use super::document::unsealed;
+use crate::broker::{HAS_KAFKA, NO_KAFKA};
 use crate::endpoint::{EndpointConfig, Target};
 use crate::plugin::Shared;
 use crate::secret::Sealed;
@@ -56,6 +57,14 @@ pub(super) enum TargetBody {
         #[schema(max_length = 200)]
         routing_key: String,
     },
+    /// A topic of Kafka on the cluster of `outbox.kafka`. Only for admins of the operator's
+    /// tenant, and in programs that were built with the feature `kafka`. The key of a message is
+    /// the event's stream.
+    Kafka {
+        /// Its name.
+        #[schema(max_length = 249)]
+        topic: String,
+    },
 }
 
 impl TargetBody {
@@ -100,6 +109,9 @@ impl TargetBody {
             Self::Rabbitmq { .. } if shared.brokers.rabbitmq.is_none() => {
                 Err(missing("outbox.rabbitmq"))
             }
+            Self::Kafka { .. } if !HAS_KAFKA => Err(Problem::field("/target/kind", NO_KAFKA)),
+            Self::Kafka { .. } if !shared.brokers.has_kafka_address => Err(missing("outbox.kafka")),
+            Self::Kafka { topic } => Ok(Target::Kafka { topic }),
             Self::Nats { subject, stream } => Ok(Target::Nats { subject, stream }),
             Self::Rabbitmq { exchange, routing_key } => {
                 Ok(Target::Rabbitmq { exchange, routing_key })
@@ -130,7 +142,7 @@ fn sealed(
 fn kept(before: Option<&EndpointConfig>, name: &str) -> Option<Sealed> {
     match &before?.target {
         Target::Webhook { headers, .. } => headers.get(name).cloned(),
-        Target::Nats { .. } | Target::Rabbitmq { .. } => None,
+        Target::Nats { .. } | Target::Rabbitmq { .. } | Target::Kafka { .. } => None,
     }
 }
 

@@ -19,6 +19,8 @@ const NOTE_LEN_MAX: usize = 200;
 const URL_LEN_MAX: usize = 2_000;
 /// The most bytes of the name of an exchange, as AMQP has it.
 const EXCHANGE_LEN_MAX: usize = 255;
+/// The most bytes of the name of a topic of Kafka.
+const TOPIC_LEN_MAX: usize = 249;
 /// The most bytes of the name of a stream, which is the name of a folder too.
 const STREAM_LEN_MAX: usize = 255;
 /// The most headers of one endpoint.
@@ -106,6 +108,11 @@ pub enum Target {
         #[serde(default)]
         routing_key: String,
     },
+    /// A topic of the operator's Kafka.
+    Kafka {
+        /// Its name.
+        topic: String,
+    },
 }
 
 /// How many events go in one message; only in the format `cloudevents-batch`.
@@ -168,6 +175,7 @@ impl Target {
             Self::Webhook { .. } => "webhook",
             Self::Nats { .. } => "nats",
             Self::Rabbitmq { .. } => "rabbitmq",
+            Self::Kafka { .. } => "kafka",
         }
     }
 
@@ -272,6 +280,7 @@ impl Target {
                 }
                 Template::routing_key("target.routing_key", routing_key).map(drop)
             }
+            Self::Kafka { topic } => check_topic(topic),
         }
     }
 }
@@ -286,6 +295,19 @@ fn check_webhook(url: &str, headers: &BTreeMap<String, Sealed>) -> Result<(), En
         return Err(EndpointRejection::invalid("target.headers", problem));
     }
     headers.keys().try_for_each(|name| check_header(name))
+}
+
+fn check_topic(name: &str) -> Result<(), EndpointRejection> {
+    let is_allowed = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
+    let is_name = !matches!(name, "" | "." | "..") && name.chars().all(is_allowed);
+    match is_name && name.len() <= TOPIC_LEN_MAX {
+        true => Ok(()),
+        false => {
+            let problem = "is not the name of a topic: write at most 249 ASCII letters, digits, \
+                           dots, underscores and hyphens";
+            Err(EndpointRejection::invalid("target.topic", problem))
+        }
+    }
 }
 
 fn check_stream(name: &str) -> Result<(), EndpointRejection> {

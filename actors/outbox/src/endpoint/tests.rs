@@ -70,6 +70,9 @@ fn what_is_out_of_bounds_is_refused_by_name() {
         (|own| own.description = Some("x".repeat(201)), "description"),
         (|own| own.filter.categories = vec!["Not A Name".into()], "filter.categories.0"),
         (|own| own.filter.expression = Some("data. ==".into()), "filter.expression"),
+        (|own| own.target = Target::Kafka { topic: "a b".into() }, "target.topic"),
+        (|own| own.target = Target::Kafka { topic: "..".into() }, "target.topic"),
+        (|own| own.target = Target::Kafka { topic: "x".repeat(250) }, "target.topic"),
         (|own| own.target = EndpointConfig::webhook("x".repeat(2_001)).target, "target.url"),
     ] {
         let context = Context {

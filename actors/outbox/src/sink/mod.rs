@@ -1,5 +1,7 @@
 //! Where events go: one shape for every kind of receiver.
 
+#[cfg(feature = "kafka")]
+mod kafka;
 mod nats;
 mod rabbitmq;
 mod webhook;
@@ -18,6 +20,8 @@ use crate::endpoint::{Endpoint, EndpointConfig, Target};
 use crate::plugin::Shared;
 use crate::table::EndpointKey;
 use crate::webhook::{Attempted, Verdict};
+#[cfg(feature = "kafka")]
+use kafka::KafkaSink;
 use nats::NatsSink;
 use rabbitmq::RabbitmqSink;
 use webhook::WebhookSink;
@@ -58,6 +62,10 @@ pub(crate) fn open(
         Target::Rabbitmq { exchange, routing_key } => {
             Rc::new(RabbitmqSink::new(shared, config, (exchange, routing_key))?)
         }
+        #[cfg(feature = "kafka")]
+        Target::Kafka { topic } => Rc::new(KafkaSink::new(shared, config, topic)?),
+        #[cfg(not(feature = "kafka"))]
+        Target::Kafka { .. } => return Err(crate::broker::NO_KAFKA.to_owned()),
     })
 }
 

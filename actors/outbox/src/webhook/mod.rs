@@ -7,7 +7,7 @@ mod guard;
 mod handshake;
 mod network;
 mod target;
-mod tls;
+pub(crate) mod tls;
 
 pub use answer::{Attempted, Verdict};
 pub use client::{ClientError, WebhookClient, WebhookRequest, WebhookSettings};

@@ -20,7 +20,7 @@ use std::time::Duration;
 
 use headwater::postgres::Address;
 use headwater::telemetry::LogFormat;
-use headwater_outbox::broker::{NatsAddress, RabbitmqAddress};
+use headwater_outbox::broker::{KafkaAddress, NatsAddress, RabbitmqAddress};
 use headwater_outbox::secret::SealKey;
 use headwater_outbox::webhook::IpNet;
 
@@ -80,6 +80,8 @@ pub struct OutboxSettings {
     pub nats: Option<NatsAddress>,
     /// Where RabbitMQ is; `None` when there is none.
     pub rabbitmq: Option<RabbitmqAddress>,
+    /// Where Kafka is; `None` when there is none.
+    pub kafka: Option<KafkaAddress>,
 }
 
 /// A program among those that share a database.
@@ -280,6 +282,7 @@ impl OutboxSettings {
             attempts_kept: reader.number("outbox.attempts_kept"),
             nats: reader.nats("outbox.nats"),
             rabbitmq: reader.rabbitmq("outbox.rabbitmq"),
+            kafka: reader.kafka("outbox.kafka"),
         }
     }
 }

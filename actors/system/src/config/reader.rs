@@ -7,7 +7,10 @@ use std::time::Duration;
 
 use headwater::postgres::{Address as PostgresAddress, AddressError};
 use headwater::telemetry::{LogFormat, check_filter};
-use headwater_outbox::broker::{AddressError as BrokerAddressError, NatsAddress, RabbitmqAddress};
+use headwater_outbox::broker::{
+    AddressError as BrokerAddressError, HAS_KAFKA, KafkaAddress, NO_KAFKA, NatsAddress,
+    RabbitmqAddress,
+};
 use headwater_outbox::payload::check_source;
 use headwater_outbox::secret::{SealKey, SealKeyError};
 use headwater_outbox::webhook::{IpNet as Network, origin_value};
@@ -137,6 +140,16 @@ impl Reader {
         self.broker(key)
     }
 
+    /// Reads where Kafka is; `None` when there is none.
+    pub fn kafka(&mut self, key: &'static str) -> Option<KafkaAddress> {
+        let parse = |text: &str, _: &Kind| match text.trim() {
+            "" => Ok(None),
+            _ if !HAS_KAFKA => Err(format!("cannot be used: {NO_KAFKA}")),
+            text => text.parse().map(Some).map_err(|error: BrokerAddressError| error.to_string()),
+        };
+        self.value(key, parse).flatten()
+    }
+
     pub fn duration(&mut self, key: &'static str) -> Duration {
         self.value(key, span_of).unwrap_or_default()
     }
@@ -217,8 +230,10 @@ impl Reader {
             Err(problem) => problem,
         };
         let fix = format!("write {}", setting.kind.expected());
-        let is_secret =
-            matches!(setting.kind, Kind::Place | Kind::SealKey | Kind::Nats | Kind::Rabbitmq);
+        let is_secret = matches!(
+            setting.kind,
+            Kind::Place | Kind::SealKey | Kind::Nats | Kind::Rabbitmq | Kind::Kafka
+        );
         let value = if is_secret { HIDDEN.to_owned() } else { value };
         self.note(Fault { field: key.to_owned(), value, problem, fix, origin });
         None
