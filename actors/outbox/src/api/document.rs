@@ -26,9 +26,9 @@ pub(super) struct EndpointBody {
     /// Where it starts; behind its own registration when absent. Only when it is registered.
     pub start: Option<Start>,
     /// What its messages are signed with, `whsec_…` or `whsk_…`; one is made when absent. Only
-    /// when it is registered.
+    /// for webhooks, when they are registered.
     pub secret: Option<String>,
-    /// Which kind of secret is made. Only when it is registered.
+    /// Which kind of secret is made. Only for webhooks, when they are registered.
     pub secret_kind: Option<SecretKind>,
     /// What people call it, at most 200 bytes.
     pub description: Option<String>,
@@ -103,8 +103,10 @@ pub(super) struct EndpointDocument {
 pub(super) struct NewEndpointDocument {
     /// Its id.
     pub id: String,
-    /// What its messages are signed with. Shown this once.
-    pub secret: String,
+    /// What its messages are signed with, shown this once; null for a broker, to which messages
+    /// are not signed.
+    #[schema(required = true)]
+    pub secret: Option<String>,
     /// What receivers verify with when the secret is of the kind ed25519.
     #[schema(required = true)]
     pub public_key: Option<String>,

@@ -81,6 +81,11 @@ impl TargetBody {
         }
     }
 
+    /// Returns whether messages are signed, so that there must be a secret.
+    pub const fn is_signed(&self) -> bool {
+        matches!(self, Self::Webhook { .. })
+    }
+
     /// Returns whether it is asked if it wants deliveries.
     pub const fn asks(&self) -> bool {
         matches!(self, Self::Webhook { handshake: true, .. })

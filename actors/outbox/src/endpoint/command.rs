@@ -32,9 +32,9 @@ commands! {
     Register = "register" {
         /// Where and how.
         config: EndpointConfig,
-        /// What its messages are signed with.
-        #[schema(value_type = String)]
-        secret: Sealed,
+        /// What its messages are signed with; only for a webhook, which must have it.
+        #[schema(value_type = Option<String>)]
+        secret: Option<Sealed>,
         /// Where it starts.
         start: Start,
     }

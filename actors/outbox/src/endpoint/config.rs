@@ -179,6 +179,12 @@ impl Target {
         }
     }
 
+    /// Returns whether messages are signed, so that there must be a secret.
+    #[must_use]
+    pub const fn is_signed(&self) -> bool {
+        matches!(self, Self::Webhook { .. })
+    }
+
     /// Says that a tenant may not publish to the operator's brokers.
     pub(crate) fn not_operator(&self) -> String {
         let kind = self.kind();

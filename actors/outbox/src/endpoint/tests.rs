@@ -22,11 +22,11 @@ fn set_batch(config: &mut EndpointConfig, events_max: u16, wait_ms: u16) {
 }
 
 fn register() -> Register {
-    Register { config: config(), secret: sealed(), start: Start::Now }
+    Register { config: config(), secret: Some(sealed()), start: Start::Now }
 }
 
 fn registered() -> EndpointEvent {
-    EndpointEvent::Registered { config: config(), secret: sealed(), start: Start::Now }
+    EndpointEvent::Registered { config: config(), secret: Some(sealed()), start: Start::Now }
 }
 
 fn at(text: &str) -> Timestamp {
@@ -152,6 +152,25 @@ fn an_order_says_which_or_all() {
 }
 
 #[test]
+fn messages_to_a_webhook_are_signed_and_those_to_a_broker_are_not() {
+    let unsigned = Register { secret: None, ..register() };
+    given_nothing::<Endpoint>()
+        .when(unsigned.clone())
+        .then_rejected(invalid("secret", "is missing: messages to a webhook are signed"));
+    let config = EndpointConfig::new(Target::Kafka { topic: "shop".into() });
+    let registered =
+        EndpointEvent::Registered { config: config.clone(), secret: None, start: Start::Now };
+    given_nothing::<Endpoint>()
+        .when(Register { config, ..unsigned })
+        .then([registered])
+        .when(RotateSecret { secret: sealed(), keep_previous_s: 0 })
+        .then_rejected(invalid(
+            "secret",
+            "is only for webhooks: messages to a broker are not signed",
+        ));
+}
+
+#[test]
 fn what_is_sealed_opens_at_its_own_endpoint_alone() {
     let key = SealKey::generate().unwrap();
     let sealed = key.seal("secret", "default/one").unwrap();
@@ -177,7 +196,7 @@ fn every_shape_of_an_endpoint_event_has_its_golden_file() {
         [
             EndpointEvent::Registered {
                 config: config(),
-                secret: sealed(),
+                secret: Some(sealed()),
                 start: Start::After(Position::new(7)),
             },
             EndpointEvent::Changed { config: changed },

@@ -1,59 +1,18 @@
 //! Endpoints that are asked whether they want deliveries.
 
-use std::net::SocketAddr;
+use tokio::io::AsyncWriteExt;
 
-use headwater::api::keys::{self, KeyRequest, Scope};
-use headwater::api::{ApiConfig, ApiServer, serve};
-use headwater::event::Tenant;
-use jiff::Timestamp;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
-
-use super::kit::World;
+use super::asking::Asking;
 use crate::receiver::{Receiver, Request, header, read_request};
 
-/// A system with its API, and the key of an admin.
-struct Asking {
-    world: World,
-    api: ApiServer,
-    key: String,
-}
-
-impl Asking {
-    async fn start() -> Self {
-        let world = World::start().await;
-        let mut config =
-            ApiConfig { address: "127.0.0.1:0".parse().unwrap(), ..Default::default() };
-        config.workers = 1;
-        let api = serve(world.system.clone(), config).await.unwrap();
-        let (tenant, scopes) = (Tenant::default_tenant(), Scope::ALL.to_vec());
-        let request = KeyRequest { tenant, name: "test".into(), scopes, expires_at: None };
-        let key = keys::create(&world.database, request, Timestamp::now()).await.unwrap();
-        Self { world, api, key: key.text.reveal().to_owned() }
-    }
-
-    /// Registers an endpoint `one`, or changes it; returns the reply.
-    async fn send(&self, method: &str, url: &str) -> String {
-        let target = format!("{{\"kind\":\"webhook\",\"url\":\"{url}\",\"handshake\":true}}");
-        let (path, body) = match method {
-            "POST" => ("", format!("{{\"id\":\"one\",\"target\":{target}}}")),
-            _ => ("/one", format!("{{\"target\":{target}}}")),
-        };
-        ask(self.api.address(), &format!(
-            "{method} /v1/endpoints{path} HTTP/1.1\r\nhost: test\r\nauthorization: Bearer {}\r\n\
-             content-type: application/json\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{body}",
-            self.key,
-            body.len()
-        ))
-        .await
-    }
-}
-
-async fn ask(address: SocketAddr, request: &str) -> String {
-    let (mut stream, mut reply) = (TcpStream::connect(address).await.unwrap(), String::new());
-    stream.write_all(request.as_bytes()).await.unwrap();
-    stream.read_to_string(&mut reply).await.unwrap();
-    reply
+/// Registers an endpoint `one`, or changes it; returns the reply.
+async fn send(asking: &Asking, method: &str, url: &str) -> String {
+    let target = format!("{{\"kind\":\"webhook\",\"url\":\"{url}\",\"handshake\":true}}");
+    let (path, body) = match method {
+        "POST" => ("", format!("{{\"id\":\"one\",\"target\":{target}}}")),
+        _ => ("/one", format!("{{\"target\":{target}}}")),
+    };
+    asking.ask(method, path, &body).await
 }
 
 /// A receiver that answers OPTIONS with these headers, and takes everything else.
@@ -77,7 +36,7 @@ const ALLOWING: &str =
 #[tokio::test]
 async fn an_endpoint_that_allows_deliveries_gets_them_with_the_name_and_at_the_rate_it_was_told() {
     let (asking, mut receiver) = (Asking::start().await, answering(ALLOWING).await);
-    let reply = asking.send("POST", &receiver.url()).await;
+    let reply = send(&asking, "POST", &receiver.url()).await;
     assert!(reply.starts_with("HTTP/1.1 201 "), "{reply}");
     let asked = receiver.seen.recv().await.unwrap();
     assert!(asked.head.starts_with("OPTIONS /hook "), "{}", asked.head);
@@ -97,7 +56,7 @@ async fn an_endpoint_that_allows_deliveries_gets_them_with_the_name_and_at_the_r
 #[tokio::test]
 async fn an_endpoint_that_does_not_allow_deliveries_is_refused_with_the_field() {
     let (asking, receiver) = (Asking::start().await, answering("").await);
-    let reply = asking.send("POST", &receiver.url()).await;
+    let reply = send(&asking, "POST", &receiver.url()).await;
     assert!(reply.starts_with("HTTP/1.1 4"), "{reply}");
     for words in ["/target/handshake", "webhook-allowed-origin"] {
         assert!(reply.contains(words), "{reply}");
@@ -108,11 +67,11 @@ async fn an_endpoint_that_does_not_allow_deliveries_is_refused_with_the_field() 
 async fn an_endpoint_is_asked_again_when_its_address_changes_and_only_then() {
     let asking = Asking::start().await;
     let (mut old, mut new) = (answering(ALLOWING).await, answering(ALLOWING).await);
-    assert!(asking.send("POST", &old.url()).await.starts_with("HTTP/1.1 201 "));
+    assert!(send(&asking, "POST", &old.url()).await.starts_with("HTTP/1.1 201 "));
     asking.world.until("select count(*) from outbox_cursors", 1).await;
     for _ in 0..2 {
-        assert!(asking.send("PUT", &old.url()).await.starts_with("HTTP/1.1 200 "));
+        assert!(send(&asking, "PUT", &old.url()).await.starts_with("HTTP/1.1 200 "));
     }
-    assert!(asking.send("PUT", &new.url()).await.starts_with("HTTP/1.1 200 "));
+    assert!(send(&asking, "PUT", &new.url()).await.starts_with("HTTP/1.1 200 "));
     assert_eq!((old.unseen(), new.unseen()), (1, 1));
 }

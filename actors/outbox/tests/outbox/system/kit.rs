@@ -103,7 +103,7 @@ impl World {
         set(&mut config);
         let secret = SigningSecret::generate(SecretKind::Symmetric).unwrap();
         let secret = self.seal.seal(&secret.reveal(), &format!("default/{id}")).unwrap();
-        self.tell(id, Register { config, secret, start }).await.unwrap();
+        self.tell(id, Register { config, secret: Some(secret), start }).await.unwrap();
     }
 
     /// Sends a command to an endpoint.

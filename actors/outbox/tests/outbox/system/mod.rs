@@ -1,5 +1,6 @@
 //! From the log to receivers, through a running system.
 
+mod asking;
 mod batch;
 mod bloat;
 mod dead_letter;

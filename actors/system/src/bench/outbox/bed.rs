@@ -65,7 +65,7 @@ impl OutboxBed {
     ) -> Result<(), Failure> {
         let secret = SigningSecret::generate(SecretKind::Symmetric)?;
         let secret = self.seal.seal(&secret.reveal(), &format!("default/{id}"))?;
-        let command = Register { config, secret, start: Start::Beginning };
+        let command = Register { config, secret: Some(secret), start: Start::Beginning };
         let endpoint = self.system.at::<Endpoint>(&Tenant::default_tenant(), id)?;
         ground.block_on(endpoint.send(command))?;
         self.own.fetch_add(1, Ordering::Relaxed);
