@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use headwater::event::RecordedEvent;
 use jiff::Timestamp;
 use prometheus::{
     Gauge, GaugeVec, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge,
@@ -157,15 +158,23 @@ impl OutboxMetrics {
 }
 
 impl SinkMetrics {
-    /// Counts an attempt at an event that was recorded so many seconds ago.
-    pub fn count(&self, attempted: &Attempted, age_s: f64) {
+    /// Counts an attempt at some events.
+    pub fn count<'a>(
+        &self,
+        attempted: &Attempted,
+        events: impl IntoIterator<Item = &'a RecordedEvent>,
+        now: Timestamp,
+    ) {
         let place = VERDICTS.iter().position(|own| *own == attempted.verdict);
         if let Some(counter) = place.and_then(|place| self.attempts.get(place)) {
             counter.inc();
         }
         self.duration.observe(attempted.took.as_secs_f64());
         if attempted.verdict == Verdict::Delivered {
-            self.delay.observe(age_s.max(0.0));
+            for event in events {
+                let age = now.duration_since(event.recorded_at());
+                self.delay.observe(age.as_secs_f64().max(0.0));
+            }
         }
     }
 }
@@ -212,7 +221,19 @@ fn histogram(name: &str, help: &str) -> HistogramOpts {
 mod tests {
     use std::time::Duration;
 
+    use headwater::event::{
+        NewEvent, Position, Revision, StreamId, Tenant, encode_record, seal_record,
+    };
+
     use super::*;
+
+    fn event() -> RecordedEvent {
+        let (tenant, stream) = (Tenant::default_tenant(), StreamId::new("a", "1").unwrap());
+        let mut record = Vec::new();
+        encode_record(&mut record, &tenant, &stream, &NewEvent::json("A", 1, "{}").unwrap());
+        seal_record(&mut record, Position::new(1), Revision::new(1), Timestamp::now());
+        RecordedEvent::parse(&record.into()).unwrap()
+    }
 
     fn text(metrics: &OutboxMetrics) -> String {
         prometheus::TextEncoder::new().encode_to_string(&metrics.registry().gather()).unwrap()
@@ -225,7 +246,8 @@ mod tests {
         for verdict in [Verdict::Failed, Verdict::Delivered] {
             let (status, error, response, retry_after) = (None, None, None, None);
             let took = Duration::from_millis(20);
-            sink.count(&Attempted { verdict, status, error, response, retry_after, took }, 3.0);
+            let attempted = Attempted { verdict, status, error, response, retry_after, took };
+            sink.count(&attempted, [&event()], Timestamp::now());
         }
         let text = text(&metrics);
         let attempts = "headwater_outbox_attempts_total{sink=\"webhook\",verdict=\"failed\"} 1";

@@ -9,7 +9,7 @@ use headwater::sql::Database;
 use headwater::store::SharedStore;
 
 use crate::broker::{BrokerConfig, Brokers};
-use crate::dispatch::{Directory, SHARDS, check_dispatcher, shard_actor};
+use crate::dispatch::{Directory, Paces, SHARDS, check_dispatcher, shard_actor};
 use crate::endpoint::Endpoint;
 use crate::metric::OutboxMetrics;
 use crate::read_model::Endpoints;
@@ -22,6 +22,9 @@ use crate::webhook::WebhookClient;
 pub struct OutboxConfig {
     /// The source of CloudEvents: a URI reference that names this system.
     pub source: String,
+    /// The DNS name of this system, for endpoints that are asked whether they want deliveries;
+    /// `None` asks nobody.
+    pub origin: Option<String>,
     /// What secrets are sealed with; the same on all nodes; `None` lets nobody register
     /// endpoints.
     pub seal: Option<SealKey>,
@@ -44,6 +47,7 @@ pub struct Outbox {
 /// What all parts of the outbox on a node share.
 pub(crate) struct Shared {
     pub source: String,
+    pub origin: Option<String>,
     seal: Option<SealKey>,
     pub client: WebhookClient,
     pub brokers: Brokers,
@@ -51,6 +55,7 @@ pub(crate) struct Shared {
     pub attempt_log: AttemptLog,
     pub directory: Directory,
     pub metrics: OutboxMetrics,
+    pub paces: Paces,
     store: SharedStore,
     database: Database,
 }
@@ -106,6 +111,7 @@ impl Plugin for Outbox {
         let Self { config, store, database, metrics } = self;
         let shared = Arc::new(Shared {
             source: config.source,
+            origin: config.origin,
             seal: config.seal,
             client: config.client,
             brokers: Brokers::new(config.brokers),
@@ -113,6 +119,7 @@ impl Plugin for Outbox {
             attempt_log: AttemptLog::new(config.attempts_kept),
             directory: Directory::new(),
             metrics: metrics.clone(),
+            paces: Paces::default(),
             store,
             database,
         });

@@ -186,14 +186,16 @@ fn outbox_config(config: &Config) -> Result<OutboxConfig, Failure> {
         ..WebhookSettings::default()
     };
     let client = WebhookClient::new(&settings)?;
-    let (source, attempts_kept) = (own.source.clone(), own.attempts_kept);
+    let (source, origin) = (own.source.clone(), own.origin.clone());
+    let attempts_kept = own.attempts_kept;
     let brokers = BrokerConfig {
         operator: ApiConfig::default().operator,
         nats: own.nats.clone(),
         rabbitmq: own.rabbitmq.clone(),
+        kafka: own.kafka.clone(),
         ca_file: own.ca_file.clone(),
     };
-    Ok(OutboxConfig { source, seal, client, attempts_kept, brokers })
+    Ok(OutboxConfig { source, origin, seal, client, attempts_kept, brokers })
 }
 
 fn open_tables(address: &Address) -> Result<Database, Failure> {

@@ -66,8 +66,8 @@ mod settings {
     #[test]
     fn every_setting_is_read_and_every_fault_is_listed_at_once() {
         let bad = |setting: &Setting| match setting.kind {
-            Kind::Name | Kind::File => "\u{7}",
-            Kind::SealKey | Kind::Networks | Kind::Nats | Kind::Rabbitmq => "canary",
+            Kind::Name | Kind::File | Kind::Origin => "\u{7}",
+            Kind::SealKey | Kind::Networks | Kind::Nats | Kind::Rabbitmq | Kind::Kafka => "canary",
             _ => "",
         };
         let bad: Vec<(String, &str)> =
@@ -85,7 +85,8 @@ mod settings {
 
     #[test]
     fn what_may_hold_a_password_is_never_shown() {
-        for key in ["STORE", "READ", "OUTBOX_KEY", "OUTBOX_NATS", "OUTBOX_RABBITMQ"] {
+        for key in ["STORE", "READ", "OUTBOX_KEY", "OUTBOX_NATS", "OUTBOX_RABBITMQ", "OUTBOX_KAFKA"]
+        {
             let variable = format!("HEADWATER_{key}");
             let found = faults("", &[(variable.as_str(), "http://ann:canary@host")], &[]);
             assert_eq!(found.len(), 1, "{key}");
@@ -94,9 +95,11 @@ mod settings {
         let variables = [
             ("HEADWATER_OUTBOX_NATS", "nats://ann:canary@host"),
             ("HEADWATER_OUTBOX_RABBITMQ", "amqp://ann:canary@host/shop"),
+            ("HEADWATER_OUTBOX_KAFKA", "kafkas://ann:canary@host"),
         ];
         let config = load("", &variables, &[]).unwrap();
         assert!(config.outbox.nats.is_some() && config.outbox.rabbitmq.is_some());
+        assert!(config.outbox.kafka.is_some());
         assert!(!format!("{config:?}").contains("canary"));
     }
 

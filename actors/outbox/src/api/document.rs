@@ -6,7 +6,9 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::target::TargetBody;
-use crate::endpoint::{EndpointConfig, EndpointRejection, Filter, Ordering, Phase, Start};
+use crate::endpoint::{
+    Batching, EndpointConfig, EndpointRejection, Filter, Ordering, Phase, Start,
+};
 use crate::payload::Format;
 use crate::plugin::{NoKey, Shared};
 use crate::read_model::{EndpointRow, Warned};
@@ -24,9 +26,9 @@ pub(super) struct EndpointBody {
     /// Where it starts; behind its own registration when absent. Only when it is registered.
     pub start: Option<Start>,
     /// What its messages are signed with, `whsec_…` or `whsk_…`; one is made when absent. Only
-    /// when it is registered.
+    /// for webhooks, when they are registered.
     pub secret: Option<String>,
-    /// Which kind of secret is made. Only when it is registered.
+    /// Which kind of secret is made. Only for webhooks, when they are registered.
     pub secret_kind: Option<SecretKind>,
     /// What people call it, at most 200 bytes.
     pub description: Option<String>,
@@ -41,6 +43,8 @@ pub(super) struct EndpointBody {
     /// The shape of what is sent.
     #[serde(default)]
     pub format: Format,
+    /// How many events go in one message; one when absent.
+    pub batch: Option<Batching>,
     /// The most requests under way; 16 when absent.
     #[schema(minimum = 1, maximum = 256)]
     pub concurrency: Option<u16>,
@@ -99,8 +103,10 @@ pub(super) struct EndpointDocument {
 pub(super) struct NewEndpointDocument {
     /// Its id.
     pub id: String,
-    /// What its messages are signed with. Shown this once.
-    pub secret: String,
+    /// What its messages are signed with, shown this once; null for a broker, to which messages
+    /// are not signed.
+    #[schema(required = true)]
+    pub secret: Option<String>,
     /// What receivers verify with when the secret is of the kind ed25519.
     #[schema(required = true)]
     pub public_key: Option<String>,
@@ -148,6 +154,7 @@ impl EndpointBody {
         config.filter = self.filter;
         config.ordering = self.ordering;
         config.format = self.format;
+        config.batch = self.batch;
         config.rate_per_second = self.rate_per_second;
         config.concurrency = self.concurrency.unwrap_or(config.concurrency);
         config.timeout_ms = self.timeout_ms.unwrap_or(config.timeout_ms);

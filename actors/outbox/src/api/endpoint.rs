@@ -13,13 +13,14 @@ use utoipa::ToSchema;
 use super::document::{
     EndpointBody, EndpointDocument, NewEndpointDocument, ReceiptDocument, invalid, unsealed,
 };
+use super::handshake::ask;
 use crate::endpoint::{
     Change, Disable, DisableCause, Endpoint, EndpointRejection, Pause, Register, Remove, Resume,
     RotateSecret,
 };
 use crate::plugin::Shared;
 use crate::read_model::EndpointRow;
-use crate::secret::{SecretError, SecretKind, SigningSecret};
+use crate::secret::{Sealed, SecretError, SecretKind, SigningSecret};
 use crate::table::{self, EndpointKey};
 
 /// The read model of endpoints.
@@ -96,16 +97,23 @@ pub(super) async fn register(
     let key = EndpointKey { tenant: caller.tenant().clone(), id: id.as_str().into() };
     let (start, kind) = (body.start.take().unwrap_or_default(), body.secret_kind.take());
     let made = Made { shared: &shared, key: &key, intent: intent.as_deref() };
-    let secret = made.secret(body.secret.take(), kind.unwrap_or_default())?;
-    let sealed =
-        shared.seal()?.seal(&secret.reveal(), &key.place()).map_err(|error| unsealed(&error))?;
+    let secret = match (body.target.is_signed(), body.secret.take()) {
+        (true, text) => Some(made.secret(text, kind.unwrap_or_default())?),
+        (false, None) if kind.is_none() => None,
+        (false, _) => return Err(Problem::field("/secret", "is only for webhooks: leave it out")),
+    };
+    let sealed = secret.as_ref().map(|secret| made.sealed(secret)).transpose()?;
     body.target.check_caller(&caller, call.operator())?;
-    let config = body.config(&shared, &key, None)?;
+    let asks = body.target.asks();
+    let mut config = body.config(&shared, &key, None)?;
+    if asks {
+        ask(&shared, &mut config, None).await?;
+    }
     let command = Register { config, secret: sealed, start };
     let receipt = send(&call, &caller, &id, command).await?;
     let document = NewEndpointDocument {
-        secret: secret.reveal(),
-        public_key: secret.public_key(),
+        secret: secret.as_ref().map(SigningSecret::reveal),
+        public_key: secret.as_ref().and_then(SigningSecret::public_key),
         position: receipt.position.get(),
         id,
     };
@@ -215,7 +223,11 @@ pub(super) async fn change(
     let key = key(&caller, &call);
     let before = shared.directory.get(&key).and_then(|own| own.endpoint.config.clone());
     body.target.check_caller(&caller, call.operator())?;
-    let config = body.config(&shared, &key, before.as_ref())?;
+    let asks = body.target.asks();
+    let mut config = body.config(&shared, &key, before.as_ref())?;
+    if asks {
+        ask(&shared, &mut config, before.as_ref()).await?;
+    }
     command(&call, &caller, Change { config }).await
 }
 
@@ -301,14 +313,13 @@ pub(super) async fn rotate_secret(
     let key = key(&caller, &call);
     let made = Made { shared: &shared, key: &key, intent: intent.as_deref() };
     let secret = made.secret(body.secret, body.secret_kind)?;
-    let sealed =
-        shared.seal()?.seal(&secret.reveal(), &key.place()).map_err(|error| unsealed(&error))?;
+    let sealed = made.sealed(&secret)?;
     let keep_previous_s = body.keep_previous_s.unwrap_or(KEEP_PREVIOUS_S);
     let id = call.variable("id").to_owned();
     let command = RotateSecret { secret: sealed, keep_previous_s };
     let receipt = send(&call, &caller, &id, command).await?;
     let document = NewEndpointDocument {
-        secret: secret.reveal(),
+        secret: Some(secret.reveal()),
         public_key: secret.public_key(),
         position: receipt.position.get(),
         id,
@@ -358,6 +369,11 @@ struct Made<'a> {
 }
 
 impl Made<'_> {
+    fn sealed(&self, secret: &SigningSecret) -> Result<Sealed, Problem> {
+        let sealed = self.shared.seal()?.seal(&secret.reveal(), &self.key.place());
+        sealed.map_err(|error| unsealed(&error))
+    }
+
     /// Reads the secret that was sent, or makes one.
     fn secret(&self, text: Option<String>, kind: SecretKind) -> Result<SigningSecret, Problem> {
         let made = match (text, self.intent) {

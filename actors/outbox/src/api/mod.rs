@@ -4,6 +4,7 @@ mod attempt;
 mod dead_letter;
 mod document;
 mod endpoint;
+mod handshake;
 mod order;
 mod sample;
 mod target;

@@ -3,18 +3,20 @@
 use headwater::aggregate::{Command, Decide};
 use headwater::api::http::{HttpResponse, web::Data};
 use headwater::api::keys::{Admin, Caller};
-use headwater::api::{Call, Problem};
+use headwater::api::{Call, Problem, ProblemKind};
 use headwater::event::Position;
 use headwater::sql::TxEngine;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::document::invalid;
-use super::endpoint::command;
-use crate::endpoint::{Discard, Endpoint, Redrive, Replay, Selectable, Selection, Skip};
+use super::endpoint::{command, key};
+use crate::endpoint::{Discard, Endpoint, OrderKind, Redrive, Replay, Selectable, Selection, Skip};
 use crate::plugin::Shared;
-use crate::table::{self, Waiting, WaitingEvent};
+use crate::table::{self, EndpointKey, Waiting, WaitingEvent};
 
+/// The most replays of an endpoint at the same time.
+const REPLAYS_MAX: u64 = 8;
 /// The most dead letters that a trial looks at; more than an endpoint can have.
 const TRIAL_MAX: usize = 20_000;
 
@@ -43,7 +45,7 @@ pub(super) struct ReplayBody {
     from: u64,
     /// The last position.
     to: u64,
-    /// At most so many events a second; the endpoint's own bound when absent.
+    /// At most so many messages a second; the endpoint's own bound when absent.
     #[serde(default)]
     #[schema(minimum = 1, maximum = 100_000)]
     rate_per_second: Option<u32>,
@@ -102,13 +104,38 @@ orders! {
     operation_id = "replayEvents",
     params(("id" = String, Path, description = "The endpoint")),
     request_body(content = ReplayBody),
-    responses((status = 200, description = "Ordered", body = super::document::ReceiptDocument)),
+    responses(
+        (status = 200, description = "Ordered", body = super::document::ReceiptDocument),
+        (status = 422, description = "The endpoint has eight replays already, or is not known"),
+    ),
     security(("key" = ["admin"])),
 )]
-pub(super) async fn replay(Admin(caller): Admin, mut call: Call) -> Result<HttpResponse, Problem> {
+pub(super) async fn replay(
+    Admin(caller): Admin,
+    shared: Data<Shared>,
+    mut call: Call,
+) -> Result<HttpResponse, Problem> {
+    check_replays(&shared, &key(&caller, &call)).await?;
     let ReplayBody { from, to, rate_per_second } = call.body().await?;
     let (from, to) = (Position::new(from), Position::new(to));
     command(&call, &caller, Replay { from, to, rate_per_second }).await
+}
+
+/// Refuses one replay too many: each reads the log by itself.
+async fn check_replays(shared: &Shared, key: &EndpointKey) -> Result<(), Problem> {
+    let (tenant, id) = (key.tenant.clone(), key.id.clone());
+    let work = move |tx: &mut dyn TxEngine| table::replays(tx, (&tenant, &id));
+    let (running, done) = shared.database().inspect(work).await?;
+    let registered = shared.directory.get(key);
+    // What was ordered just now is in no table yet.
+    let orders = registered.iter().flat_map(|own| &own.orders).filter(|own| own.revision > done);
+    let ordered = orders.filter(|own| own.order.kind == OrderKind::Replay).count() as u64;
+    if running + ordered < REPLAYS_MAX {
+        return Ok(());
+    }
+    let detail =
+        format!("endpoint has {REPLAYS_MAX} replays already: wait until one of them is over");
+    Err(Problem::new(ProblemKind::Rejected, detail).with("code", "too-many-replays"))
 }
 
 async fn order<C: Command>(

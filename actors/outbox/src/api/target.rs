@@ -9,6 +9,7 @@ use serde::Deserialize;
 use utoipa::ToSchema;
 
 use super::document::unsealed;
+use crate::broker::{HAS_KAFKA, NO_KAFKA};
 use crate::endpoint::{EndpointConfig, Target};
 use crate::plugin::Shared;
 use crate::secret::Sealed;
@@ -28,6 +29,11 @@ pub(super) enum TargetBody {
         /// null keeps the value that there is.
         #[serde(default)]
         headers: BTreeMap<String, Option<String>>,
+        /// Whether it is asked, by OPTIONS, if it wants deliveries (CloudEvents, HTTP 1.1 Web
+        /// Hooks 1.0.2, section 4): when it is registered, and when the address changes. One that
+        /// does not allow them is refused; the rate that it allows is kept.
+        #[serde(default)]
+        handshake: bool,
     },
     /// A stream of NATS JetStream on the servers of `outbox.nats`. Only for admins of the
     /// operator's tenant. Messages have the event's id as `Nats-Msg-Id`.
@@ -51,6 +57,14 @@ pub(super) enum TargetBody {
         #[schema(max_length = 200)]
         routing_key: String,
     },
+    /// A topic of Kafka on the cluster of `outbox.kafka`. Only for admins of the operator's
+    /// tenant, and in programs that were built with the feature `kafka`. The key of a message is
+    /// the event's stream.
+    Kafka {
+        /// Its name.
+        #[schema(max_length = 249)]
+        topic: String,
+    },
 }
 
 impl TargetBody {
@@ -67,6 +81,16 @@ impl TargetBody {
         }
     }
 
+    /// Returns whether messages are signed, so that there must be a secret.
+    pub const fn is_signed(&self) -> bool {
+        matches!(self, Self::Webhook { .. })
+    }
+
+    /// Returns whether it is asked if it wants deliveries.
+    pub const fn asks(&self) -> bool {
+        matches!(self, Self::Webhook { handshake: true, .. })
+    }
+
     /// Makes the target, with values of headers sealed; those that are kept come from `before`.
     pub fn target(
         self,
@@ -79,17 +103,20 @@ impl TargetBody {
             Problem::field("/target/kind", detail)
         };
         match self {
-            Self::Webhook { url, headers } => {
+            Self::Webhook { url, headers, .. } => {
                 let allowed = shared.client.rules().parse(&url);
                 allowed.map_err(|error| Problem::field("/target/url", error.to_string()))?;
                 let seal = |(name, value)| sealed(shared, key, before, (name, value));
                 let headers = headers.into_iter().map(seal).collect::<Result<_, Problem>>()?;
-                Ok(Target::Webhook { url, headers })
+                Ok(Target::Webhook { url, headers, handshake: None })
             }
             Self::Nats { .. } if shared.brokers.nats.is_none() => Err(missing("outbox.nats")),
             Self::Rabbitmq { .. } if shared.brokers.rabbitmq.is_none() => {
                 Err(missing("outbox.rabbitmq"))
             }
+            Self::Kafka { .. } if !HAS_KAFKA => Err(Problem::field("/target/kind", NO_KAFKA)),
+            Self::Kafka { .. } if !shared.brokers.has_kafka_address => Err(missing("outbox.kafka")),
+            Self::Kafka { topic } => Ok(Target::Kafka { topic }),
             Self::Nats { subject, stream } => Ok(Target::Nats { subject, stream }),
             Self::Rabbitmq { exchange, routing_key } => {
                 Ok(Target::Rabbitmq { exchange, routing_key })
@@ -120,7 +147,7 @@ fn sealed(
 fn kept(before: Option<&EndpointConfig>, name: &str) -> Option<Sealed> {
     match &before?.target {
         Target::Webhook { headers, .. } => headers.get(name).cloned(),
-        Target::Nats { .. } | Target::Rabbitmq { .. } => None,
+        Target::Nats { .. } | Target::Rabbitmq { .. } | Target::Kafka { .. } => None,
     }
 }
 

@@ -20,6 +20,9 @@ pub enum AddressError {
     /// Is not one of RabbitMQ.
     #[error("is not an address of RabbitMQ")]
     Rabbitmq,
+    /// Is not one of Kafka.
+    #[error("is not an address of Kafka")]
+    Kafka,
 }
 
 /// Who this program is to a NATS server.

@@ -68,6 +68,12 @@ impl Breaker {
         self.open.is_some()
     }
 
+    /// Lets nothing through for a while, whatever came before.
+    pub fn rest(&mut self, until: Instant) {
+        let open = self.open.get_or_insert(Open { until, rest: REST_MIN, is_probing: false });
+        open.until = open.until.max(until);
+    }
+
     /// Notes a success; returns whether that has closed it.
     pub fn succeeded(&mut self) -> bool {
         self.failures = 0;
@@ -125,6 +131,16 @@ mod tests {
         assert_eq!(breaker.leave(later), Leave::None);
         assert!(breaker.succeeded());
         assert_eq!(breaker.leave(later), Leave::Free);
+    }
+
+    #[test]
+    fn a_rest_opens_it_at_once_and_is_never_cut_short() {
+        let (mut breaker, now) = (Breaker::default(), Instant::now());
+        let (soon, later) = (now + Duration::from_secs(5), now + Duration::from_secs(60));
+        breaker.rest(later);
+        breaker.rest(soon);
+        assert_eq!((breaker.leave(soon), breaker.leave(later)), (Leave::None, Leave::Probe));
+        assert!(breaker.succeeded());
     }
 
     #[test]

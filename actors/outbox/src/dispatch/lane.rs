@@ -13,14 +13,14 @@ use jiff::Timestamp;
 use tokio::sync::{Notify, mpsc, watch};
 use tokio::time::{sleep_until, timeout};
 
-use super::backlog::{Again, Backlog, Now, Outcome, Rules, Task, Ticket};
+use super::backlog::{Again, Backlog, Filling, Now, Outcome, Rules, Task, Ticket, Together};
 use super::block::LastFailure;
 use super::directory::{Ordered, Registered};
 use super::fetch::{FetchError, fetch};
-use super::pace::Pace;
+use super::pace::{Pace, limiter};
 use super::reader::{Batch, Reader, Sieve};
 use super::signal::Signals;
-use super::window::Line;
+use super::window::{Line, Load};
 use crate::endpoint::{Endpoint, EndpointConfig, OrderKind, Phase};
 use crate::metric::SinkMetrics;
 use crate::plugin::Shared;
@@ -32,6 +32,8 @@ use crate::webhook::{Attempted, Verdict};
 const ATTEMPTS_MAX: usize = 20_000;
 /// The most bytes of their events.
 const ATTEMPT_BYTES_MAX: usize = 32 << 20;
+/// The most bytes of events in one message of several.
+const MESSAGE_BYTES_MAX: usize = 1 << 20;
 /// How often the place of an endpoint is stored that gets nothing.
 const MOVE_EVERY: Duration = Duration::from_secs(2);
 /// How long a stop waits for requests under way.
@@ -131,6 +133,10 @@ pub(super) fn rules(config: &EndpointConfig) -> Rules {
         ordering: config.ordering,
         retry: config.retry.clone(),
         in_flight_max: config.in_flight_max(),
+        filling: config.batch.map(|own| Filling {
+            load: Load { events: own.events_max.into(), bytes: MESSAGE_BYTES_MAX },
+            wait: Duration::from_millis(own.wait_ms.into()),
+        }),
     }
 }
 
@@ -150,6 +156,7 @@ struct Running {
 /// What has ended.
 enum Done {
     Sent { ticket: Ticket, event: RecordedEvent, attempt: u32, delivery: Delivery },
+    SentTogether { together: Together, delivery: Delivery },
     Fetched { line: Line, fetched: Result<super::backlog::Fetched, FetchError> },
 }
 
@@ -259,6 +266,15 @@ impl Running {
                     };
                     self.under_way.push(done.boxed_local());
                 }
+                Some(Task::SendTogether(together)) => {
+                    self.pace.spend();
+                    let delivering = self.sink.deliver_together(&together.events);
+                    let done = async move {
+                        let delivery = delivering.await;
+                        Done::SentTogether { together, delivery }
+                    };
+                    self.under_way.push(done.boxed_local());
+                }
                 Some(Task::Fetch { line, head, after }) => {
                     let (store, sieve) =
                         (self.lane.shared.store(), Arc::clone(&self.sieve.borrow()));
@@ -295,11 +311,22 @@ impl Running {
             Done::Sent { ticket, event, attempt, delivery } => {
                 let (outcome, attempted) = (outcome(&delivery), delivery.attempted);
                 let verdict = attempted.verdict;
-                let age = now.wall.duration_since(event.recorded_at());
-                self.metrics.count(&attempted, age.as_secs_f64());
+                self.metrics.count(&attempted, [&event], now.wall);
                 let mut state = self.lane.state.borrow_mut();
                 state.backlog.finished(ticket, &event, outcome, now);
                 state.note(event, now.wall, attempt, attempted);
+                drop(state);
+                self.tell(verdict, now);
+            }
+            Done::SentTogether { together, delivery } => {
+                let (outcome, attempted) = (outcome(&delivery), delivery.attempted);
+                let verdict = attempted.verdict;
+                self.metrics.count(&attempted, together.events.iter(), now.wall);
+                let mut state = self.lane.state.borrow_mut();
+                for event in &together.events {
+                    state.note(event.clone(), now.wall, together.attempt, attempted.clone());
+                }
+                state.backlog.finished_together(together, outcome, now);
                 drop(state);
                 self.tell(verdict, now);
             }
@@ -355,8 +382,12 @@ impl Running {
             self.metrics = self.lane.shared.metrics.of_sink(config.target.kind());
             self.sink = sink(&self.lane.shared, &state.feed, endpoint, config);
             let own = registered.orders.iter().find(|own| own.revision.get() == state.feed.number);
-            let of_replay = own.and_then(|own| own.order.rate_per_second);
-            self.pace = Pace::new([config.rate_per_second, of_replay]);
+            let rate = own.and_then(|own| own.order.rate_per_second);
+            let of_replay = rate.and_then(|rate| limiter(Duration::from_secs(1) / rate.max(1)));
+            let paces = &self.lane.shared.paces;
+            let of_endpoint =
+                config.interval().and_then(|interval| paces.of(&state.feed.endpoint, interval));
+            self.pace = Pace::new([of_endpoint, of_replay]);
         }
         self.do_orders();
     }

@@ -27,6 +27,7 @@ mod simulation;
 pub(crate) use backlog::Now;
 pub(crate) use block::{Block, BlockPhase, Head, LastFailure};
 pub(crate) use directory::{Directory, Registered};
+pub(crate) use pace::Paces;
 pub(crate) use shard::{SHARDS, shard_actor};
 pub(crate) use watch::check_dispatcher;
 pub(crate) use window::Line;

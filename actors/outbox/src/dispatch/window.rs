@@ -27,6 +27,25 @@ struct Slot {
     event: RecordedEvent,
     line: Option<Line>,
     is_settled: bool,
+    /// Whether it goes in a message of its own, because one with others was refused.
+    is_alone: bool,
+}
+
+/// The most that goes in one message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Load {
+    pub events: usize,
+    pub bytes: usize,
+}
+
+/// What may go in one message now.
+struct Gathered {
+    /// In the order of the log.
+    numbers: Vec<u64>,
+    /// How many entries of `ready` they come from.
+    entries: usize,
+    /// Whether nothing that comes later could join.
+    is_full: bool,
 }
 
 impl Window {
@@ -50,7 +69,7 @@ impl Window {
         }
         self.frontier = self.frontier.max(event.position());
         self.bytes += event.as_bytes().len();
-        self.slots.push_back(Slot { event, line, is_settled: false });
+        self.slots.push_back(Slot { event, line, is_settled: false, is_alone: false });
     }
 
     /// Notes that everything up to a position was read.
@@ -95,18 +114,52 @@ impl Window {
         Some((number, slot.event.clone()))
     }
 
+    /// Takes the next events that may go in one message, with their numbers, in the order of the
+    /// log: of each line those that follow one another.
+    pub fn take_together(&mut self, load: Load) -> Vec<(u64, RecordedEvent)> {
+        let Gathered { numbers, entries, .. } = self.gather(load);
+        self.ready.drain(..entries);
+        let event = |number| Some((number, self.slots.get(self.at(number))?.event.clone()));
+        numbers.into_iter().filter_map(event).collect()
+    }
+
+    /// Returns whether a message that is sent now has no room for what may come.
+    pub fn has_full_message(&self, load: Load) -> bool {
+        self.gather(load).is_full
+    }
+
     /// Gives an event back that was taken; it is the next again.
     pub fn put_back(&mut self, number: u64) {
         self.ready.push_front(number);
     }
 
+    /// Gives events back that were taken together; each goes alone from now on.
+    pub fn put_back_apart(&mut self, numbers: &[u64]) {
+        for number in numbers.iter().rev() {
+            let at = self.at(*number);
+            let Some(slot) = self.slots.get_mut(at) else { continue };
+            slot.is_alone = true;
+            let queue = slot.line.as_ref().and_then(|line| self.lines.get(line));
+            if queue.is_none_or(|queue| queue.front() == Some(number)) {
+                self.ready.push_front(*number);
+            }
+        }
+    }
+
     /// Settles an event that was taken: the next of its line may be sent.
     pub fn settle(&mut self, number: u64) {
-        let at = self.at(number);
-        let Some(slot) = self.slots.get_mut(at) else { return };
-        slot.is_settled = true;
-        if let Some(line) = slot.line.clone() {
-            self.go_on(&line);
+        self.settle_all(&[number]);
+    }
+
+    /// Settles events that were taken together, in the order of the log.
+    pub fn settle_all(&mut self, numbers: &[u64]) {
+        for number in numbers {
+            let at = self.at(*number);
+            let Some(slot) = self.slots.get_mut(at) else { continue };
+            slot.is_settled = true;
+            if let Some(line) = slot.line.clone() {
+                self.go_on(&line, numbers);
+            }
         }
         self.trim();
     }
@@ -124,13 +177,52 @@ impl Window {
         (queue.len() as u64).saturating_sub(1)
     }
 
-    fn go_on(&mut self, line: &Line) {
+    /// Goes on in a line behind its first event; what is settled next is not ready again.
+    fn go_on(&mut self, line: &Line, settled: &[u64]) {
         let Some(queue) = self.lines.get_mut(line) else { return };
         queue.pop_front();
         match queue.front() {
+            Some(next) if settled.binary_search(next).is_ok() => {}
             Some(next) => self.ready.push_back(*next),
             None => drop(self.lines.remove(line)),
         }
+    }
+
+    /// Looks for what may go in one message; one event may always, however large it is.
+    fn gather(&self, load: Load) -> Gathered {
+        let mut found = Gathered { numbers: Vec::new(), entries: 0, is_full: false };
+        let mut bytes = 0;
+        for first in &self.ready {
+            let before = found.numbers.len();
+            for number in self.run_of(*first) {
+                let Some(slot) = self.slots.get(self.at(number)) else { break };
+                bytes += slot.event.as_bytes().len();
+                let is_first = found.numbers.is_empty();
+                if !is_first && (slot.is_alone || bytes > load.bytes) {
+                    found.is_full = true;
+                    break;
+                }
+                found.numbers.push(number);
+                found.is_full = slot.is_alone || found.numbers.len() >= load.events;
+                if found.is_full {
+                    break;
+                }
+            }
+            found.entries += usize::from(found.numbers.len() > before);
+            if found.is_full {
+                break;
+            }
+        }
+        found.numbers.sort_unstable();
+        found
+    }
+
+    /// Returns the numbers of a line from its first on; an event without line is one by itself.
+    fn run_of(&self, first: u64) -> impl Iterator<Item = u64> {
+        let line = self.slots.get(self.at(first)).and_then(|slot| slot.line.as_ref());
+        let queue = line.and_then(|line| self.lines.get(line));
+        let alone = queue.is_none().then_some(first);
+        queue.into_iter().flatten().copied().chain(alone)
     }
 
     fn at(&self, number: u64) -> usize {

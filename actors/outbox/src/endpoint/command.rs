@@ -32,9 +32,9 @@ commands! {
     Register = "register" {
         /// Where and how.
         config: EndpointConfig,
-        /// What its messages are signed with.
-        #[schema(value_type = String)]
-        secret: Sealed,
+        /// What its messages are signed with; only for a webhook, which must have it.
+        #[schema(value_type = Option<String>)]
+        secret: Option<Sealed>,
         /// Where it starts.
         start: Start,
     }
@@ -98,7 +98,7 @@ commands! {
         /// The last position.
         #[schema(value_type = u64)]
         to: Position,
-        /// At most so many events a second; the endpoint's own bound when absent.
+        /// At most so many messages a second; the endpoint's own bound when absent.
         rate_per_second: Option<u32>,
     }
 }

@@ -1,6 +1,7 @@
 //! Where events go and how; every bound of it.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use headwater::event::Position;
 use serde::{Deserialize, Serialize};
@@ -10,6 +11,7 @@ use super::{EndpointRejection, Filter, Template};
 use crate::payload::Format;
 use crate::schedule::RetrySchedule;
 use crate::secret::Sealed;
+use crate::webhook::HandshakeAllowed;
 
 /// The most bytes of a note or reason.
 const NOTE_LEN_MAX: usize = 200;
@@ -17,6 +19,8 @@ const NOTE_LEN_MAX: usize = 200;
 const URL_LEN_MAX: usize = 2_000;
 /// The most bytes of the name of an exchange, as AMQP has it.
 const EXCHANGE_LEN_MAX: usize = 255;
+/// The most bytes of the name of a topic of Kafka.
+const TOPIC_LEN_MAX: usize = 249;
 /// The most bytes of the name of a stream, which is the name of a folder too.
 const STREAM_LEN_MAX: usize = 255;
 /// The most headers of one endpoint.
@@ -52,6 +56,9 @@ pub struct EndpointConfig {
     /// The shape of what is sent.
     #[serde(default)]
     pub format: Format,
+    /// How many events go in one message; one when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub batch: Option<Batching>,
     /// The most requests under way, from 1 to 256; one when the ordering is strict.
     #[serde(default = "default_concurrency")]
     pub concurrency: u16,
@@ -80,6 +87,9 @@ pub enum Target {
         /// Headers that go with each request; their values are sealed.
         #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
         headers: BTreeMap<String, Sealed>,
+        /// What it said when it was asked whether it wants deliveries; absent when it was not.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        handshake: Option<HandshakeAllowed>,
     },
     /// A stream of the operator's NATS JetStream.
     Nats {
@@ -98,6 +108,24 @@ pub enum Target {
         #[serde(default)]
         routing_key: String,
     },
+    /// A topic of the operator's Kafka.
+    Kafka {
+        /// Its name.
+        topic: String,
+    },
+}
+
+/// How many events go in one message; only in the format `cloudevents-batch`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Batching {
+    /// The most events of a message, from 1 to 1,000; fewer when they have more than 1 MiB.
+    #[schema(minimum = 1, maximum = 1_000)]
+    pub events_max: u16,
+    /// How long a message with room for more events waits for them, at most 60,000 ms.
+    #[serde(default)]
+    #[schema(maximum = 60_000)]
+    pub wait_ms: u16,
 }
 
 /// What an event that fails holds back.
@@ -147,7 +175,14 @@ impl Target {
             Self::Webhook { .. } => "webhook",
             Self::Nats { .. } => "nats",
             Self::Rabbitmq { .. } => "rabbitmq",
+            Self::Kafka { .. } => "kafka",
         }
+    }
+
+    /// Returns whether messages are signed, so that there must be a secret.
+    #[must_use]
+    pub const fn is_signed(&self) -> bool {
+        matches!(self, Self::Webhook { .. })
     }
 
     /// Says that a tenant may not publish to the operator's brokers.
@@ -161,7 +196,8 @@ impl EndpointConfig {
     /// Sets up a webhook with every default.
     #[must_use]
     pub fn webhook(url: impl Into<String>) -> Self {
-        Self::new(Target::Webhook { url: url.into(), headers: BTreeMap::new() })
+        let (url, headers) = (url.into(), BTreeMap::new());
+        Self::new(Target::Webhook { url, headers, handshake: None })
     }
 
     /// Sets up an endpoint with every default.
@@ -173,6 +209,7 @@ impl EndpointConfig {
             filter: Filter::default(),
             ordering: Ordering::default(),
             format: Format::default(),
+            batch: None,
             concurrency: default_concurrency(),
             rate_per_second: None,
             timeout_ms: default_timeout_ms(),
@@ -190,6 +227,19 @@ impl EndpointConfig {
         }
     }
 
+    /// Returns the least time from one request to the next: by its own rate, and by the one that
+    /// the endpoint allows.
+    #[must_use]
+    pub fn interval(&self) -> Option<Duration> {
+        let allowed = match &self.target {
+            Target::Webhook { handshake: Some(allowed), .. } => allowed.per_minute,
+            _ => None,
+        };
+        let allowed = allowed.map(|rate| Duration::from_secs(60) / rate.get());
+        let own = self.rate_per_second.map(|rate| Duration::from_secs(1) / rate.max(1));
+        own.max(allowed)
+    }
+
     /// Checks every bound.
     ///
     /// # Errors
@@ -198,6 +248,7 @@ impl EndpointConfig {
         checked_note("description", self.description.clone())?;
         self.target.check()?;
         self.filter.check()?;
+        self.check_batch()?;
         within("concurrency", u32::from(self.concurrency), 1, 256)?;
         if let Some(rate) = self.rate_per_second {
             within("rate_per_second", rate, 1, 100_000)?;
@@ -205,12 +256,23 @@ impl EndpointConfig {
         within("timeout_ms", self.timeout_ms, 100, 60_000)?;
         within("disable_after_hours", u32::from(self.disable_after_hours), 1, 720)
     }
+
+    fn check_batch(&self) -> Result<(), EndpointRejection> {
+        let Some(Batching { events_max, wait_ms }) = self.batch else { return Ok(()) };
+        let is_webhook = matches!(self.target, Target::Webhook { .. });
+        if !is_webhook || self.format != Format::CloudEventsBatch {
+            let problem = "is only for webhooks in the format cloudevents-batch: leave it out";
+            return Err(EndpointRejection::invalid("batch", problem));
+        }
+        within("batch.events_max", events_max.into(), 1, 1_000)?;
+        within("batch.wait_ms", wait_ms.into(), 0, 60_000)
+    }
 }
 
 impl Target {
     fn check(&self) -> Result<(), EndpointRejection> {
         match self {
-            Self::Webhook { url, headers } => check_webhook(url, headers),
+            Self::Webhook { url, headers, .. } => check_webhook(url, headers),
             Self::Nats { subject, stream } => {
                 Template::subject("target.subject", subject)?;
                 stream.as_deref().map_or(Ok(()), check_stream)
@@ -224,6 +286,7 @@ impl Target {
                 }
                 Template::routing_key("target.routing_key", routing_key).map(drop)
             }
+            Self::Kafka { topic } => check_topic(topic),
         }
     }
 }
@@ -238,6 +301,19 @@ fn check_webhook(url: &str, headers: &BTreeMap<String, Sealed>) -> Result<(), En
         return Err(EndpointRejection::invalid("target.headers", problem));
     }
     headers.keys().try_for_each(|name| check_header(name))
+}
+
+fn check_topic(name: &str) -> Result<(), EndpointRejection> {
+    let is_allowed = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
+    let is_name = !matches!(name, "" | "." | "..") && name.chars().all(is_allowed);
+    match is_name && name.len() <= TOPIC_LEN_MAX {
+        true => Ok(()),
+        false => {
+            let problem = "is not the name of a topic: write at most 249 ASCII letters, digits, \
+                           dots, underscores and hyphens";
+            Err(EndpointRejection::invalid("target.topic", problem))
+        }
+    }
 }
 
 fn check_stream(name: &str) -> Result<(), EndpointRejection> {

@@ -16,8 +16,9 @@ pub enum EndpointEvent {
     Registered {
         /// Where and how.
         config: EndpointConfig,
-        /// What its messages are signed with.
-        secret: Sealed,
+        /// What its messages are signed with; those to a broker are not.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        secret: Option<Sealed>,
         /// Where it starts.
         start: Start,
     },

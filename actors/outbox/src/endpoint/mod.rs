@@ -15,7 +15,7 @@ pub use command::{
     Change, Disable, Discard, Pause, Redrive, Register, Remove, Replay, Resume, RotateSecret, Skip,
     Warn,
 };
-pub use config::{EndpointConfig, Ordering, Start, Target};
+pub use config::{Batching, EndpointConfig, Ordering, Start, Target};
 pub use event::{DisableCause, EndpointEvent};
 pub use filter::{Expression, ExpressionError, Filter};
 pub use order::{Order, OrderKind, Selectable, Selection};
@@ -86,7 +86,7 @@ impl Aggregate for Endpoint {
             EndpointEvent::Registered { config, secret, start } => {
                 self.phase = Phase::Active;
                 self.config = Some(config.clone());
-                self.secret = Some(secret.clone());
+                self.secret = secret.clone();
                 self.start = *start;
             }
             EndpointEvent::Changed { config } => self.config = Some(config.clone()),
@@ -129,13 +129,13 @@ impl Decide<Register> for Endpoint {
     fn decide(&self, command: Register, _: &Context) -> Decision {
         let Register { config, secret, start } = command;
         config.check()?;
+        if config.target.is_signed() && secret.is_none() {
+            let problem = "is missing: messages to a webhook are signed";
+            return Err(EndpointRejection::invalid("secret", problem));
+        }
         match (&self.config, self.phase) {
             (_, Phase::Removed) => Err(EndpointRejection::Removed),
-            (Some(own), _)
-                if *own == config
-                    && self.secret.as_ref() == Some(&secret)
-                    && self.start == start =>
-            {
+            (Some(own), _) if *own == config && self.secret == secret && self.start == start => {
                 Ok(Vec::new())
             }
             (Some(_), _) => Err(EndpointRejection::AlreadyRegistered),
@@ -190,7 +190,10 @@ impl Decide<Disable> for Endpoint {
 
 impl Decide<RotateSecret> for Endpoint {
     fn decide(&self, command: RotateSecret, context: &Context) -> Decision {
-        self.known()?;
+        if !self.known()?.target.is_signed() {
+            let problem = "is only for webhooks: messages to a broker are not signed";
+            return Err(EndpointRejection::invalid("secret", problem));
+        }
         let RotateSecret { secret, keep_previous_s } = command;
         if keep_previous_s > RotateSecret::KEEP_PREVIOUS_S_MAX {
             let most = RotateSecret::KEEP_PREVIOUS_S_MAX;

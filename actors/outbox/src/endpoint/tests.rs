@@ -1,8 +1,12 @@
+use std::num::NonZeroU32;
+use std::time::Duration;
+
 use headwater::event::Position;
 use headwater::test::{given, given_nothing};
 
 use super::*;
 use crate::secret::SealKey;
+use crate::webhook::HandshakeAllowed;
 
 fn sealed() -> Sealed {
     serde_json::from_value("v1.0011aabb.c2VhbGVk".into()).unwrap()
@@ -12,12 +16,17 @@ fn config() -> EndpointConfig {
     EndpointConfig::webhook("https://example.com/hook")
 }
 
+fn set_batch(config: &mut EndpointConfig, events_max: u16, wait_ms: u16) {
+    config.format = crate::payload::Format::CloudEventsBatch;
+    config.batch = Some(Batching { events_max, wait_ms });
+}
+
 fn register() -> Register {
-    Register { config: config(), secret: sealed(), start: Start::Now }
+    Register { config: config(), secret: Some(sealed()), start: Start::Now }
 }
 
 fn registered() -> EndpointEvent {
-    EndpointEvent::Registered { config: config(), secret: sealed(), start: Start::Now }
+    EndpointEvent::Registered { config: config(), secret: Some(sealed()), start: Start::Now }
 }
 
 fn at(text: &str) -> Timestamp {
@@ -54,9 +63,16 @@ fn what_is_out_of_bounds_is_refused_by_name() {
         (|own| own.timeout_ms = 99, "timeout_ms"),
         (|own| own.rate_per_second = Some(0), "rate_per_second"),
         (|own| own.disable_after_hours = 721, "disable_after_hours"),
+        (|own| own.batch = Some(Batching { events_max: 10, wait_ms: 0 }), "batch"),
+        (|own| set_batch(own, 0, 0), "batch.events_max"),
+        (|own| set_batch(own, 1_001, 0), "batch.events_max"),
+        (|own| set_batch(own, 10, 60_001), "batch.wait_ms"),
         (|own| own.description = Some("x".repeat(201)), "description"),
         (|own| own.filter.categories = vec!["Not A Name".into()], "filter.categories.0"),
         (|own| own.filter.expression = Some("data. ==".into()), "filter.expression"),
+        (|own| own.target = Target::Kafka { topic: "a b".into() }, "target.topic"),
+        (|own| own.target = Target::Kafka { topic: "..".into() }, "target.topic"),
+        (|own| own.target = Target::Kafka { topic: "x".repeat(250) }, "target.topic"),
         (|own| own.target = EndpointConfig::webhook("x".repeat(2_001)).target, "target.url"),
     ] {
         let context = Context {
@@ -69,6 +85,22 @@ fn what_is_out_of_bounds_is_refused_by_name() {
         let EndpointRejection::Invalid { field: found, .. } = &refused else { panic!("{refused}") };
         assert_eq!(found, field, "{refused}");
     }
+}
+
+#[test]
+fn requests_keep_the_longer_of_the_distances_that_the_rates_ask_for() {
+    let interval = |rate_per_second, per_minute| {
+        let mut config = EndpointConfig { rate_per_second, ..config() };
+        if let (Target::Webhook { handshake, .. }, Some(rate)) = (&mut config.target, per_minute) {
+            *handshake = Some(HandshakeAllowed { per_minute: NonZeroU32::new(rate) });
+        }
+        config.interval().map(|interval| interval.as_millis())
+    };
+    assert_eq!(interval(None, None), None);
+    assert_eq!(interval(Some(10), None), Some(100));
+    assert_eq!(interval(Some(10), Some(60)), Some(1_000));
+    assert_eq!(interval(Some(1), Some(6_000)), Some(1_000));
+    assert_eq!(interval(None, Some(1)), Some(Duration::from_secs(60).as_millis()));
 }
 
 #[test]
@@ -120,6 +152,25 @@ fn an_order_says_which_or_all() {
 }
 
 #[test]
+fn messages_to_a_webhook_are_signed_and_those_to_a_broker_are_not() {
+    let unsigned = Register { secret: None, ..register() };
+    given_nothing::<Endpoint>()
+        .when(unsigned.clone())
+        .then_rejected(invalid("secret", "is missing: messages to a webhook are signed"));
+    let config = EndpointConfig::new(Target::Kafka { topic: "shop".into() });
+    let registered =
+        EndpointEvent::Registered { config: config.clone(), secret: None, start: Start::Now };
+    given_nothing::<Endpoint>()
+        .when(Register { config, ..unsigned })
+        .then([registered])
+        .when(RotateSecret { secret: sealed(), keep_previous_s: 0 })
+        .then_rejected(invalid(
+            "secret",
+            "is only for webhooks: messages to a broker are not signed",
+        ));
+}
+
+#[test]
 fn what_is_sealed_opens_at_its_own_endpoint_alone() {
     let key = SealKey::generate().unwrap();
     let sealed = key.seal("secret", "default/one").unwrap();
@@ -133,17 +184,19 @@ fn every_shape_of_an_endpoint_event_has_its_golden_file() {
     let rate_per_second = Some(50);
     let order = Order { kind: OrderKind::Redrive, selection, rate_per_second };
     let mut changed = config();
+    set_batch(&mut changed, 100, 250);
     changed.filter.types = vec!["Placed".into()];
     changed.filter.expression = Some("data.country == 'EIRE'".into());
-    if let Target::Webhook { headers, .. } = &mut changed.target {
+    if let Target::Webhook { headers, handshake, .. } = &mut changed.target {
         headers.insert("authorization".into(), sealed());
+        *handshake = Some(HandshakeAllowed { per_minute: NonZeroU32::new(120) });
     }
     headwater::test::golden::check::<EndpointEvent>(
         concat!(env!("CARGO_MANIFEST_DIR"), "/../../schema/events"),
         [
             EndpointEvent::Registered {
                 config: config(),
-                secret: sealed(),
+                secret: Some(sealed()),
                 start: Start::After(Position::new(7)),
             },
             EndpointEvent::Changed { config: changed },

@@ -4,7 +4,7 @@ mod cloud_event;
 mod percent;
 
 use bytes::Bytes;
-use headwater::event::{Metadata, Position, RecordedEvent};
+use headwater::event::{EventId, Metadata, Position, RecordedEvent};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use utoipa::ToSchema;
@@ -24,7 +24,7 @@ pub enum Format {
     /// CloudEvents 1.0.2, the data in the body and the rest in `ce-` headers.
     #[serde(rename = "cloudevents-binary")]
     CloudEventsBinary,
-    /// CloudEvents 1.0.2, a JSON list of events in one request.
+    /// CloudEvents 1.0.2, a JSON list of events in one request; of one unless `batch` says more.
     #[serde(rename = "cloudevents-batch")]
     CloudEventsBatch,
     /// The event as the API serves it.
@@ -165,6 +165,18 @@ pub fn render_batch(source: &str, events: &[RecordedEvent]) -> Result<Payload, P
     body.push(b']');
     let content_type = Format::CloudEventsBatch.content_type();
     Ok(Payload { content_type, headers: Vec::new(), body: body.into() })
+}
+
+/// Returns the id of a message with these events: that of the event when it is one, otherwise one
+/// that the same events in the same order always have.
+#[must_use]
+pub fn batch_id(events: &[RecordedEvent]) -> String {
+    let ids: Vec<[u8; 16]> = events.iter().map(|event| event.id().to_bytes()).collect();
+    let id = match ids.as_slice() {
+        [id] => EventId::from_bytes(*id),
+        ids => EventId::derived(&ids.iter().map(<[u8; 16]>::as_slice).collect::<Vec<_>>()),
+    };
+    id.to_string()
 }
 
 fn data_of(event: &RecordedEvent) -> Result<&RawValue, PayloadError> {

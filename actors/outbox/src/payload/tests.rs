@@ -95,6 +95,23 @@ fn a_batch_is_the_list_of_its_structured_events() {
 }
 
 #[test]
+fn a_message_has_its_events_id_or_one_that_the_same_events_always_have() {
+    let (mut one, mut other) = (Vec::new(), Vec::new());
+    for (byte, out) in [(1, &mut one), (2, &mut other)] {
+        let mut event = NewEvent::json("Placed", 2, DATA).unwrap();
+        event.id = EventId::from_bytes([byte; 16]);
+        let stream = StreamId::new("order", "a").unwrap();
+        encode_record(out, &Tenant::new("shop").unwrap(), &stream, &event);
+        seal_record(out, Position::new(9), Revision::new(3), Timestamp::UNIX_EPOCH);
+    }
+    let [one, other] = [one, other].map(|bytes| RecordedEvent::parse(&bytes.into()).unwrap());
+    assert_eq!(batch_id(std::slice::from_ref(&one)), one.id().to_string());
+    let id = batch_id(&[one.clone(), other.clone()]);
+    assert_eq!(id, batch_id(&[one.clone(), other.clone()]));
+    assert_ne!(id, batch_id(&[other, one]));
+}
+
+#[test]
 fn an_event_is_sent_as_the_api_serves_it() {
     let event = event(DATA, "a", false);
     let payload = render(Format::Event, SOURCE, &event).unwrap();

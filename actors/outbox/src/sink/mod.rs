@@ -1,5 +1,7 @@
 //! Where events go: one shape for every kind of receiver.
 
+#[cfg(feature = "kafka")]
+mod kafka;
 mod nats;
 mod rabbitmq;
 mod webhook;
@@ -18,6 +20,8 @@ use crate::endpoint::{Endpoint, EndpointConfig, Target};
 use crate::plugin::Shared;
 use crate::table::EndpointKey;
 use crate::webhook::{Attempted, Verdict};
+#[cfg(feature = "kafka")]
+use kafka::KafkaSink;
 use nats::NatsSink;
 use rabbitmq::RabbitmqSink;
 use webhook::WebhookSink;
@@ -26,6 +30,12 @@ use webhook::WebhookSink;
 pub(crate) trait Sink {
     /// Makes one attempt. Dropping the future breaks it off.
     fn deliver(&self, event: &RecordedEvent) -> LocalBoxFuture<'static, Delivery>;
+
+    /// Makes one attempt with several events in one message, if it knows such messages.
+    fn deliver_together(&self, _: &[RecordedEvent]) -> LocalBoxFuture<'static, Delivery> {
+        let words = "its messages hold one event each";
+        Box::pin(std::future::ready(Delivery::refused(words, true)))
+    }
 }
 
 /// Sets up what an endpoint's events go through; an error says in words what is wrong.
@@ -37,8 +47,12 @@ pub(crate) fn open(
 ) -> Result<Rc<dyn Sink>, String> {
     let is_operator = key.tenant == shared.brokers.operator;
     Ok(match &config.target {
-        Target::Webhook { url, headers } => {
-            Rc::new(WebhookSink::new(shared, key, (endpoint, config), (url, headers))?)
+        Target::Webhook { url, headers, handshake } => {
+            let mut sink = WebhookSink::new(shared, key, (endpoint, config), (url, headers))?;
+            if handshake.is_some() {
+                sink.name_origin(shared.origin.as_deref())?;
+            }
+            Rc::new(sink)
         }
         // Checked here too, because an event can be written without the routes.
         _ if !is_operator => return Err(config.target.not_operator()),
@@ -48,6 +62,10 @@ pub(crate) fn open(
         Target::Rabbitmq { exchange, routing_key } => {
             Rc::new(RabbitmqSink::new(shared, config, (exchange, routing_key))?)
         }
+        #[cfg(feature = "kafka")]
+        Target::Kafka { topic } => Rc::new(KafkaSink::new(shared, config, topic)?),
+        #[cfg(not(feature = "kafka"))]
+        Target::Kafka { .. } => return Err(crate::broker::NO_KAFKA.to_owned()),
     })
 }
 

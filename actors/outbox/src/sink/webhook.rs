@@ -13,11 +13,11 @@ use url::Url;
 
 use super::{Delivery, Sink};
 use crate::endpoint::{Endpoint, EndpointConfig};
-use crate::payload::{Format, render};
+use crate::payload::{Format, Payload, batch_id, render, render_batch};
 use crate::plugin::Shared;
 use crate::secret::{Sealed, SigningSecret, signature_header};
 use crate::table::EndpointKey;
-use crate::webhook::{WebhookClient, WebhookRequest};
+use crate::webhook::{REQUEST_ORIGIN, WebhookClient, WebhookRequest, origin_value};
 
 const ID: HeaderName = HeaderName::from_static("webhook-id");
 const TIMESTAMP: HeaderName = HeaderName::from_static("webhook-timestamp");
@@ -73,14 +73,21 @@ impl WebhookSink {
         })
     }
 
-    fn request(&self, event: &RecordedEvent) -> Result<WebhookRequest, String> {
-        let payload =
-            render(self.format, &self.source, event).map_err(|error| error.to_string())?;
-        let (id, now) = (event.id().to_string(), self.clock.now());
+    /// Lets messages say from whom they are, as the endpoint was told when it was asked.
+    pub fn name_origin(&mut self, origin: Option<&str>) -> Result<(), String> {
+        let missing = "the endpoint allows deliveries of a name that this node does not have: set \
+                       outbox.origin";
+        let value = origin_value(origin.ok_or(missing)?).map_err(|error| error.to_string())?;
+        self.headers.insert(REQUEST_ORIGIN, value);
+        Ok(())
+    }
+
+    fn request(&self, id: &str, payload: Payload) -> Result<WebhookRequest, String> {
+        let now = self.clock.now();
         let previous = self.previous.as_ref().filter(|(_, until)| now < *until);
         let secrets: Vec<&SigningSecret> =
             std::iter::once(&self.secret).chain(previous.map(|(old, _)| old)).collect();
-        let signature = signature_header(&secrets, &id, now.as_second(), &payload.body);
+        let signature = signature_header(&secrets, id, now.as_second(), &payload.body);
         let mut headers = self.headers.clone();
         let value = |text: &str| HeaderValue::from_str(text).map_err(|error| error.to_string());
         for (name, text) in &payload.headers {
@@ -89,7 +96,7 @@ impl WebhookSink {
             headers.insert(name, value(text)?);
         }
         headers.insert(CONTENT_TYPE, value(payload.content_type)?);
-        headers.insert(ID, value(&id)?);
+        headers.insert(ID, value(id)?);
         headers.insert(TIMESTAMP, now.as_second().into());
         headers.insert(SIGNATURE, value(&signature)?);
         let (url, timeout) = (self.url.clone(), self.timeout);
@@ -99,8 +106,29 @@ impl WebhookSink {
 
 impl Sink for WebhookSink {
     fn deliver(&self, event: &RecordedEvent) -> LocalBoxFuture<'static, Delivery> {
+        let payload = render(self.format, &self.source, event);
+        self.send(&event.id().to_string(), payload.map_err(|error| error.to_string()))
+    }
+
+    fn deliver_together(&self, events: &[RecordedEvent]) -> LocalBoxFuture<'static, Delivery> {
+        let payload = match self.format {
+            Format::CloudEventsBatch => {
+                render_batch(&self.source, events).map_err(|error| error.to_string())
+            }
+            other => Err(format!("a message in the format {} holds one event", other.name())),
+        };
+        self.send(&batch_id(events), payload)
+    }
+}
+
+impl WebhookSink {
+    fn send(
+        &self,
+        id: &str,
+        payload: Result<Payload, String>,
+    ) -> LocalBoxFuture<'static, Delivery> {
         let client = self.client.clone();
-        match self.request(event) {
+        match payload.and_then(|payload| self.request(id, payload)) {
             Ok(request) => async move {
                 let attempted = client.send(request).await;
                 Delivery { attempted, is_hopeless: false }

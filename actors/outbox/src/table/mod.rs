@@ -13,7 +13,8 @@ pub(crate) use cursor::{
     Cursor, Feed, load as load_cursors, remove as remove_cursor, save as save_cursor,
 };
 pub(crate) use report::{
-    AttemptQuery, AttemptView, Standing, Waiting, WaitingEvent, attempts, standings, waiting,
+    AttemptQuery, AttemptView, Standing, Waiting, WaitingEvent, attempts, replays, standings,
+    waiting,
 };
 pub(crate) use shard::{beat, beats, enter, known};
 

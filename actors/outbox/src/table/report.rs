@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use headwater::event::{Position, Tenant};
+use headwater::event::{Position, Revision, Tenant};
 use headwater::sql::{SqlError, SqlRow, ToValue, TxEngine, Value};
 use jiff::Timestamp;
 use serde::Serialize;
@@ -51,7 +51,7 @@ pub(crate) struct AttemptView {
     pub at: Timestamp,
     /// The event's position.
     pub position: u64,
-    /// The event's id, which is also the message's.
+    /// The event's id; the message's too, unless that held several events.
     pub event_id: String,
     /// Its category.
     pub category: String,
@@ -95,7 +95,7 @@ pub(crate) struct AttemptQuery {
 pub(crate) struct WaitingEvent {
     /// The event's position.
     pub position: u64,
-    /// Its id, which is also the message's.
+    /// Its id; the message's too, unless that held several events.
     pub event_id: String,
     /// Its category.
     pub category: String,
@@ -187,6 +187,20 @@ select at_us, position, event_id, category, stream, event_type, attempt, verdict
 response, took_us, feed from outbox_attempts where tenant = $1 and endpoint = $2 \
 and at_us < $3 and ($4 < 0 or position = $4) and ($5 = '' or verdict = $5) \
 and ($6 = '' or stream = $6) order by at_us desc, position desc limit $7";
+
+/// Returns how many replays of an endpoint run, and up to which revision its orders are done.
+pub(crate) fn replays(
+    tx: &mut dyn TxEngine,
+    (tenant, endpoint): (&Tenant, &str),
+) -> Result<(u64, Revision), SqlError> {
+    let sql = "select count(*), (select max(o.orders_revision) from outbox_cursors o \
+        where o.tenant = $1 and o.endpoint = $2 and o.feed = 0) \
+        from outbox_cursors where tenant = $1 and endpoint = $2 and feed <> 0";
+    let row = tx.query(sql, &[tenant.to_value(), endpoint.to_value()])?.into_iter().next();
+    let mut cells = Cells::of(row.unwrap_or_default());
+    let (running, orders) = (cells.count()?, cells.int_or_none().unwrap_or_default());
+    Ok((running, Revision::new(u64::try_from(orders).unwrap_or_default())))
+}
 
 /// Returns attempts of an endpoint, the latest first.
 pub(crate) fn attempts(

@@ -7,7 +7,9 @@ use std::time::Duration;
 use bytes::Bytes;
 use reqwest::Method;
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
+use serde::{Deserialize, Serialize};
 use url::Url;
+use utoipa::ToSchema;
 
 use super::answer::{Answer, Verdict};
 use super::client::{WebhookClient, WebhookRequest};
@@ -20,9 +22,12 @@ const ALLOWED_RATE: HeaderName = HeaderName::from_static("webhook-allowed-rate")
 const TIMEOUT: Duration = Duration::from_secs(15);
 
 /// What an endpoint allows.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
 pub struct HandshakeAllowed {
-    /// How many deliveries a minute; `None` when it sets no limit.
+    /// How many deliveries a minute; no bound when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<u32>, minimum = 1)]
     pub per_minute: Option<NonZeroU32>,
 }
 
@@ -97,7 +102,11 @@ impl WebhookClient {
     }
 }
 
-fn origin_value(origin: &str) -> Result<HeaderValue, HandshakeError> {
+/// Makes what goes with the handshake and every delivery: this system's name.
+///
+/// # Errors
+/// [`HandshakeError::Origin`] when it is not a DNS name.
+pub fn origin_value(origin: &str) -> Result<HeaderValue, HandshakeError> {
     let is_name = |byte: u8| byte.is_ascii_alphanumeric() || b"-._".contains(&byte);
     let wrong = || HandshakeError::Origin { origin: origin.to_owned() };
     match !origin.is_empty() && origin.bytes().all(is_name) {

@@ -7,14 +7,14 @@ mod guard;
 mod handshake;
 mod network;
 mod target;
-mod tls;
+pub(crate) mod tls;
 
 pub use answer::{Attempted, Verdict};
 pub use client::{ClientError, WebhookClient, WebhookRequest, WebhookSettings};
 pub use guard::{
     AddressGuard, Forbidden, Found, GuardedResolver, Lookup, LookupError, system_lookup,
 };
-pub use handshake::{HandshakeAllowed, HandshakeError, REQUEST_ORIGIN};
+pub use handshake::{HandshakeAllowed, HandshakeError, REQUEST_ORIGIN, origin_value};
 pub use ipnet::IpNet;
 pub use network::{FORBIDDEN, Network, forbidden};
 pub use reqwest::header::{HeaderMap, HeaderName, HeaderValue};

@@ -37,7 +37,7 @@ pub enum TlsError {
 /// file, and HTTP/1.1 alone.
 ///
 /// Built once, because it keeps the sessions by which a second handshake is short.
-pub(super) fn config(ca_file: Option<&Path>) -> Result<ClientConfig, TlsError> {
+pub(crate) fn config(ca_file: Option<&Path>) -> Result<ClientConfig, TlsError> {
     let mut roots = RootCertStore::empty();
     roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
     if let Some(path) = ca_file {

@@ -14,6 +14,7 @@ use super::kit::{World, operator};
 
 const NATS: &str = r#"{"kind":"nats","subject":"a.{type}"}"#;
 const RABBITMQ: &str = r#"{"kind":"rabbitmq","exchange":"shop"}"#;
+const KAFKA: &str = r#"{"kind":"kafka","topic":"shop"}"#;
 
 /// Starts a server that knows NATS and no RabbitMQ.
 async fn start() -> (World, ApiServer) {
@@ -49,7 +50,7 @@ async fn register(address: SocketAddr, key: &str, target: &str) -> String {
 async fn only_the_operators_admins_register_an_endpoint_that_publishes() {
     let (world, api) = start().await;
     let guest = admin(&world, Tenant::new("guest").unwrap()).await;
-    for target in [NATS, RABBITMQ] {
+    for target in [NATS, RABBITMQ, KAFKA] {
         let reply = register(api.address(), &guest, target).await;
         assert!(reply.starts_with("HTTP/1.1 403 ") && reply.contains("operator's"), "{reply}");
     }
@@ -66,6 +67,8 @@ async fn a_broker_that_is_not_set_is_refused_with_the_name_of_the_setting() {
     let own = admin(&world, operator()).await;
     let reply = register(api.address(), &own, RABBITMQ).await;
     assert!(reply.starts_with("HTTP/1.1 4") && reply.contains("set outbox.rabbitmq"), "{reply}");
+    let reply = register(api.address(), &own, KAFKA).await;
+    assert!(reply.starts_with("HTTP/1.1 4") && reply.contains("set outbox.kafka"), "{reply}");
     let reply = register(api.address(), &own, r#"{"kind":"nats","subject":"a.*"}"#).await;
     assert!(reply.starts_with("HTTP/1.1 4") && reply.contains("/target/subject"), "{reply}");
     api.stop().await;

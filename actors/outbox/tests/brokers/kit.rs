@@ -10,7 +10,6 @@ use headwater::store::{Append, Expected, MemoryStore, SharedStore};
 use headwater_outbox::broker::BrokerConfig;
 use headwater_outbox::endpoint::{Endpoint, EndpointConfig, Register, Start, Target};
 use headwater_outbox::schedule::RetrySchedule;
-use headwater_outbox::secret::{SealKey, SecretKind, SigningSecret};
 use headwater_outbox::webhook::{WebhookClient, WebhookSettings};
 use headwater_outbox::{Outbox, OutboxConfig};
 
@@ -21,7 +20,6 @@ pub struct World {
     pub store: SharedStore,
     pub database: Database,
     pub system: System,
-    seal: SealKey,
     _dir: tempfile::TempDir,
 }
 
@@ -29,10 +27,11 @@ impl World {
     pub async fn start(brokers: BrokerConfig) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let database = SqliteConfig::at(dir.path().join("rows.db")).open().unwrap();
-        let (store, seal) = (MemoryStore::shared(), SealKey::generate().unwrap());
+        let store = MemoryStore::shared();
         let config = OutboxConfig {
             source: "/test".into(),
-            seal: Some(seal.clone()),
+            origin: None,
+            seal: None,
             client: WebhookClient::new(&WebhookSettings::default()).unwrap(),
             attempts_kept: 4_000,
             brokers,
@@ -40,7 +39,7 @@ impl World {
         let outbox = Outbox::new(config, store.clone(), database.clone()).unwrap();
         let builder = System::builder(store.clone(), database.clone());
         let system = builder.plugin(outbox).start().await.unwrap();
-        Self { store, database, system, seal, _dir: dir }
+        Self { store, database, system, _dir: dir }
     }
 
     /// Appends `{"n": …}` of a type to a stream.
@@ -66,10 +65,8 @@ impl World {
         config.retry = RetrySchedule::new(vec![100; 50]).unwrap();
         config.concurrency = 64;
         set(&mut config);
-        let secret = SigningSecret::generate(SecretKind::Symmetric).unwrap();
-        let secret = self.seal.seal(&secret.reveal(), &format!("{tenant}/{id}")).unwrap();
         let handle = self.system.at::<Endpoint>(tenant, id).unwrap();
-        handle.send(Register { config, secret, start: Start::Beginning }).await.unwrap();
+        handle.send(Register { config, secret: None, start: Start::Beginning }).await.unwrap();
     }
 
     /// Waits until a query gives a number.

@@ -20,7 +20,7 @@ use std::time::Duration;
 
 use headwater::postgres::Address;
 use headwater::telemetry::LogFormat;
-use headwater_outbox::broker::{NatsAddress, RabbitmqAddress};
+use headwater_outbox::broker::{KafkaAddress, NatsAddress, RabbitmqAddress};
 use headwater_outbox::secret::SealKey;
 use headwater_outbox::webhook::IpNet;
 
@@ -64,6 +64,8 @@ pub struct Config {
 pub struct OutboxSettings {
     /// The source of CloudEvents.
     pub source: String,
+    /// The name by which webhooks are asked whether they want deliveries; `None` asks nobody.
+    pub origin: Option<String>,
     /// What secrets are sealed with; `None` is the key in the data folder.
     pub key: Option<SealKey>,
     /// Whether webhooks may go without encryption.
@@ -78,6 +80,8 @@ pub struct OutboxSettings {
     pub nats: Option<NatsAddress>,
     /// Where RabbitMQ is; `None` when there is none.
     pub rabbitmq: Option<RabbitmqAddress>,
+    /// Where Kafka is; `None` when there is none.
+    pub kafka: Option<KafkaAddress>,
 }
 
 /// A program among those that share a database.
@@ -270,6 +274,7 @@ impl OutboxSettings {
     fn read(reader: &mut Reader) -> Self {
         Self {
             source: reader.source("outbox.source"),
+            origin: reader.origin("outbox.origin"),
             key: reader.seal_key("outbox.key"),
             allow_http: reader.switch("outbox.allow_http"),
             allow_networks: reader.networks("outbox.allow_networks"),
@@ -277,6 +282,7 @@ impl OutboxSettings {
             attempts_kept: reader.number("outbox.attempts_kept"),
             nats: reader.nats("outbox.nats"),
             rabbitmq: reader.rabbitmq("outbox.rabbitmq"),
+            kafka: reader.kafka("outbox.kafka"),
         }
     }
 }

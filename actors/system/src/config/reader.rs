@@ -7,10 +7,13 @@ use std::time::Duration;
 
 use headwater::postgres::{Address as PostgresAddress, AddressError};
 use headwater::telemetry::{LogFormat, check_filter};
-use headwater_outbox::broker::{AddressError as BrokerAddressError, NatsAddress, RabbitmqAddress};
+use headwater_outbox::broker::{
+    AddressError as BrokerAddressError, HAS_KAFKA, KafkaAddress, NO_KAFKA, NatsAddress,
+    RabbitmqAddress,
+};
 use headwater_outbox::payload::check_source;
 use headwater_outbox::secret::{SealKey, SealKeyError};
-use headwater_outbox::webhook::IpNet as Network;
+use headwater_outbox::webhook::{IpNet as Network, origin_value};
 
 use super::layer::{Given, Layers};
 use super::quantity::{parse_count, parse_duration, parse_size, show_duration, show_size};
@@ -82,6 +85,16 @@ impl Reader {
         self.value(key, parse).unwrap_or_default()
     }
 
+    /// Reads the name by which webhooks are asked; `None` asks nobody.
+    pub fn origin(&mut self, key: &'static str) -> Option<String> {
+        let parse = |text: &str, _: &Kind| match text.trim() {
+            "" => Ok(None),
+            name if origin_value(name).is_ok() => Ok(Some(name.to_owned())),
+            _ => Err("is not a DNS name".to_owned()),
+        };
+        self.value(key, parse).flatten()
+    }
+
     /// Reads the key that seals secrets; `None` is that of the data folder.
     pub fn seal_key(&mut self, key: &'static str) -> Option<SealKey> {
         let parse = |text: &str, _: &Kind| match text.trim() {
@@ -125,6 +138,16 @@ impl Reader {
     /// Reads where RabbitMQ is; `None` when there is none.
     pub fn rabbitmq(&mut self, key: &'static str) -> Option<RabbitmqAddress> {
         self.broker(key)
+    }
+
+    /// Reads where Kafka is; `None` when there is none.
+    pub fn kafka(&mut self, key: &'static str) -> Option<KafkaAddress> {
+        let parse = |text: &str, _: &Kind| match text.trim() {
+            "" => Ok(None),
+            _ if !HAS_KAFKA => Err(format!("cannot be used: {NO_KAFKA}")),
+            text => text.parse().map(Some).map_err(|error: BrokerAddressError| error.to_string()),
+        };
+        self.value(key, parse).flatten()
     }
 
     pub fn duration(&mut self, key: &'static str) -> Duration {
@@ -207,8 +230,10 @@ impl Reader {
             Err(problem) => problem,
         };
         let fix = format!("write {}", setting.kind.expected());
-        let is_secret =
-            matches!(setting.kind, Kind::Place | Kind::SealKey | Kind::Nats | Kind::Rabbitmq);
+        let is_secret = matches!(
+            setting.kind,
+            Kind::Place | Kind::SealKey | Kind::Nats | Kind::Rabbitmq | Kind::Kafka
+        );
         let value = if is_secret { HIDDEN.to_owned() } else { value };
         self.note(Fault { field: key.to_owned(), value, problem, fix, origin });
         None

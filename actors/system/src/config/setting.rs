@@ -38,6 +38,8 @@ pub enum Kind {
     Switch,
     /// A URI reference.
     Source,
+    /// A DNS name, or nothing.
+    Origin,
     /// A key that seals secrets, or nothing. Never shown.
     SealKey,
     /// Networks, parted by commas, or nothing.
@@ -48,6 +50,8 @@ pub enum Kind {
     Nats,
     /// An address of RabbitMQ, or nothing. May hold a password, so it is never shown.
     Rabbitmq,
+    /// Addresses of Kafka's brokers, or nothing. May hold a password, so they are never shown.
+    Kafka,
     /// `pretty` or `json`.
     LogFormat,
     /// A filter of log records.
@@ -74,6 +78,7 @@ impl Kind {
             Self::Name => format!("at most {NAME_MAX} visible characters"),
             Self::Switch => "true or false".to_owned(),
             Self::Source => "a URI reference, such as https://events.example.com".to_owned(),
+            Self::Origin => "a DNS name, such as events.example.com".to_owned(),
             Self::SealKey => {
                 "32 bytes as base64, as `head -c 32 /dev/urandom | base64` makes".to_owned()
             }
@@ -85,6 +90,11 @@ impl Kind {
                     .to_owned()
             }
             Self::Rabbitmq => "an address such as amqp://user:password@host:5672/vhost".to_owned(),
+            Self::Kafka => {
+                "brokers such as kafka://user:password@host:9092,host:9092, or kafkas:// with \
+                 encryption"
+                    .to_owned()
+            }
             Self::LogFormat => "pretty or json".to_owned(),
             Self::LogFilter => "a level, or modules with levels".to_owned(),
         }
@@ -152,7 +162,7 @@ const fn span(min_ms: u64, max_s: u64) -> Kind {
 
 /// Every setting of the program, in the order of the reference page.
 #[rustfmt::skip]
-pub const SETTINGS: [Setting; 46] = [
+pub const SETTINGS: [Setting; 48] = [
     Setting::new("data_dir", DEFAULT_DATA_DIR, Kind::Folder, "Where the log and the read models lie; made when missing"),
     Setting::new("store", EMBEDDED, Kind::Place, "The engine of the log: files in the data folder, or PostgreSQL"),
     Setting::new("read", EMBEDDED, Kind::Place, "The engine of the read models: a SQLite file in the data folder, or PostgreSQL"),
@@ -162,7 +172,7 @@ pub const SETTINGS: [Setting; 46] = [
     Setting::new("node.silence", "2500ms", span(300, 60), "How long after its last heartbeat a node's work is taken over; a heartbeat comes five times as often"),
     Setting::new("shutdown_timeout", "30s", span(0, 600), "How long a stop waits for work under way"),
     Setting::new("telemetry.format", "pretty", Kind::LogFormat, "How log records are written: for people or for machines"),
-    Setting::new("telemetry.filter", "info,actix_server=warn", Kind::LogFilter, "Which log records: a level, or modules with levels"),
+    Setting::new("telemetry.filter", "info,actix_server=warn,rskafka=warn", Kind::LogFilter, "Which log records: a level, or modules with levels"),
     Setting::new("log.segment_bytes", "64MiB", Kind::Size(64 * KIB, GIB), "Size after which a segment file is closed"),
     Setting::new("log.ahead_bytes", "8MiB", Kind::Size(64 * KIB, GIB), "The most by which a file is filled ahead of the tail"),
     Setting::new("log.batch_bytes_max", "4MiB", Kind::Size(64 * KIB, 64 * MIB), "The most bytes of one group commit"),
@@ -182,6 +192,7 @@ pub const SETTINGS: [Setting; 46] = [
     Setting::new("limits.body_timeout", "15s", span(100, 3_600), "How long a client may take to send a whole body"),
     Setting::new("limits.at_least_timeout", "5s", span(0, 600), "How long `at_least` waits for a projection"),
     Setting::new("outbox.source", "/headwater", Kind::Source, "The source of CloudEvents, which names this system to receivers"),
+    Setting::new("outbox.origin", "", Kind::Origin, "The name of this system, told to webhooks that are asked whether they want deliveries (`handshake`); nobody is asked when empty"),
     Setting::new("outbox.key", "", Kind::SealKey, "What endpoints' secrets are sealed with, the same on all nodes; empty means `outbox.key` in the data folder, made when missing, or none with log and read models on PostgreSQL"),
     Setting::new("outbox.allow_http", "false", Kind::Switch, "Whether webhooks may go to http:// addresses, without encryption"),
     Setting::new("outbox.allow_networks", "", Kind::Networks, "Networks that webhooks may go to although they are not public"),
@@ -189,6 +200,7 @@ pub const SETTINGS: [Setting; 46] = [
     Setting::new("outbox.attempts_kept", "200000", Kind::Count(1_000, 10 * MILLION), "About how many attempts of deliveries are kept"),
     Setting::new("outbox.nats", "", Kind::Nats, "Servers of NATS whose streams endpoints of the operator's tenant may publish to; none when empty"),
     Setting::new("outbox.rabbitmq", "", Kind::Rabbitmq, "RabbitMQ with the virtual host whose exchanges endpoints of the operator's tenant may publish to; none when empty"),
+    Setting::new("outbox.kafka", "", Kind::Kafka, "Kafka, to whose topics endpoints of the operator's tenant may publish, in a program built with the feature `kafka`; none when empty"),
     Setting::new("runtime.arbiters", "0", Kind::Count(0, 1_024), "Threads that run aggregates; 0 means one for every two cores"),
     Setting::new("runtime.worker_threads", "0", Kind::Count(0, 1_024), "Threads that run projections; 0 means one for each core"),
     Setting::new("runtime.http_threads", "0", Kind::Count(0, 1_024), "Threads that serve requests; 0 means one for each core"),

@@ -16,10 +16,10 @@ impl Backlog {
         }
         match self.breaker.leave(now.tick) {
             Leave::None => None,
-            Leave::Free => self.due_block(now).or_else(|| self.fresh(false)),
+            Leave::Free => self.due_block(now).or_else(|| self.fresh(now)),
             Leave::Probe => {
                 let task = self.probe(now)?;
-                if matches!(task, Task::Send { .. }) {
+                if !matches!(task, Task::Fetch { .. }) {
                     self.breaker.probe();
                 }
                 Some(task)
@@ -35,7 +35,7 @@ impl Backlog {
         match self.breaker.rests_until() {
             Some(until) => Some(until),
             None if self.breaker.is_open() => None,
-            None => self.due.first().map(|(at, _)| *at),
+            None => self.due.first().map(|(at, _)| *at).into_iter().chain(self.ripe_at()).min(),
         }
     }
 
@@ -43,19 +43,34 @@ impl Backlog {
     pub(super) fn has_work(&self) -> bool {
         match self.rules.ordering {
             // The event of a block is the first of the window.
-            Ordering::Strict => self.window.has_ready() && self.dead() == 0,
-            _ => self.window.has_ready() || !self.due.is_empty(),
+            Ordering::Strict => self.has_fresh() && self.dead() == 0,
+            _ => self.has_fresh() || !self.due.is_empty(),
         }
     }
 
-    /// Takes the next event of the window.
-    fn fresh(&mut self, is_early: bool) -> Option<Task> {
+    /// Takes what is next in the window, if it is not to wait for more.
+    fn fresh(&mut self, now: Now) -> Option<Task> {
+        if self.is_filling(now.tick) { None } else { self.fresh_now() }
+    }
+
+    /// Takes what is next in the window.
+    fn fresh_now(&mut self) -> Option<Task> {
         if self.rules.ordering == Ordering::Strict && !self.blocks.is_empty() {
             return None;
         }
-        let (number, event) = self.window.take()?;
+        let task = match (self.again.pop_front(), self.rules.filling) {
+            (Some(together), _) => Task::SendTogether(together),
+            (None, Some(filling)) => self.together(filling.load)?,
+            (None, None) => self.alone()?,
+        };
         self.in_flight += 1;
-        let ticket = Ticket { from: Source::Window(number), is_early };
+        Some(task)
+    }
+
+    /// Takes the next event of the window.
+    fn alone(&mut self) -> Option<Task> {
+        let (number, event) = self.window.take()?;
+        let ticket = Ticket { from: Source::Window(number), is_early: false };
         Some(Task::Send { ticket, event, attempt: 1 })
     }
 
@@ -68,10 +83,10 @@ impl Backlog {
     fn probe(&mut self, now: Now) -> Option<Task> {
         self.probes_block = !self.probes_block;
         let block = self.due.first().map(|(_, line)| line.clone());
-        let is_fresh = self.window.has_ready() && !self.probes_block;
+        let is_fresh = self.has_fresh() && !self.probes_block;
         match block {
-            Some(line) if !is_fresh => self.take_block(&line, now).or_else(|| self.fresh(false)),
-            _ => self.fresh(false),
+            Some(line) if !is_fresh => self.take_block(&line, now).or_else(|| self.fresh_now()),
+            _ => self.fresh_now(),
         }
     }
 

@@ -6,12 +6,16 @@
 //! stored: in `per_stream` it takes its stream out of the window, and when it is delivered at
 //! last, the stream's later events are fetched from the stream itself until it has caught up
 //! with what was read. So nothing is written for an event that only waits.
+//!
+//! Where a message may hold several events, those of the window go [`Together`]; what was refused
+//! goes one by one from then on, so blocks are always about one event.
 
 mod choice;
 mod order;
 mod outcome;
+mod together;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, VecDeque};
 use std::time::{Duration, Instant};
 
 use headwater::event::{Position, RecordedEvent, Revision};
@@ -20,7 +24,7 @@ use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::block::{Block, BlockPhase, Head, LastFailure};
 use super::breaker::Breaker;
-use super::window::{Line, Window};
+use super::window::{Line, Load, Window};
 use crate::endpoint::Ordering;
 use crate::schedule::RetrySchedule;
 
@@ -44,6 +48,16 @@ pub(crate) struct Rules {
     pub ordering: Ordering,
     pub retry: RetrySchedule,
     pub in_flight_max: usize,
+    /// When a message may hold several events.
+    pub filling: Option<Filling>,
+}
+
+/// When a message is sent that may hold several events.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Filling {
+    pub load: Load,
+    /// How long it waits for more events while there is room.
+    pub wait: Duration,
 }
 
 /// What is to be done next.
@@ -56,8 +70,20 @@ pub(crate) enum Task {
         /// From 1.
         attempt: u32,
     },
+    /// Several events are to be sent in one message.
+    SendTogether(Together),
     /// The event of a block, or what follows in its stream, is to be read.
     Fetch { line: Line, head: Head, after: Revision },
+}
+
+/// Events that go in one message, in the order of the log: of each line those that are next in
+/// it. What becomes of the message becomes of all.
+#[derive(Clone, Debug)]
+pub(crate) struct Together {
+    numbers: Vec<u64>,
+    pub events: Vec<RecordedEvent>,
+    /// From 1.
+    pub attempt: u32,
 }
 
 /// Says what an outcome is about.
@@ -112,6 +138,10 @@ pub(crate) struct Backlog {
     due: BTreeSet<(Instant, Line)>,
     breaker: Breaker,
     in_flight: usize,
+    /// Messages of several events that are sent again as they were.
+    again: VecDeque<Together>,
+    /// Since when a message waits for more events.
+    filling_since: Option<Instant>,
     /// Whether the next probe is of a block, if there is one.
     probes_block: bool,
     changed: FxHashSet<Line>,
@@ -131,6 +161,8 @@ impl Backlog {
             due: BTreeSet::new(),
             breaker: Breaker::default(),
             in_flight: 0,
+            again: VecDeque::new(),
+            filling_since: None,
             probes_block: false,
             changed: FxHashSet::default(),
             failing_since: None,

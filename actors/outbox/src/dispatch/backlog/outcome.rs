@@ -48,7 +48,7 @@ impl Backlog {
         match outcome {
             Outcome::Delivered => self.succeeded(ticket.from, event, now),
             Outcome::Failed(again) => {
-                self.note_failure(event, now);
+                self.note_failure(std::slice::from_ref(event), now);
                 self.failed(ticket, event, again, now);
             }
             Outcome::Hopeless(last) => {
@@ -60,11 +60,7 @@ impl Backlog {
     }
 
     fn succeeded(&mut self, from: Source, event: &RecordedEvent, now: Now) {
-        self.delivered += 1;
-        self.failing_since = None;
-        if self.breaker.succeeded() {
-            self.hasten(now);
-        }
+        self.note_success(1, now);
         match from {
             Source::Window(number) => {
                 self.window.settle(number);
@@ -95,15 +91,25 @@ impl Backlog {
         self.set_due(line, due);
     }
 
+    pub(super) fn note_success(&mut self, events: u64, now: Now) {
+        self.delivered += events;
+        self.failing_since = None;
+        if self.breaker.succeeded() {
+            self.hasten(now);
+        }
+    }
+
     /// Makes what waits for a retry due at once: the endpoint works again.
     fn hasten(&mut self, now: Now) {
         let waiting: Vec<Line> = self.due.iter().map(|(_, line)| line.clone()).collect();
         waiting.iter().for_each(|line| self.set_due(line, (now.tick, now.wall)));
     }
 
-    fn note_failure(&mut self, event: &RecordedEvent, now: Now) {
-        self.failed += 1;
+    /// Notes that a message with these events failed.
+    pub(super) fn note_failure(&mut self, events: &[RecordedEvent], now: Now) {
+        self.failed += events.len() as u64;
         self.failing_since.get_or_insert(now.wall);
+        let Some(event) = events.first() else { return };
         let seed = RetrySchedule::seed(event.id(), u32::MAX);
         self.breaker.failed(now.tick, seed as f64 / u64::MAX as f64);
     }

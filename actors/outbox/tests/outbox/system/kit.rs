@@ -103,7 +103,7 @@ impl World {
         set(&mut config);
         let secret = SigningSecret::generate(SecretKind::Symmetric).unwrap();
         let secret = self.seal.seal(&secret.reveal(), &format!("default/{id}")).unwrap();
-        self.tell(id, Register { config, secret, start }).await.unwrap();
+        self.tell(id, Register { config, secret: Some(secret), start }).await.unwrap();
     }
 
     /// Sends a command to an endpoint.
@@ -152,6 +152,7 @@ pub async fn start(store: &SharedStore, database: &Database, seal: &SealKey) -> 
         WebhookSettings { allow_http: true, allow_networks, ..WebhookSettings::default() };
     let config = OutboxConfig {
         source: "/test".into(),
+        origin: Some("events.example.com".into()),
         seal: Some(seal.clone()),
         client: WebhookClient::new(&settings).unwrap(),
         attempts_kept: 4_000,

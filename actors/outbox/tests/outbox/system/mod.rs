@@ -1,7 +1,10 @@
 //! From the log to receivers, through a running system.
 
+mod asking;
+mod batch;
 mod bloat;
 mod dead_letter;
+mod handshake;
 mod kit;
 mod nodes;
 mod operator;

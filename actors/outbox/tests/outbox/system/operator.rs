@@ -6,6 +6,7 @@ use headwater_outbox::endpoint::{
 };
 use headwater_outbox::secret::{SecretKind, SigningSecret};
 
+use super::asking::Asking;
 use super::kit::{Ledger, Reply, World, assert_in_order};
 use crate::receiver::header;
 
@@ -100,4 +101,20 @@ async fn a_replay_sends_its_range_again_with_the_same_ids() {
     }
     world.until("select count(*) from outbox_cursors", 1).await;
     world.until("select count(*) from outbox_attempts where feed <> 0", 5).await;
+}
+
+#[tokio::test]
+async fn an_endpoint_has_at_most_eight_replays_at_the_same_time() {
+    let (asking, ledger) = (Asking::start().await, Ledger::open().await);
+    asking.world.append("a", 20).await;
+    asking.world.register("one", &ledger, |_| {}).await;
+    ledger.taken(20).await;
+    let slow = r#"{"from":1,"to":20,"rate_per_second":1}"#;
+    for _ in 0..8 {
+        let reply = asking.ask("POST", "/one/replay", slow).await;
+        assert!(reply.starts_with("HTTP/1.1 200 "), "{reply}");
+    }
+    asking.world.until("select count(*) from outbox_cursors where feed <> 0", 8).await;
+    let reply = asking.ask("POST", "/one/replay", slow).await;
+    assert!(reply.starts_with("HTTP/1.1 422 ") && reply.contains("too-many-replays"), "{reply}");
 }

@@ -39,6 +39,7 @@ impl OutboxBed {
             WebhookSettings { allow_http: true, allow_networks, ..WebhookSettings::default() };
         let config = OutboxConfig {
             source: "/bench".to_owned(),
+            origin: None,
             seal: Some(seal.clone()),
             client: WebhookClient::new(&settings)?,
             attempts_kept: 200_000,
@@ -65,7 +66,7 @@ impl OutboxBed {
     ) -> Result<(), Failure> {
         let secret = SigningSecret::generate(SecretKind::Symmetric)?;
         let secret = self.seal.seal(&secret.reveal(), &format!("default/{id}"))?;
-        let command = Register { config, secret, start: Start::Beginning };
+        let command = Register { config, secret: Some(secret), start: Start::Beginning };
         let endpoint = self.system.at::<Endpoint>(&Tenant::default_tenant(), id)?;
         ground.block_on(endpoint.send(command))?;
         self.own.fetch_add(1, Ordering::Relaxed);

@@ -1,6 +1,8 @@
 //! A backlog against a simulated log and receiver: any order of reading, sending, failing,
 //! storing and crashing.
 
+mod together;
+
 use std::collections::{BTreeMap, VecDeque};
 use std::time::{Duration, Instant};
 
@@ -11,9 +13,9 @@ use headwater::event::{
 use jiff::{SignedDuration, Timestamp};
 use proptest::prelude::*;
 
-use super::backlog::{Again, Backlog, Fetched, Now, Outcome, Rules, Task, Ticket};
+use super::backlog::{Again, Backlog, Fetched, Filling, Now, Outcome, Rules, Task, Ticket};
 use super::block::{Block, BlockPhase, Head, LastFailure};
-use super::window::Line;
+use super::window::{Line, Load};
 use crate::endpoint::{Order, OrderKind, Ordering, Selection};
 use crate::schedule::RetrySchedule;
 
@@ -77,15 +79,27 @@ struct World {
     now: Now,
 }
 
+/// Draws when a message is full, if it may hold several events.
+fn filling(draw: &mut Draw) -> Option<Filling> {
+    let load = Load { events: 1 + draw.below(9) as usize, bytes: 150 + draw.below(2_000) as usize };
+    let wait = Duration::from_millis(draw.below(3) * 600);
+    draw.one_in(2).then_some(Filling { load, wait })
+}
+
 impl World {
     fn new(seed: u64, ordering: Ordering) -> Self {
         let mut draw = Draw(seed);
+        let filling = filling(&mut draw);
+        Self::filled(draw, ordering, filling)
+    }
+
+    fn filled(mut draw: Draw, ordering: Ordering, filling: Option<Filling>) -> Self {
         let (events, streams) = (1 + draw.below(120), 1 + draw.below(12));
         let log = log(&mut draw, events, streams);
         let retry = RetrySchedule::new(vec![1_000; 50]).unwrap();
         let in_flight_max =
             if ordering == Ordering::Strict { 1 } else { 1 + draw.below(8) as usize };
-        let rules = Rules { ordering, retry, in_flight_max };
+        let rules = Rules { ordering, retry, in_flight_max, filling };
         let poison = (0..draw.below(3)).map(|_| 1 + draw.below(events)).collect();
         let backlog = Backlog::new(rules.clone(), Position::ZERO, Vec::new());
         Self {
@@ -126,15 +140,18 @@ impl World {
 
     fn begin_some(&mut self) {
         while let Some(task) = self.backlog.next(self.now) {
-            if let Task::Send { event, .. } = &task {
-                self.check_order(event);
+            match &task {
+                Task::Send { event, .. } => self.check_order(event, &[]),
+                Task::SendTogether(together) => self.check_together(&together.events),
+                Task::Fetch { .. } => {}
             }
             self.under_way.push((task, self.appended));
         }
     }
 
-    /// An event may go out only when everything that it must follow has arrived.
-    fn check_order(&self, event: &RecordedEvent) {
+    /// An event may go out only when everything that it must follow has arrived, or is before it
+    /// in the same message.
+    fn check_order(&self, event: &RecordedEvent, with: &[RecordedEvent]) {
         let before = self.log.iter().take_while(|own| own.position() < event.position());
         let earlier = before.filter(|own| match self.rules.ordering {
             Ordering::PerStream => own.stream_id() == event.stream_id(),
@@ -143,7 +160,9 @@ impl World {
         });
         for own in earlier {
             let position = own.position().get();
-            assert!(self.arrived.contains_key(&position), "{event:?} before {position}");
+            let is_with = with.iter().any(|other| other.position() == own.position());
+            let is_there = is_with || self.arrived.contains_key(&position);
+            assert!(is_there, "{event:?} before {position}");
         }
     }
 
@@ -154,6 +173,7 @@ impl World {
         let at = self.draw.below(self.under_way.len() as u64) as usize;
         match self.under_way.swap_remove(at) {
             (Task::Send { ticket, event, .. }, _) => self.end_send(ticket, &event),
+            (Task::SendTogether(together), _) => self.end_together(together),
             (Task::Fetch { line, head, after }, seen) => {
                 self.end_fetch(&line, (&head, after), seen);
             }
@@ -167,10 +187,20 @@ impl World {
         } else if self.is_failing && self.draw.one_in(3) {
             Outcome::Failed(Again::default())
         } else {
-            *self.arrived.entry(position).or_default() += 1;
+            self.arrive(std::slice::from_ref(event));
             Outcome::Delivered
         };
         self.backlog.finished(ticket, event, outcome, self.now);
+    }
+
+    fn arrive(&mut self, events: &[RecordedEvent]) {
+        for event in events {
+            *self.arrived.entry(event.position().get()).or_default() += 1;
+        }
+    }
+
+    fn has_poison(&self, events: &[RecordedEvent]) -> bool {
+        events.iter().any(|event| self.poison.contains(&event.position().get()))
     }
 
     fn end_fetch(&mut self, line: &Line, (head, after): (&Head, Revision), seen: u64) {
@@ -203,11 +233,13 @@ impl World {
     /// Everything that was not stored is lost; some of what was under way has arrived.
     fn crash(&mut self) {
         for task in std::mem::take(&mut self.under_way) {
-            if let (Task::Send { event, .. }, _) = task {
-                let position = event.position().get();
-                if self.draw.one_in(2) && !self.poison.contains(&position) {
-                    *self.arrived.entry(position).or_default() += 1;
-                }
+            let events = match task.0 {
+                Task::Send { event, .. } => vec![event],
+                Task::SendTogether(together) => together.events,
+                Task::Fetch { .. } => Vec::new(),
+            };
+            if self.draw.one_in(2) && !self.has_poison(&events) {
+                self.arrive(&events);
             }
         }
         let now = self.now;
@@ -324,7 +356,7 @@ proptest! {
 #[test]
 fn an_event_that_is_skipped_lets_its_stream_go_on_without_it() {
     for ordering in [Ordering::PerStream, Ordering::Strict, Ordering::None] {
-        let mut world = World::new(7, ordering);
+        let mut world = World::filled(Draw(7), ordering, None);
         world.poison = vec![3];
         world.finish();
         assert!(!world.arrived.contains_key(&3) && world.backlog.dead() == 1);
@@ -338,7 +370,7 @@ fn an_event_that_is_skipped_lets_its_stream_go_on_without_it() {
 
 #[test]
 fn what_waits_behind_a_discarded_event_is_left_out_and_what_comes_is_sent() {
-    let mut world = World::new(7, Ordering::PerStream);
+    let mut world = World::filled(Draw(7), Ordering::PerStream, None);
     let stream = world.log[0].stream_id().to_owned();
     let of_stream: Vec<u64> = (world.log.iter().filter(|own| own.stream_id() == stream))
         .map(|own| own.position().get())
@@ -359,7 +391,14 @@ fn what_waits_behind_a_discarded_event_is_left_out_and_what_comes_is_sent() {
 
 #[test]
 fn while_everything_fails_little_is_tried_and_little_is_kept() {
-    let mut world = World::new(1, Ordering::PerStream);
+    let load = Load { events: 100, bytes: 1 << 20 };
+    let filling = Filling { load, wait: Duration::from_secs(2) };
+    for filling in [None, Some(filling)] {
+        all_fails(World::filled(Draw(1), Ordering::PerStream, filling));
+    }
+}
+
+fn all_fails(mut world: World) {
     let mut draw = Draw(5);
     world.log = log(&mut draw, 20_000, 5_000);
     world.poison.clear();
@@ -374,6 +413,11 @@ fn while_everything_fails_little_is_tried_and_little_is_kept() {
                     tries += 1;
                     let outcome = Outcome::Failed(Again::default());
                     world.backlog.finished(ticket, &event, outcome, world.now);
+                }
+                Task::SendTogether(together) => {
+                    tries += 1;
+                    let outcome = Outcome::Failed(Again::default());
+                    world.backlog.finished_together(together, outcome, world.now);
                 }
                 Task::Fetch { line, head, after } => world.end_fetch(&line, (&head, after), seen),
             }
