@@ -18,6 +18,8 @@ mod matrix;
 #[cfg(test)]
 mod node;
 #[cfg(test)]
+mod page;
+#[cfg(test)]
 mod plugin;
 #[cfg(test)]
 mod problem;
@@ -31,3 +33,5 @@ mod start;
 mod stream;
 #[cfg(test)]
 mod subscribe;
+#[cfg(test)]
+mod visitor;
