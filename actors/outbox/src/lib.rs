@@ -8,6 +8,7 @@ mod api;
 pub mod broker;
 mod dispatch;
 pub mod endpoint;
+mod page;
 pub mod payload;
 mod plugin;
 pub mod read_model;

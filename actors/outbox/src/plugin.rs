@@ -105,7 +105,8 @@ impl Plugin for Outbox {
             .aggregate(AggregateSpec::<Endpoint>::new())
             .rows(Endpoints)
             .actor(shared.directory.actor())
-            .routes(crate::api::routes(Arc::clone(&shared)));
+            .routes(crate::api::routes(Arc::clone(&shared)))
+            .routes(crate::page::pages(Arc::clone(&shared)));
         (0..SHARDS)
             .fold(parts, |parts, number| parts.actor(shard_actor(number, Arc::clone(&shared))))
     }

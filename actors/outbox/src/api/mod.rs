@@ -2,10 +2,11 @@
 
 mod attempt;
 mod dead_letter;
-mod document;
-mod endpoint;
-mod order;
-mod sample;
+pub(crate) mod document;
+pub(crate) mod endpoint;
+pub(crate) mod lookup;
+pub(crate) mod order;
+pub(crate) mod sample;
 mod target;
 
 use std::sync::Arc;

@@ -46,6 +46,16 @@ pub(crate) fn beat(
     tx.execute(sql, &values).map(|changed| changed == 1)
 }
 
+/// Returns when each shard was last at work.
+pub(crate) fn beats(tx: &mut dyn TxEngine) -> Result<Vec<(u64, Timestamp)>, SqlError> {
+    let beat = |row| {
+        let mut cells = Cells::of(row);
+        Ok((cells.count()?, cells.time()?))
+    };
+    let sql = "select shard, beat_at from outbox_shards order by shard";
+    tx.query(sql, &[])?.into_iter().map(beat).collect()
+}
+
 /// Returns the endpoints that have a cursor, and up to where every shard was searched for more.
 pub(crate) fn known(tx: &mut dyn TxEngine) -> Result<(Vec<EndpointKey>, Position), SqlError> {
     let sql = "select tenant, endpoint from outbox_cursors where feed = 0";
