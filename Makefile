@@ -5,8 +5,9 @@ SHELL := /bin/sh
 
 CARGO ?= cargo
 DATA_DIR ?= headwater-demo
-# Runs a command with a PostgreSQL server and brokers: those that are there, or private ones.
-WITH_POSTGRES := tests/with-postgres tests/with-brokers
+# Runs a command with a PostgreSQL server, brokers and a browser: those that are there, or private
+# ones.
+WITH_SERVICES := tests/with-postgres tests/with-brokers tests/with-chromium
 # How long the torture is: runs of the simulated disk, commands, kills of the program and
 # of PostgreSQL, events in PostgreSQL.
 SEEDS ?= 100000
@@ -53,7 +54,7 @@ doc: ## build the docs, warnings are errors
 
 .PHONY: test
 test: ## run every test, those of the pages included
-	$(WITH_POSTGRES) $(CARGO) test --workspace --locked
+	$(WITH_SERVICES) $(CARGO) test --workspace --locked
 
 .PHONY: deny
 deny: ## check licences, bans and sources; tests/tidy does the same without cargo-deny
@@ -74,7 +75,7 @@ sql-lint: ## check the steps of migrations on PostgreSQL; tests/tidy does a litt
 .PHONY: torture
 torture: ## run the simulation, the passivation, the kill and the PostgreSQL tests at full length (SEEDS=100000 COMMANDS=1000000 KILLS=20 EVENTS=10000000)
 	HEADWATER_SEEDS=$(SEEDS) HEADWATER_COMMANDS=$(COMMANDS) HEADWATER_KILLS=$(KILLS) HEADWATER_EVENTS=$(EVENTS) \
-		$(WITH_POSTGRES) $(CARGO) test --release --locked --package headwater --package headwater-system \
+		$(WITH_SERVICES) $(CARGO) test --release --locked --package headwater --package headwater-system \
 		--test crash --test runtime --test process --test postgres_store
 
 .PHONY: bench
