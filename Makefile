@@ -5,8 +5,9 @@ SHELL := /bin/sh
 
 CARGO ?= cargo
 DATA_DIR ?= headwater-demo
-# Runs a command with a PostgreSQL server and brokers: those that are there, or private ones.
-WITH_POSTGRES := tests/with-postgres tests/with-brokers
+# Runs a command with a PostgreSQL server, brokers and a browser: those that are there, or private
+# ones.
+WITH_SERVICES := tests/with-postgres tests/with-brokers tests/with-chromium
 # How long the torture is: runs of the simulated disk, commands, kills of the program and
 # of PostgreSQL, events in PostgreSQL.
 SEEDS ?= 100000
@@ -55,7 +56,7 @@ doc: ## build the docs, warnings are errors
 
 .PHONY: test
 test: ## run every test, those of the pages included
-	$(WITH_POSTGRES) $(CARGO) test --workspace --locked
+	$(WITH_SERVICES) $(CARGO) test --workspace --locked
 
 .PHONY: deny
 deny: ## check licences, bans and sources; tests/tidy does the same without cargo-deny
@@ -77,7 +78,7 @@ sql-lint: ## check the steps of migrations on PostgreSQL; tests/tidy does a litt
 torture: ## run the simulations, the passivation, the kill, the PostgreSQL and the outbox tests at full length (SEEDS=100000 COMMANDS=1000000 KILLS=20 EVENTS=10000000 DELIVERIES=300000)
 	HEADWATER_SEEDS=$(SEEDS) HEADWATER_COMMANDS=$(COMMANDS) HEADWATER_KILLS=$(KILLS) HEADWATER_EVENTS=$(EVENTS) \
 		HEADWATER_DELIVERIES=$(DELIVERIES) \
-		$(WITH_POSTGRES) $(CARGO) test --release --locked --workspace \
+		$(WITH_SERVICES) $(CARGO) test --release --locked --workspace \
 		--test crash --test runtime --test process --test postgres_store --test outbox
 	HEADWATER_SEEDS=$(SEEDS) $(CARGO) test --release --locked --workspace --lib simulation
 

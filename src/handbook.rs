@@ -8,3 +8,6 @@ struct Start;
 
 #[doc = include_str!("../docs/guides/aggregates.md")]
 struct Aggregates;
+
+#[doc = include_str!("../docs/guides/pages.md")]
+struct Pages;

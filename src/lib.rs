@@ -3,7 +3,7 @@
 //! Domain code is four pure verbs: [`decide`](aggregate::Decide::decide) and
 //! [`evolve`](aggregate::Aggregate::evolve) of an aggregate, `route` and `evolve` of a
 //! projection. The [`runtime`] puts actors around them, the [`store`] keeps the log, the
-//! [`sql`] module the read models, and the [`api`] shows both over HTTP.
+//! [`sql`] module the read models, the [`api`] shows both over HTTP, and [`page`] to people.
 
 pub mod aggregate;
 pub mod api;
@@ -12,6 +12,7 @@ pub mod event;
 #[cfg(doctest)]
 mod handbook;
 pub mod nodes;
+pub mod page;
 pub mod plugin;
 pub mod postgres;
 pub mod projection;

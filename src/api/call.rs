@@ -20,9 +20,9 @@ use crate::runtime::{SendOptions, System};
 
 /// A request to an address of a plugin, with what the framework's own handlers have.
 pub struct Call {
-    state: Data<ApiState>,
-    request: HttpRequest,
-    payload: Option<Payload>,
+    pub(super) state: Data<ApiState>,
+    pub(super) request: HttpRequest,
+    pub(super) payload: Option<Payload>,
 }
 
 impl Call {

@@ -13,8 +13,8 @@ use std::time::{Duration, Instant};
 use actix_web::body::{BoxBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::header::{
-    CACHE_CONTROL, CONTENT_SECURITY_POLICY, HeaderMap, HeaderName, HeaderValue, REFERRER_POLICY,
-    X_CONTENT_TYPE_OPTIONS,
+    CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue,
+    REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS,
 };
 use actix_web::middleware::Next;
 use actix_web::{Error, HttpMessage};
@@ -22,6 +22,7 @@ use futures_util::FutureExt;
 
 use super::keys::{Caller, Turn};
 use super::origin::{CORRELATION_HEADER, Origin};
+use super::page::is_page;
 use super::problem::Seen;
 use super::{ApiState, Problem, ProblemKind};
 
@@ -48,9 +49,7 @@ pub(super) async fn gate<B: MessageBody + 'static>(
     };
     let status = lost.kind().status().as_u16();
     tracing::warn!(correlation_id = %origin.correlation_id, status, "request lost");
-    let seen =
-        Seen { instance: uri.path().to_owned(), correlation_id: origin.correlation_id.clone() };
-    Err(lost.seen_at(seen).into())
+    Err(lost.seen_at(seen(uri.path(), &origin)).into())
 }
 
 /// Adds what every reply carries.
@@ -58,7 +57,9 @@ pub(super) fn secure(headers: &mut HeaderMap, correlation_id: &str) {
     const NOTHING: HeaderValue =
         HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'");
     headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-    headers.insert(REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
+    if !headers.contains_key(REFERRER_POLICY) {
+        headers.insert(REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
+    }
     if !headers.contains_key(CONTENT_SECURITY_POLICY) {
         headers.insert(CONTENT_SECURITY_POLICY, NOTHING);
     }
@@ -76,7 +77,8 @@ fn pass(
     started: Instant,
 ) -> ServiceResponse<BoxBody> {
     let status = response.status();
-    if status.is_client_error() || status.is_server_error() {
+    let is_fault = status.is_client_error() || status.is_server_error();
+    if is_fault && !is_told(&response) {
         response = explain(response, origin);
     }
     let turn = response.request().extensions_mut().remove::<Turn>();
@@ -88,15 +90,26 @@ fn pass(
     response
 }
 
+/// Returns whether a handler has made a page of what went wrong.
+fn is_told(response: &ServiceResponse<BoxBody>) -> bool {
+    let media = response.headers().get(CONTENT_TYPE);
+    let is_html = media.is_some_and(|media| media.as_bytes().starts_with(b"text/html"));
+    is_html && is_page(response.request().path()) && response.response().error().is_none()
+}
+
 fn explain(response: ServiceResponse<BoxBody>, origin: &Origin) -> ServiceResponse<BoxBody> {
     let problem = match response.response().error() {
         Some(error) => problem_of(error),
         None => Problem::of_status(response.status()),
     };
-    let instance = response.request().path().to_owned();
-    let seen = Seen { instance, correlation_id: origin.correlation_id.clone() };
+    let seen = seen(response.request().path(), origin);
     let reply = problem.seen_at(seen).render();
     response.into_response(reply)
+}
+
+fn seen(path: &str, origin: &Origin) -> Seen {
+    let (instance, correlation_id) = (path.to_owned(), origin.correlation_id.clone());
+    Seen { instance, correlation_id, is_page: is_page(path) }
 }
 
 fn problem_of(error: &Error) -> Problem {

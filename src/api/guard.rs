@@ -25,18 +25,31 @@ pub(super) async fn guard<B: MessageBody + 'static>(
 
 async fn admit(state: &ApiState, request: &ServiceRequest) -> Result<(), Problem> {
     let key = bearer(request.headers())?;
-    let caller = state.keys.authenticate(&key).await?;
-    let turn = caller.take_turn();
-    let mut extensions = request.extensions_mut();
-    extensions.insert(caller);
-    if let Some(turn) = turn {
-        extensions.insert(turn.clone());
-        turn.granted()?;
-    }
+    let_in(state, request, &key).await?;
     check_accept(request)
 }
 
-fn bearer(headers: &HeaderMap) -> Result<KeyText, Problem> {
+/// Checks a key and takes its turn.
+pub(super) async fn let_in(
+    state: &ApiState,
+    request: &ServiceRequest,
+    key: &KeyText,
+) -> Result<(), Problem> {
+    let caller = state.keys.authenticate(key).await?;
+    let turn = caller.take_turn();
+    let mut extensions = request.extensions_mut();
+    extensions.insert(caller);
+    match turn {
+        None => Ok(()),
+        Some(turn) => {
+            extensions.insert(turn.clone());
+            turn.granted()
+        }
+    }
+}
+
+/// Reads the key of the one `Authorization` header.
+pub(super) fn bearer(headers: &HeaderMap) -> Result<KeyText, Problem> {
     let refused = |detail| Problem::new(ProblemKind::Unauthenticated, detail).closing();
     let mut values = headers.get_all(AUTHORIZATION);
     let value = match (values.next(), values.next()) {

@@ -1,4 +1,4 @@
-//! The HTTP API: commands, raw events, read models and operation under `/v1`.
+//! The HTTP API: commands, raw events, read models and operation under `/v1`, pages under `/ui`.
 //!
 //! [`serve`] puts a [`System`](crate::runtime::System) behind actix-web. Every request passes
 //! the gate (correlation, time bound, panics, problem documents, log) and, but for health and
@@ -14,6 +14,7 @@ mod idempotency;
 pub mod keys;
 mod openapi;
 mod origin;
+mod page;
 mod plugin_routes;
 mod precondition;
 mod problem;
@@ -29,6 +30,7 @@ mod state;
 pub use call::Call;
 pub use config::{ApiConfig, ApiLimits};
 pub use openapi::openapi;
+pub use page::PageRoutes;
 pub use plugin_routes::PluginRoutes;
 pub use problem::{FieldError, Problem, ProblemDocument};
 pub use problem_kind::ProblemKind;

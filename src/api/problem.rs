@@ -3,13 +3,16 @@
 use std::fmt;
 use std::sync::Arc;
 
-use actix_web::http::StatusCode;
-use actix_web::http::header::{ALLOW, CONNECTION, CONTENT_TYPE, HeaderValue, RETRY_AFTER};
+use actix_web::http::header::{
+    ALLOW, CONNECTION, CONTENT_TYPE, HeaderMap, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE,
+};
+use actix_web::http::{ConnectionType, StatusCode};
 use actix_web::{HttpResponse, ResponseError};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::ProblemKind;
+use super::page::fault;
 
 /// Says what went wrong with a request, in the form that is sent.
 #[derive(Clone, Debug, Serialize, Deserialize, utoipa::ToSchema)]
@@ -70,6 +73,8 @@ struct Parts {
 pub(super) struct Seen {
     pub instance: String,
     pub correlation_id: String,
+    /// Whether a person reads the reply.
+    pub is_page: bool,
 }
 
 impl Problem {
@@ -152,6 +157,19 @@ impl Problem {
 
     /// Makes the reply; the gate has said where it was seen.
     pub(super) fn render(&self) -> HttpResponse {
+        let mut reply = match self.0.seen.is_page {
+            true => fault(self.0.kind, &self.0.detail, &self.0.seen.correlation_id),
+            false => self.document(),
+        };
+        self.add_headers(reply.headers_mut());
+        if self.0.closes {
+            reply.head_mut().set_connection_type(ConnectionType::Close);
+        }
+        super::gate::secure(reply.headers_mut(), &self.0.seen.correlation_id);
+        reply
+    }
+
+    fn document(&self) -> HttpResponse {
         let document = ProblemDocument {
             kind: self.0.kind.uri().to_owned(),
             title: self.0.kind.title().to_owned(),
@@ -165,22 +183,24 @@ impl Problem {
         let body = serde_json::to_vec(&document).unwrap_or_default();
         let mut reply = HttpResponse::build(self.0.kind.status());
         reply.insert_header((CONTENT_TYPE, HeaderValue::from_static("application/problem+json")));
+        reply.body(body)
+    }
+
+    fn add_headers(&self, headers: &mut HeaderMap) {
         if let Some(seconds) = self.0.retry_after_s {
-            reply.insert_header((RETRY_AFTER, seconds));
+            headers.insert(RETRY_AFTER, seconds.into());
         }
-        if let Some(allow) = self.0.allow.as_deref() {
-            reply.insert_header((ALLOW, allow));
+        let allow = self.0.allow.as_deref().and_then(|allow| HeaderValue::from_str(allow).ok());
+        if let Some(allow) = allow {
+            headers.insert(ALLOW, allow);
         }
         if self.0.kind == ProblemKind::Unauthenticated {
-            reply.insert_header(("www-authenticate", "Bearer realm=\"headwater\""));
+            const SCHEME: HeaderValue = HeaderValue::from_static("Bearer realm=\"headwater\"");
+            headers.insert(WWW_AUTHENTICATE, SCHEME);
         }
         if self.0.closes {
-            reply.insert_header((CONNECTION, HeaderValue::from_static("close")));
-            reply.force_close();
+            headers.insert(CONNECTION, HeaderValue::from_static("close"));
         }
-        let mut reply = reply.body(body);
-        super::gate::secure(reply.headers_mut(), &self.0.seen.correlation_id);
-        reply
     }
 }
 

@@ -33,27 +33,3 @@ pub(super) fn with_location(mut reply: HttpResponse, path: &str) -> HttpResponse
     }
     reply
 }
-
-/// Writes a part of a path so that it reads back as it is.
-pub(super) fn path_part(text: &str) -> String {
-    let mut part = String::with_capacity(text.len());
-    for byte in text.bytes() {
-        match byte {
-            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'_' | b'.' | b'~' => {
-                part.push(char::from(byte));
-            }
-            _ => part.push_str(&format!("%{byte:02X}")),
-        }
-    }
-    part
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_path_part_holds_only_what_addresses_may_hold() {
-        assert_eq!(path_part("C5 36/é"), "C5%2036%2F%C3%A9");
-    }
-}

@@ -14,7 +14,7 @@ use tokio::sync::oneshot;
 
 use super::gate::gate;
 use super::readiness::watch_over;
-use super::{ApiConfig, ApiState, PluginRoutes, RESERVED, route};
+use super::{ApiConfig, ApiState, PageRoutes, PluginRoutes, RESERVED, route};
 use crate::runtime::System;
 
 /// A server that runs; dropping it without [`ApiServer::stop`] leaves it running.
@@ -152,6 +152,10 @@ fn build(state: &Arc<ApiState>) -> Result<(SocketAddr, Server), ServeError> {
 fn check_names(system: &System) -> Result<(), ServeError> {
     let routes = system.routes::<PluginRoutes>();
     if let Some(name) = PluginRoutes::taken(routes.iter().map(AsRef::as_ref)) {
+        return Err(ServeError::Reserved { name });
+    }
+    let pages = system.routes::<PageRoutes>();
+    if let Some(name) = PageRoutes::taken(pages.iter().map(AsRef::as_ref)) {
         return Err(ServeError::Reserved { name });
     }
     let is_taken = |category: &str| {

@@ -115,6 +115,10 @@ impl EventStore for MemoryStore {
     fn limits(&self) -> &StoreLimits {
         &self.limits
     }
+
+    fn engine(&self) -> &'static str {
+        "memory"
+    }
 }
 
 impl Log {

@@ -81,6 +81,9 @@ pub trait EventStore: Send + Sync + 'static {
 
     /// Returns the bounds that appends and pages are held to.
     fn limits(&self) -> &StoreLimits;
+
+    /// Returns what people call the engine.
+    fn engine(&self) -> &'static str;
 }
 
 /// An engine, shared.

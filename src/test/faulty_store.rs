@@ -136,4 +136,8 @@ impl EventStore for FaultyStore {
     fn limits(&self) -> &StoreLimits {
         self.inner.limits()
     }
+
+    fn engine(&self) -> &'static str {
+        self.inner.engine()
+    }
 }

@@ -20,6 +20,8 @@ mod metric;
 #[cfg(test)]
 mod node;
 #[cfg(test)]
+mod page;
+#[cfg(test)]
 mod plugin;
 #[cfg(test)]
 mod problem;
@@ -33,3 +35,5 @@ mod start;
 mod stream;
 #[cfg(test)]
 mod subscribe;
+#[cfg(test)]
+mod visitor;

@@ -18,6 +18,7 @@ use tokio::runtime::Runtime;
 use crate::client::Request;
 use crate::domain::{Pay, Till, Tills};
 use crate::plugin::Greeter;
+use crate::visitor::Visitors;
 
 /// A running server and the first key of tenant `default`.
 pub struct Server {
@@ -135,6 +136,7 @@ async fn start(database: Database) -> System {
     System::builder(MemoryStore::shared(), database)
         .aggregate(AggregateSpec::<Till>::new().command::<Pay>())
         .plugin(Greeter("greeting"))
+        .plugin(Visitors("visitors"))
         .rows(Tills)
         .start()
         .await

@@ -9,6 +9,7 @@ pub mod broker;
 mod dispatch;
 pub mod endpoint;
 mod metric;
+mod page;
 pub mod payload;
 mod plugin;
 pub mod read_model;

@@ -129,7 +129,8 @@ impl Plugin for Outbox {
             .rows(Endpoints)
             .actor(shared.directory.actor())
             .metrics(metrics.registry())
-            .routes(crate::api::routes(Arc::clone(&shared)));
+            .routes(crate::api::routes(Arc::clone(&shared)))
+            .routes(crate::page::pages(Arc::clone(&shared)));
         let watched = Arc::clone(&shared);
         let check = move || {
             let shared = Arc::clone(&watched);

@@ -80,8 +80,14 @@ impl Caller {
         self.0.used_at_s.store(now.as_second(), Ordering::Relaxed);
     }
 
+    /// Returns whether the key has a scope; to refuse a request, take an extractor.
+    #[must_use]
+    pub fn allows(&self, scope: Scope) -> bool {
+        self.0.info.scopes.contains(&scope)
+    }
+
     fn demand(&self, scope: Scope) -> Result<(), Problem> {
-        if self.0.info.scopes.contains(&scope) {
+        if self.allows(scope) {
             return Ok(());
         }
         let detail = format!("key lacks the scope {scope}: ask an admin of the tenant for one");

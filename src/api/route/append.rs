@@ -9,9 +9,10 @@ use serde::Serialize;
 use super::append_body::{AppendAllBody, AppendBody, EventBody};
 use super::origin_of;
 use crate::api::keys::{Caller, Writer};
-use crate::api::reply::{json, path_part, with_location, with_revision};
+use crate::api::reply::{json, with_location, with_revision};
 use crate::api::{ApiState, Problem, ProblemKind, body, idempotency, precondition};
 use crate::event::{EventId, Metadata, NameError, NewEvent, StreamId};
+use crate::page::path_part;
 use crate::store::{Append, AppendError, Appended, Expected, StreamWrite};
 
 /// Where the events of an append came to lie; they are durable.

@@ -8,9 +8,10 @@ use serde::Serialize;
 use super::{RESERVED, origin_of};
 use crate::aggregate::Receipt;
 use crate::api::keys::Writer;
-use crate::api::reply::{json, path_part, with_location, with_revision};
+use crate::api::reply::{json, with_location, with_revision};
 use crate::api::{ApiState, Problem, ProblemKind, body, idempotency, precondition};
 use crate::event::Revision;
+use crate::page::path_part;
 use crate::runtime::{JsonCommand, SendOptions};
 use crate::store::Expected;
 

@@ -25,7 +25,7 @@ use actix_web::{HttpMessage, HttpRequest, HttpResponse, Resource, Route, Scope};
 
 use super::guard::guard;
 use super::origin::Origin;
-use super::{ApiState, PluginRoutes, Problem, ProblemKind};
+use super::{ApiState, PluginRoutes, Problem, ProblemKind, page};
 
 /// First parts of fixed addresses, which no category of an aggregate may have.
 pub const RESERVED: [&str; 10] = [
@@ -64,6 +64,7 @@ pub(super) fn configure(services: &mut ServiceConfig, state: &Arc<ApiState>) {
             .default_service(web::to(nothing_here))
             .wrap(from_fn(move |request, next| guard(Arc::clone(&own), request, next))),
     );
+    page::configure(services, state);
     services.default_service(web::to(nothing_here));
 }
 

@@ -164,7 +164,8 @@ fn last_event_id(request: &HttpRequest) -> Result<Option<Position>, Problem> {
     }
 }
 
-fn full(state: &ApiState) -> Problem {
+/// Says that as many follow as may.
+pub(in crate::api) fn full(state: &ApiState) -> Problem {
     let max = state.config.limits.subscribers_max;
     let detail = format!("{max} subscribers are served already: try again later");
     Problem::new(ProblemKind::Overloaded, detail).retry_after_s(5)

@@ -233,6 +233,10 @@ impl EventStore for LogStore {
     fn limits(&self) -> &StoreLimits {
         &self.core.config.limits
     }
+
+    fn engine(&self) -> &'static str {
+        "embedded"
+    }
 }
 
 impl Drop for LogStore {

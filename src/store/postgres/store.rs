@@ -170,6 +170,10 @@ impl EventStore for PostgresStore {
     fn limits(&self) -> &StoreLimits {
         &self.limits
     }
+
+    fn engine(&self) -> &'static str {
+        "PostgreSQL"
+    }
 }
 
 impl Drop for PostgresStore {

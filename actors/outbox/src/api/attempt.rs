@@ -58,6 +58,7 @@ pub(super) async fn list(
         verdict: parameters.one("verdict")?.map(str::to_owned),
         stream: parameters.one("stream")?.map(str::to_owned),
         limit: parameters.limit(call.limits())?,
+        ..AttemptQuery::default()
     };
     let (tenant, id) = (caller.tenant().clone(), call.variable("id").to_owned());
     let limit = query.limit;

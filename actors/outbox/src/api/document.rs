@@ -66,7 +66,7 @@ pub(super) struct EndpointBody {
 /// An endpoint: how it is set up, and how it stands.
 #[derive(Serialize, ToSchema)]
 #[schema(as = Endpoint)]
-pub(super) struct EndpointDocument {
+pub(crate) struct EndpointDocument {
     /// Its id.
     pub id: String,
     /// Whether it gets events.
@@ -188,7 +188,7 @@ impl EndpointDocument {
 }
 
 /// Makes a rejection a problem of the body's field that it names.
-pub(super) fn invalid(error: &EndpointRejection) -> Problem {
+pub(crate) fn invalid(error: &EndpointRejection) -> Problem {
     match error {
         EndpointRejection::Invalid { field, problem } => {
             Problem::field(format!("/{}", field.replace('.', "/")), problem.as_str())

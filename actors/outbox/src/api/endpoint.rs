@@ -4,9 +4,9 @@ use headwater::aggregate::{Command, Decide, Receipt};
 use headwater::api::http::{HttpResponse, web::Data};
 use headwater::api::keys::{Admin, Caller, Reader};
 use headwater::api::{Call, Problem, ProblemKind};
-use headwater::event::EventId;
-use headwater::projection::{RowEntry, RowQuery};
-use headwater::runtime::SendError;
+use headwater::event::{EventId, Tenant};
+use headwater::projection::RowQuery;
+use headwater::runtime::{SendError, SendOptions, System};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -14,17 +14,15 @@ use super::document::{
     EndpointBody, EndpointDocument, NewEndpointDocument, ReceiptDocument, invalid, unsealed,
 };
 use super::handshake::ask;
+use super::lookup::{self, READ_MODEL};
 use crate::endpoint::{
     Change, Disable, DisableCause, Endpoint, EndpointRejection, Pause, Register, Remove, Resume,
     RotateSecret,
 };
 use crate::plugin::Shared;
-use crate::read_model::EndpointRow;
 use crate::secret::{Sealed, SecretError, SecretKind, SigningSecret};
-use crate::table::{self, EndpointKey};
+use crate::table::EndpointKey;
 
-/// The read model of endpoints.
-const READ_MODEL: &str = "outbox_endpoints";
 /// How long the old secret signs too when nobody says: a day.
 const KEEP_PREVIOUS_S: u32 = 24 * 3600;
 
@@ -150,19 +148,9 @@ pub(super) async fn list(
         after_key: parameters.one("after")?.map(str::to_owned),
         limit: parameters.limit(call.limits())?.min(RowQuery::LIMIT_MAX),
     };
-    let page = call.system().catalog().query(query).await?;
-    let tenant = caller.tenant().clone();
-    let head = *call.system().store().head().borrow();
-    let work =
-        move |tx: &mut dyn headwater::sql::TxEngine| table::standings(tx, &tenant, None, head);
-    let mut standings = shared.database().inspect(work).await?;
-    let document = |entry: RowEntry| {
-        let delivery = standings.remove(&entry.key);
-        Ok(EndpointDocument::new(row(&entry)?, delivery))
-    };
-    let endpoints = page.rows.into_iter().map(document).collect::<Result<_, Problem>>()?;
-    let position = page.position.get();
-    call.reply(200, &EndpointPageDocument { endpoints, next: page.next, position })
+    let found = lookup::page(call.system(), &shared, query).await?;
+    let lookup::Found { endpoints, next, position } = found;
+    call.reply(200, &EndpointPageDocument { endpoints, next, position: position.get() })
 }
 
 /// Shows an endpoint and how it stands.
@@ -188,15 +176,8 @@ pub(super) async fn one(
 ) -> Result<HttpResponse, Problem> {
     let parameters = call.parameters(&["at_least"])?;
     call.wait(READ_MODEL, &parameters).await?;
-    let (tenant, id) = (caller.tenant().clone(), call.variable("id").to_owned());
-    let entry = call.system().catalog().get(READ_MODEL, tenant.clone(), id.clone()).await?;
-    let entry = entry.ok_or_else(unknown)?;
-    let (name, head) = (id.clone(), *call.system().store().head().borrow());
-    let work = move |tx: &mut dyn headwater::sql::TxEngine| {
-        table::standings(tx, &tenant, Some(&name), head)
-    };
-    let mut standings = shared.database().inspect(work).await?;
-    call.reply(200, &EndpointDocument::new(row(&entry)?, standings.remove(&id)))
+    let document = lookup::one(call.system(), &shared, &key(&caller, &call)).await?;
+    call.reply(200, &document)
 }
 
 /// Sets an endpoint up anew; what it got and owes stays.
@@ -350,9 +331,23 @@ async fn send<C: Command>(
 where
     Endpoint: Decide<C>,
 {
-    let handle = call.system().at::<Endpoint>(caller.tenant(), id);
+    let address = (caller.tenant(), id);
+    send_with(call.system(), address, command, call.send_options(caller)?).await
+}
+
+/// Sends a command to an endpoint of a tenant.
+pub(crate) async fn send_with<C: Command>(
+    system: &System,
+    (tenant, id): (&Tenant, &str),
+    command: C,
+    options: SendOptions,
+) -> Result<Receipt, Problem>
+where
+    Endpoint: Decide<C>,
+{
+    let handle = system.at::<Endpoint>(tenant, id);
     let handle = handle.map_err(|error| Problem::field("/id", error.to_string()))?;
-    let sent = handle.send_with(command, call.send_options(caller)?).await;
+    let sent = handle.send_with(command, options).await;
     sent.map_err(|error| match error {
         SendError::Rejected(EndpointRejection::NotRegistered) => unknown(),
         SendError::Rejected(rejection @ EndpointRejection::Invalid { .. }) => invalid(&rejection),
@@ -395,17 +390,10 @@ fn fresh_id(shared: &Shared, caller: &Caller, intent: Option<&str>) -> Result<St
 }
 
 /// Returns the endpoint of the address.
-pub(super) fn key(caller: &Caller, call: &Call) -> EndpointKey {
+pub(crate) fn key(caller: &Caller, call: &Call) -> EndpointKey {
     EndpointKey { tenant: caller.tenant().clone(), id: call.variable("id").into() }
 }
 
-pub(super) fn unknown() -> Problem {
+pub(crate) fn unknown() -> Problem {
     Problem::new(ProblemKind::NotFound, "the tenant has no such endpoint")
-}
-
-fn row(entry: &RowEntry) -> Result<EndpointRow, Problem> {
-    serde_json::from_str(entry.row.get()).map_err(|error| {
-        tracing::error!(%error, key = entry.key, "row of an endpoint cannot be read");
-        Problem::new(ProblemKind::Internal, "endpoint cannot be read: the cause is logged")
-    })
 }

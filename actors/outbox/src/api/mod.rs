@@ -2,11 +2,12 @@
 
 mod attempt;
 mod dead_letter;
-mod document;
-mod endpoint;
+pub(crate) mod document;
+pub(crate) mod endpoint;
 mod handshake;
-mod order;
-mod sample;
+pub(crate) mod lookup;
+pub(crate) mod order;
+pub(crate) mod sample;
 mod target;
 
 use std::sync::Arc;

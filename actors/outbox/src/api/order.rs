@@ -152,17 +152,26 @@ where
     if !dry_run {
         return command(call, caller, make(selection, rate_per_second)).await;
     }
+    let selected = selected(shared, &key(caller, call), &selection).await?;
+    let waiting = selected.iter().map(|event| event.waiting).sum();
+    call.reply(200, &TrialDocument { selected: selected.len() as u64, waiting })
+}
+
+/// Returns the dead letters that an order would be about, by position.
+pub(crate) async fn selected(
+    shared: &Shared,
+    key: &EndpointKey,
+    selection: &Selection,
+) -> Result<Vec<WaitingEvent>, Problem> {
     selection.check().map_err(|error| invalid(&error))?;
-    let (tenant, id) = (caller.tenant().clone(), call.variable("id").to_owned());
+    let key = key.clone();
     let work = move |tx: &mut dyn TxEngine| {
         let page = (Position::ZERO, TRIAL_MAX);
-        table::waiting(tx, Waiting::DeadLetters, (&tenant, &id), page)
+        table::waiting(tx, Waiting::DeadLetters, (&key.tenant, &key.id), page)
     };
-    let dead = shared.database().inspect(work).await?;
-    let selected = dead.iter().filter(|event| selection.matches(selectable(event)));
-    let (count, waiting) =
-        selected.fold((0, 0), |(count, waiting), event| (count + 1, waiting + event.waiting));
-    call.reply(200, &TrialDocument { selected: count, waiting })
+    let mut dead = shared.database().inspect(work).await?;
+    dead.retain(|event| selection.matches(selectable(event)));
+    Ok(dead)
 }
 
 fn selectable(event: &WaitingEvent) -> Selectable<'_> {

@@ -24,20 +24,20 @@ use crate::table::{EndpointKey, verdict_name};
 /// What came of a test message.
 #[derive(Serialize, ToSchema)]
 #[schema(as = TestResult)]
-pub(super) struct TestDocument {
+pub(crate) struct TestDocument {
     /// `delivered`, `failed`, `throttled`, `gone` or `refused`.
-    verdict: &'static str,
+    pub verdict: &'static str,
     /// The status of the answer; null when there was none.
     #[schema(required = true)]
-    status: Option<u16>,
+    pub status: Option<u16>,
     /// What went wrong.
     #[schema(required = true)]
-    error: Option<String>,
+    pub error: Option<String>,
     /// The beginning of the answer, at most 1 KiB.
     #[schema(required = true)]
-    response: Option<String>,
+    pub response: Option<String>,
     /// How long it took, in microseconds.
-    took_us: u64,
+    pub took_us: u64,
 }
 
 /// What would be sent of an event.
@@ -68,21 +68,24 @@ pub(super) async fn test(
     shared: Data<Shared>,
     call: Call,
 ) -> Result<HttpResponse, Problem> {
-    let key = key(&caller, &call);
-    let registered = known(&shared, &key)?;
+    call.reply(200, &try_out(&shared, &key(&caller, &call)).await?)
+}
+
+/// Sends a test message to an endpoint and tells what came of it.
+pub(crate) async fn try_out(shared: &Shared, key: &EndpointKey) -> Result<TestDocument, Problem> {
+    let registered = known(shared, key)?;
     let config = registered.endpoint.config.as_ref().ok_or_else(unknown)?;
-    let sink = sink::open(&shared, &key, &registered.endpoint, config);
+    let sink = sink::open(shared, key, &registered.endpoint, config);
     let sink = sink.map_err(|words| Problem::new(ProblemKind::Rejected, words))?;
-    let event = test_event(&shared, &key).ok_or_else(unknown)?;
+    let event = test_event(shared, key).ok_or_else(unknown)?;
     let attempted = sink.deliver(&event).await.attempted;
-    let document = TestDocument {
+    Ok(TestDocument {
         verdict: verdict_name(attempted.verdict),
         status: attempted.status,
         error: attempted.error,
         response: attempted.response,
         took_us: u64::try_from(attempted.took.as_micros()).unwrap_or(u64::MAX),
-    };
-    call.reply(200, &document)
+    })
 }
 
 /// Shows what would be sent of an event of the log.

@@ -1,13 +1,15 @@
 //! The alarm that sounds when the dispatcher itself is silent.
 
+use std::time::Duration;
+
 use headwater::sql::Database;
 use jiff::Timestamp;
 
 use crate::plugin::Shared;
 use crate::table;
 
-/// How long a shard may store nothing, in seconds; one at work says so every 5 s.
-const SILENCE_MAX_S: i64 = 20;
+/// How long a shard may store nothing; one at work says so every 5 s.
+pub(crate) const SILENCE_MAX: Duration = Duration::from_secs(20);
 
 /// Checks that every shard has lately been worked for, by any node; an error names those that
 /// were not.
@@ -22,7 +24,7 @@ pub(crate) async fn check_dispatcher(shared: &Shared) -> Result<(), String> {
 async fn silent_shards(database: &Database, now: Timestamp) -> Result<Vec<(u32, i64)>, String> {
     let beats = database.inspect(table::beats).await.map_err(|error| error.to_string())?;
     let silence = beats.into_iter().map(|(shard, at)| (shard, now.duration_since(at).as_secs()));
-    Ok(silence.filter(|(_, silent_s)| *silent_s > SILENCE_MAX_S).collect())
+    Ok(silence.filter(|(_, silent_s)| *silent_s > SILENCE_MAX.as_secs() as i64).collect())
 }
 
 fn report(silent: &[(u32, i64)]) -> Result<(), String> {

@@ -4,6 +4,7 @@
 mod attempt;
 mod block;
 mod cursor;
+mod history;
 mod report;
 mod shard;
 
@@ -12,10 +13,10 @@ pub(crate) use block::{load as load_blocks, save as save_block};
 pub(crate) use cursor::{
     Cursor, Feed, load as load_cursors, remove as remove_cursor, save as save_cursor,
 };
-pub(crate) use report::{
-    AttemptQuery, AttemptView, Standing, Waiting, WaitingEvent, attempts, replays, standings,
-    waiting,
+pub(crate) use history::{
+    AttemptQuery, AttemptView, MinuteCount, attempts, by_minute, one_attempt,
 };
+pub(crate) use report::{Standing, Waiting, WaitingEvent, replays, standings, waiting};
 pub(crate) use shard::{beat, beats, enter, known};
 
 use std::sync::Arc;

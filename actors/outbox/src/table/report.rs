@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use headwater::event::{Position, Revision, Tenant};
-use headwater::sql::{SqlError, SqlRow, ToValue, TxEngine, Value};
+use headwater::sql::{SqlError, SqlRow, ToValue, TxEngine};
 use jiff::Timestamp;
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -40,53 +40,6 @@ pub(crate) struct Standing {
     /// When the dispatcher stored this.
     #[schema(value_type = String, format = DateTime)]
     pub updated_at: Timestamp,
-}
-
-/// An attempt, as it is served.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
-#[schema(as = Attempt)]
-pub(crate) struct AttemptView {
-    /// When it ended.
-    #[schema(value_type = String, format = DateTime)]
-    pub at: Timestamp,
-    /// The event's position.
-    pub position: u64,
-    /// The event's id; the message's too, unless that held several events.
-    pub event_id: String,
-    /// Its category.
-    pub category: String,
-    /// The id of its stream.
-    pub stream: String,
-    /// Its type.
-    #[serde(rename = "type")]
-    pub event_type: String,
-    /// The how manieth attempt it was, from 1.
-    pub attempt: u64,
-    /// `delivered`, `failed`, `throttled`, `gone` or `refused`.
-    pub verdict: String,
-    /// The status of the answer; null when there was none.
-    #[schema(required = true)]
-    pub status: Option<u16>,
-    /// What went wrong.
-    #[schema(required = true)]
-    pub error: Option<String>,
-    /// The beginning of the answer, at most 1 KiB.
-    #[schema(required = true)]
-    pub response: Option<String>,
-    /// How long it took, in microseconds.
-    pub took_us: u64,
-    /// The replay that it was part of; 0 when it was none.
-    pub replay: u64,
-}
-
-/// Which attempts.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct AttemptQuery {
-    pub before: Option<Timestamp>,
-    pub position: Option<Position>,
-    pub verdict: Option<String>,
-    pub stream: Option<String>,
-    pub limit: usize,
 }
 
 /// An event that waits for a retry or an operator.
@@ -182,12 +135,6 @@ fn standing(row: SqlRow, head: Position) -> Result<(String, Standing), SqlError>
     Ok((endpoint, standing))
 }
 
-const ATTEMPTS: &str = "\
-select at_us, position, event_id, category, stream, event_type, attempt, verdict, status, error, \
-response, took_us, feed from outbox_attempts where tenant = $1 and endpoint = $2 \
-and at_us < $3 and ($4 < 0 or position = $4) and ($5 = '' or verdict = $5) \
-and ($6 = '' or stream = $6) order by at_us desc, position desc limit $7";
-
 /// Returns how many replays of an endpoint run, and up to which revision its orders are done.
 pub(crate) fn replays(
     tx: &mut dyn TxEngine,
@@ -200,44 +147,6 @@ pub(crate) fn replays(
     let mut cells = Cells::of(row.unwrap_or_default());
     let (running, orders) = (cells.count()?, cells.int_or_none().unwrap_or_default());
     Ok((running, Revision::new(u64::try_from(orders).unwrap_or_default())))
-}
-
-/// Returns attempts of an endpoint, the latest first.
-pub(crate) fn attempts(
-    tx: &mut dyn TxEngine,
-    (tenant, endpoint): (&Tenant, &str),
-    query: &AttemptQuery,
-) -> Result<Vec<AttemptView>, SqlError> {
-    let before = query.before.map_or(i64::MAX, Timestamp::as_microsecond);
-    let values = [
-        tenant.to_value(),
-        endpoint.to_value(),
-        before.to_value(),
-        query.position.map_or(Value::Int(-1), |position| position.to_value()),
-        query.verdict.clone().unwrap_or_default().to_value(),
-        query.stream.clone().unwrap_or_default().to_value(),
-        int(query.limit as u64),
-    ];
-    tx.query(ATTEMPTS, &values)?.into_iter().map(attempt).collect()
-}
-
-fn attempt(row: SqlRow) -> Result<AttemptView, SqlError> {
-    let mut cells = Cells::of(row);
-    Ok(AttemptView {
-        at: Timestamp::from_microsecond(cells.int()?).unwrap_or_default(),
-        position: cells.count()?,
-        event_id: cells.text()?,
-        category: cells.text()?,
-        stream: cells.text()?,
-        event_type: cells.text()?,
-        attempt: cells.count()?,
-        verdict: cells.text()?,
-        status: cells.int_or_none().and_then(|status| u16::try_from(status).ok()),
-        error: cells.text_or_none(),
-        response: cells.text_or_none(),
-        took_us: cells.count()?,
-        replay: cells.count()?,
-    })
 }
 
 /// Returns waiting events of an endpoint behind a position, the oldest first.

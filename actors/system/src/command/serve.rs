@@ -25,6 +25,7 @@ pub async fn run(args: ServeArgs) -> Result<(), Failure> {
     if let Some(key) = &first {
         say!("first key, of an admin, shown this once: {}", key.text.reveal());
     }
+    say!("pages on http://{}/ui", server.address());
     say!("documentation on http://{}/v1/docs; stop with Ctrl-C", server.address());
     until_stopped(stop, node, server).await
 }

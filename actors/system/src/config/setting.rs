@@ -187,7 +187,7 @@ pub const SETTINGS: [Setting; 48] = [
     Setting::new("limits.rate_per_second", "2000", Kind::Count(0, MILLION), "Requests a second of one key, on average; 0 means without bound"),
     Setting::new("limits.rate_burst", "4000", Kind::Count(1, MILLION), "Requests of one key at once, before the average counts"),
     Setting::new("limits.connections_max", "10000", Kind::Count(1, MILLION), "The most connections of one server thread"),
-    Setting::new("limits.subscribers_max", "256", Kind::Count(1, 100_000), "The most subscribers to server-sent events"),
+    Setting::new("limits.subscribers_max", "256", Kind::Count(1, 100_000), "The most subscribers to server-sent events, browsers that follow a page among them"),
     Setting::new("limits.request_timeout", "30s", span(100, 3_600), "How long a request may take until its reply begins"),
     Setting::new("limits.body_timeout", "15s", span(100, 3_600), "How long a client may take to send a whole body"),
     Setting::new("limits.at_least_timeout", "5s", span(0, 600), "How long `at_least` waits for a projection"),

@@ -3,6 +3,8 @@
 #[cfg(test)]
 mod backup;
 #[cfg(test)]
+mod browser;
+#[cfg(test)]
 mod database;
 #[cfg(test)]
 mod demo;
@@ -20,6 +22,8 @@ mod migrate;
 mod nodes;
 #[cfg(test)]
 mod outbox;
+#[cfg(test)]
+mod page;
 #[cfg(test)]
 mod postgres;
 #[cfg(test)]

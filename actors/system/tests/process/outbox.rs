@@ -10,7 +10,8 @@ use super::harness::{Client, Folder, Random, Receiver, Server, read_log, wait_un
 use super::kill::{ARGS, load_and_kill, rounds};
 
 /// Receivers here have no certificates and are no public ones.
-const LOCAL: [&str; 4] = ["--outbox-allow-http", "true", "--outbox-allow-networks", "127.0.0.0/8"];
+pub const LOCAL: [&str; 4] =
+    ["--outbox-allow-http", "true", "--outbox-allow-networks", "127.0.0.0/8"];
 
 fn register(client: &Client, id: &str, receiver: &Receiver) {
     let body = json!({

@@ -1,6 +1,8 @@
 //! Runs the program as its users do, and looks at what it leaves behind.
 
+mod chromium;
 mod client;
+mod fickle;
 mod folder;
 mod place;
 mod random;
@@ -11,7 +13,9 @@ mod server;
 
 use std::time::{Duration, Instant};
 
+pub use chromium::Chromium;
 pub use client::Client;
+pub use fickle::Fickle;
 pub use folder::{Folder, Outcome};
 pub use place::Place;
 pub use random::Random;

@@ -1,0 +1,190 @@
+//! Dead letters: events that were given up, and hold back what is behind them.
+
+use std::rc::Rc;
+
+use headwater::api::http::{HttpResponse, web::Data};
+use headwater::api::keys::Reader;
+use headwater::api::{Call, Problem};
+use headwater::event::Position;
+use headwater::page::{
+    Button, Markup, Page, Render, Table, Tone, Weight, count, html, moment, notice, text_field,
+    with_query,
+};
+use headwater::sql::TxEngine;
+use jiff::Timestamp;
+
+use super::HOME;
+use super::desk::{Desk, path};
+use super::selection::{Chosen, FIELDS};
+use crate::api::order::selected;
+use crate::endpoint::Ordering;
+use crate::plugin::Shared;
+use crate::table::{self as tables, Waiting, WaitingEvent};
+
+/// The most of a page.
+const PAGE: usize = 50;
+
+struct View {
+    desk: Desk,
+    id: String,
+    chosen: Chosen,
+    after: u64,
+}
+
+/// Shows the dead letters of an endpoint that are chosen.
+pub(super) async fn show(
+    Reader(caller): Reader,
+    shared: Data<Shared>,
+    call: Call,
+) -> Result<HttpResponse, Problem> {
+    let known: Vec<&str> = FIELDS.into_iter().chain(["after"]).collect();
+    let parameters = call.parameters(&known)?;
+    let view = Rc::new(View {
+        desk: Desk::of(&call, &shared, &caller),
+        id: call.variable("id").to_owned(),
+        chosen: Chosen::read(&parameters)?,
+        after: parameters.number("after")?.unwrap_or(0),
+    });
+    call.show(move || {
+        let view = Rc::clone(&view);
+        async move { view.page().await }
+    })
+    .await
+}
+
+impl View {
+    async fn page(&self) -> Result<Page, Problem> {
+        let document = self.desk.endpoint(&self.id).await?;
+        let page =
+            Page::new("Dead letters").under(HOME, "Outbox").under(path(&self.id, ""), &*self.id);
+        let page = page.part(self.form());
+        if let Err(fault) = self.chosen.selection().check() {
+            return Ok(page.part(notice(Tone::Warn, fault.to_string())));
+        }
+        let mut events = self.events().await?;
+        let is_more = events.len() > PAGE;
+        events.truncate(PAGE);
+        let table = table(&self.desk, &self.id, &events, self.desk.now());
+        let list = path(&self.id, "/dead-letters");
+        let first = (self.after > 0).then(|| self.chosen.query(&list, &[]));
+        let last = events.last().filter(|_| is_more).map(|event| event.position.to_string());
+        let next = last.map(|last| self.chosen.query(&list, &[("after", &last)]));
+        let is_strict = document.config.ordering == Ordering::Strict;
+        Ok(page
+            .live("orders", self.orders(events.is_empty(), is_strict))
+            .live("dead", table.paged(first, next).render()))
+    }
+
+    async fn events(&self) -> Result<Vec<WaitingEvent>, Problem> {
+        let key = self.desk.key(&self.id);
+        if !self.chosen.is_all() {
+            let mut events = selected(&self.desk.shared, &key, &self.chosen.selection()).await?;
+            events.retain(|event| event.position > self.after);
+            return Ok(events);
+        }
+        let page = (Position::new(self.after), PAGE + 1);
+        let work = move |tx: &mut dyn TxEngine| {
+            tables::waiting(tx, Waiting::DeadLetters, (&key.tenant, &key.id), page)
+        };
+        Ok(self.desk.shared.database().inspect(work).await?)
+    }
+
+    fn orders(&self, is_empty: bool, is_strict: bool) -> Markup {
+        let to = |kind| self.chosen.query(&path(&self.id, "/order"), &[("kind", kind)]);
+        let which = if self.chosen.is_all() { "all" } else { "these" };
+        html! {
+            @if !is_empty && self.desk.may_change {
+                div class="buttons" {
+                    (Button::leading(&to("redrive"), &format!("Redrive {which}"), Weight::Main))
+                    (Button::leading(&to("skip"), &format!("Skip {which}"), Weight::Danger))
+                    @if !is_strict {
+                        (Button::leading(
+                            &to("discard"), &format!("Discard {which}"), Weight::Danger,
+                        ))
+                    }
+                }
+            }
+        }
+    }
+
+    fn form(&self) -> Markup {
+        let number = |number: Option<u64>| number.map(|own| own.to_string()).unwrap_or_default();
+        let list = path(&self.id, "/dead-letters");
+        html! {
+            form method="get" action=(list) class="panel filters" role="search" {
+                (text_field("category", "Category", &self.chosen.category, ""))
+                (text_field("stream", "Stream", &self.chosen.stream, ""))
+                (text_field("type", "Event type", &self.chosen.event_type, ""))
+                (text_field("from", "From position", &number(self.chosen.from), ""))
+                (text_field("to", "To position", &number(self.chosen.to), ""))
+                div class="buttons" {
+                    button class="button" type="submit" { "Choose" }
+                    @if !self.chosen.is_all() {
+                        a class="button quiet" href=(list) { "Clear" }
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Lists dead letters.
+pub(super) fn table(desk: &Desk, id: &str, events: &[WaitingEvent], now: Timestamp) -> Table {
+    let table = Table::new("dead-table", "Dead letters")
+        .texts(["Stream", "Event", "Given up"])
+        .numbers(["Attempts", "Waiting behind"])
+        .texts(["Last error", ""])
+        .empty("No dead letters: nothing was given up.");
+    events.iter().fold(table, |table, own| {
+        let one = Chosen::at(own.position);
+        let redrive = one.query(&path(id, "/order"), &[("kind", "redrive")]);
+        let skip = one.query(&path(id, "/order"), &[("kind", "skip")]);
+        let position = own.position.to_string();
+        let tries = with_query(&path(id, "/attempts"), &[("position", &position)]);
+        table.row(
+            &format!("{}-{}", own.position, own.replay),
+            [
+                stream(own),
+                event(own),
+                moment(own.at, now),
+                html! { a href=(tries) { (count(own.attempts)) } },
+                html! { (count(own.waiting)) },
+                html! { (last_error(own)) },
+                html! { @if desk.may_change {
+                    span class="one-line" { a href=(redrive) { "Redrive" } " · " a href=(skip) { "Skip" } }
+                } },
+            ],
+        )
+    })
+}
+
+/// Names the stream of an event.
+pub(super) fn stream(event: &WaitingEvent) -> Markup {
+    html! {
+        (event.stream)
+        span class="under" {
+            (event.category)
+            @if event.replay > 0 { ", of replay " (event.replay) }
+        }
+    }
+}
+
+/// Names an event.
+pub(super) fn event(event: &WaitingEvent) -> Markup {
+    html! {
+        (event.event_type)
+        span class="under one-line" { "position " (count(event.position)) ", revision " (event.revision) }
+    }
+}
+
+/// Says what went wrong last.
+pub(super) fn last_error(event: &WaitingEvent) -> String {
+    match (&event.last_status, &event.last_error) {
+        (Some(status), Some(error)) if !error.contains(&status.to_string()) => {
+            format!("{status}: {error}")
+        }
+        (_, Some(error)) => error.clone(),
+        (Some(status), None) => format!("answered {status}"),
+        (None, None) => "–".to_owned(),
+    }
+}

@@ -1,0 +1,231 @@
+//! Every endpoint of the tenant: how it stands, what it owes, and whether anybody works for it.
+
+use std::rc::Rc;
+use std::time::Duration;
+
+use headwater::api::http::{HttpResponse, web::Data};
+use headwater::api::keys::Reader;
+use headwater::api::{Call, Problem};
+use headwater::page::{
+    Markup, Page, Render, Table, Tone, count, html, moment, notice, select_field, span, stat,
+    stats, text_field, with_query,
+};
+use headwater::projection::RowQuery;
+use jiff::Timestamp;
+
+use super::HOME;
+use super::desk::{Desk, path};
+use super::state::{CHOICES, State, place, shown, sink};
+use crate::api::document::EndpointDocument;
+use crate::api::lookup::{self, READ_MODEL};
+use crate::dispatch::SILENCE_MAX;
+use crate::plugin::Shared;
+use crate::table;
+
+/// The most endpoints that are looked at.
+const ENDPOINTS_MAX: usize = RowQuery::LIMIT_MAX;
+/// The most of a page.
+const PAGE: usize = 50;
+
+/// Which endpoints.
+struct Choice {
+    text: String,
+    state: String,
+    after: String,
+}
+
+struct View {
+    desk: Desk,
+    choice: Choice,
+}
+
+/// Shows the endpoints.
+pub(super) async fn show(
+    Reader(caller): Reader,
+    shared: Data<Shared>,
+    call: Call,
+) -> Result<HttpResponse, Problem> {
+    let parameters = call.parameters(&["q", "state", "after"])?;
+    let one = |name| parameters.one(name).map(|text| text.unwrap_or_default().trim().to_owned());
+    let choice = Choice { text: one("q")?, state: one("state")?, after: one("after")? };
+    let view = Rc::new(View { desk: Desk::of(&call, &shared, &caller), choice });
+    call.show(move || {
+        let view = Rc::clone(&view);
+        async move { view.page().await }
+    })
+    .await
+}
+
+impl View {
+    async fn page(&self) -> Result<Page, Problem> {
+        let desk = &self.desk;
+        let mut query = RowQuery::of(READ_MODEL, desk.tenant.clone());
+        query.limit = ENDPOINTS_MAX;
+        let found = lookup::page(&desk.system, &desk.shared, query).await?;
+        let beats = desk.shared.database().inspect(table::beats).await?;
+        let now = desk.now();
+        let is_cut = found.next.is_some();
+        Ok(Page::new("Outbox")
+            .live("alarms", alarms(&beats, is_cut, now))
+            .live("totals", totals(&found.endpoints, now))
+            .part(self.choice.form())
+            .live("endpoints", self.table(&found.endpoints, now)))
+    }
+
+    fn table(&self, endpoints: &[EndpointDocument], now: Timestamp) -> Markup {
+        let table = Table::new("endpoint-table", "Endpoints")
+            .texts(["Endpoint", "Target", "State"])
+            .numbers([
+                "Oldest undelivered",
+                "Behind",
+                "Delivered",
+                "Failed",
+                "Waiting",
+                "Dead letters",
+            ])
+            .texts(["Last moved"])
+            .empty(self.choice.words_for_none(endpoints.is_empty()));
+        let chosen = endpoints.iter().filter(|own| self.choice.takes(own));
+        let behind = chosen.filter(|own| own.id.as_str() > self.choice.after.as_str());
+        let page: Vec<_> = behind.take(PAGE + 1).collect();
+        let next = page.len() > PAGE;
+        let last = page.get(PAGE - 1).filter(|_| next).map(|own| own.id.as_str());
+        let shown = page.iter().take(PAGE);
+        let table = shown.fold(table, |table, own| table.row(&own.id, cells(own, now)));
+        let first = (!self.choice.after.is_empty()).then(|| self.choice.path(""));
+        table.paged(first, last.map(|last| self.choice.path(last))).render()
+    }
+}
+
+impl Choice {
+    fn takes(&self, document: &EndpointDocument) -> bool {
+        let holds = |text: &str| text.to_lowercase().contains(&self.text.to_lowercase());
+        let description = document.config.description.as_deref().unwrap_or_default();
+        let target = &document.config.target;
+        let is_named = holds(&document.id) || holds(description) || holds(&place(target));
+        is_named && State::of(document).is_chosen(document, &self.state)
+    }
+
+    fn path(&self, after: &str) -> String {
+        with_query(HOME, &[("q", &self.text), ("state", &self.state), ("after", after)])
+    }
+
+    fn form(&self) -> Markup {
+        html! {
+            form method="get" action=(HOME) class="panel filters" role="search" {
+                div class="wide" {
+                    (text_field("q", "Name, description or target", &self.text, ""))
+                }
+                (select_field("state", "State", &self.state, &CHOICES))
+                div class="buttons" {
+                    button class="button" type="submit" { "Filter" }
+                    @if !self.text.is_empty() || !self.state.is_empty() {
+                        a class="button quiet" href=(HOME) { "Clear" }
+                    }
+                }
+            }
+        }
+    }
+
+    const fn words_for_none(&self, is_new: bool) -> &'static str {
+        if is_new {
+            "No endpoint yet. Register one with POST /v1/endpoints."
+        } else {
+            "No endpoint is like that. Clear the filter to see all."
+        }
+    }
+}
+
+fn alarms(beats: &[(u32, Timestamp)], is_cut: bool, now: Timestamp) -> Markup {
+    let age = |at: Timestamp| Duration::try_from(now.duration_since(at)).unwrap_or_default();
+    let silent: Vec<_> = beats.iter().filter(|(_, at)| age(*at) > SILENCE_MAX).collect();
+    let longest = silent.iter().map(|(_, at)| age(*at)).max().unwrap_or_default();
+    html! {
+        @if !silent.is_empty() {
+            (notice(Tone::Bad, html! {
+                b { "The dispatcher is silent. " }
+                "Nobody has worked for " (silent.len()) " of " (beats.len())
+                " shards of the endpoints, the longest for " (span(longest.as_secs()))
+                ": their events are not delivered. See the nodes and the health of the parts on the "
+                a href="/ui" { "overview" } "."
+            }))
+        }
+        @if is_cut {
+            (notice(Tone::Notice, format!(
+                "Only the first {} endpoints are looked at here.", count(ENDPOINTS_MAX as u64)
+            )))
+        }
+    }
+}
+
+fn totals(endpoints: &[EndpointDocument], now: Timestamp) -> Markup {
+    let standings = || endpoints.iter().filter_map(|own| own.delivery.as_ref());
+    let sum = |of: fn(&table::Standing) -> u64| count(standings().map(of).sum());
+    let oldest = standings().filter_map(|own| own.oldest_at).min();
+    stats([
+        stat("Endpoints", count(endpoints.len() as u64)),
+        stat("Delivered", sum(|own| own.delivered)),
+        stat("Failed attempts", sum(|own| own.failed)),
+        stat("Waiting", sum(|own| own.retrying + own.waiting)),
+        stat("Dead letters", sum(|own| own.dead)),
+        stat("Oldest undelivered", age(oldest, now)),
+    ])
+}
+
+fn cells(document: &EndpointDocument, now: Timestamp) -> [Markup; 10] {
+    let target = &document.config.target;
+    let name = html! {
+        a href=(path(&document.id, "")) { (document.id) }
+        @if let Some(words) = &document.config.description { span class="under" { (words) } }
+    };
+    let goes = html! { (place(target)) span class="under" { (sink(target)) } };
+    let state = shown(document, now);
+    let none = || html! { "–" };
+    let Some(own) = &document.delivery else {
+        return [name, goes, state, none(), none(), none(), none(), none(), none(), none()];
+    };
+    let number = |number: u64| html! { (count(number)) };
+    [
+        name,
+        goes,
+        state,
+        html! { (age(own.oldest_at, now)) },
+        number(own.lag_events),
+        number(own.delivered),
+        number(own.failed),
+        number(own.retrying + own.waiting),
+        match own.dead {
+            0 => number(0),
+            dead => html! { a href=(path(&document.id, "/dead-letters")) { (count(dead)) } },
+        },
+        moment(own.updated_at, now),
+    ]
+}
+
+/// Says how old the oldest event is that is neither delivered nor given up.
+pub(super) fn age(oldest: Option<Timestamp>, now: Timestamp) -> String {
+    oldest.map_or_else(
+        || "none".to_owned(),
+        |at| span(now.as_second().saturating_sub(at.as_second()).max(0).unsigned_abs()),
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_alarm_names_the_shards_that_nobody_works_for() {
+        let at = |second| Timestamp::from_second(second).unwrap();
+        let beats = [(0, at(1_000)), (1, at(990)), (2, at(400))];
+        let text = alarms(&beats, false, at(1_002)).into_string();
+        assert!(text.contains("1 of 3 shards") && text.contains("10 min"), "{text}");
+        assert_eq!(alarms(&beats[..2], false, at(1_002)).into_string(), "");
+    }
+
+    #[test]
+    fn a_clock_that_runs_behind_makes_no_alarm() {
+        let at = |second| Timestamp::from_second(second).unwrap();
+        assert_eq!(alarms(&[(0, at(1_000))], false, at(900)).into_string(), "");
+    }
+}
