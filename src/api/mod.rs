@@ -12,6 +12,7 @@ mod gate;
 mod guard;
 mod idempotency;
 pub mod keys;
+mod listening;
 mod openapi;
 mod origin;
 mod plugin_routes;
@@ -28,6 +29,7 @@ mod state;
 
 pub use call::Call;
 pub use config::{ApiConfig, ApiLimits};
+pub use listening::{Listening, event_stream};
 pub use openapi::openapi;
 pub use plugin_routes::PluginRoutes;
 pub use problem::{FieldError, Problem, ProblemDocument};

@@ -1,8 +1,8 @@
 //! Replies: JSON with the headers that its kind of resource has.
 
 use actix_web::HttpResponse;
-use actix_web::http::StatusCode;
 use actix_web::http::header::{CONTENT_TYPE, ETAG, HeaderValue, LOCATION};
+use actix_web::http::{StatusCode, Uri};
 use serde::Serialize;
 
 use super::precondition::etag;
@@ -34,6 +34,14 @@ pub(super) fn with_location(mut reply: HttpResponse, path: &str) -> HttpResponse
     reply
 }
 
+/// Sends the client to the same path and query at another server, given with or without scheme.
+pub(super) fn at_other_server(server: &str, uri: &Uri) -> HttpResponse {
+    let scheme = if server.contains("://") { "" } else { "http://" };
+    let path = uri.path_and_query().map_or("/", |path| path.as_str());
+    let place = format!("{scheme}{}{path}", server.trim_end_matches('/'));
+    with_location(HttpResponse::new(StatusCode::TEMPORARY_REDIRECT), &place)
+}
+
 /// Writes a part of a path so that it reads back as it is.
 pub(super) fn path_part(text: &str) -> String {
     let mut part = String::with_capacity(text.len());
@@ -55,5 +63,18 @@ mod tests {
     #[test]
     fn a_path_part_holds_only_what_addresses_may_hold() {
         assert_eq!(path_part("C5 36/é"), "C5%2036%2F%C3%A9");
+    }
+
+    #[test]
+    fn another_server_is_asked_for_the_same_path_and_query() {
+        let uri = Uri::from_static("/v1/a%20b?max=3&x");
+        for (server, wanted) in [
+            ("10.0.0.2:4600", "http://10.0.0.2:4600/v1/a%20b?max=3&x"),
+            ("https://two.example.com/", "https://two.example.com/v1/a%20b?max=3&x"),
+        ] {
+            let reply = at_other_server(server, &uri);
+            assert_eq!(reply.status(), 307);
+            assert_eq!(reply.headers().get(LOCATION).unwrap(), wanted);
+        }
     }
 }
