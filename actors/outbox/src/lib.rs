@@ -10,6 +10,7 @@ mod dispatch;
 pub mod endpoint;
 pub mod payload;
 mod plugin;
+mod pull;
 pub mod read_model;
 pub mod schedule;
 pub mod secret;

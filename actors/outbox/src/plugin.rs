@@ -11,6 +11,7 @@ use headwater::store::SharedStore;
 use crate::broker::{BrokerConfig, Brokers};
 use crate::dispatch::{Directory, SHARDS, shard_actor};
 use crate::endpoint::Endpoint;
+use crate::pull::Groups;
 use crate::read_model::Endpoints;
 use crate::secret::SealKey;
 use crate::table::{AttemptLog, MIGRATIONS};
@@ -48,6 +49,8 @@ pub(crate) struct Shared {
     pub clock: SharedClock,
     pub attempt_log: AttemptLog,
     pub directory: Directory,
+    /// The consumers of endpoints that this node works for.
+    pub groups: Groups,
     store: SharedStore,
     database: Database,
 }
@@ -97,6 +100,7 @@ impl Plugin for Outbox {
             clock: SystemClock::shared(),
             attempt_log: AttemptLog::new(config.attempts_kept),
             directory: Directory::new(),
+            groups: Groups::default(),
             store,
             database,
         });

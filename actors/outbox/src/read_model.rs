@@ -112,7 +112,7 @@ impl EndpointRow {
         self.config = config.clone();
         self.headers = match &mut self.config.target {
             Target::Webhook { headers, .. } => std::mem::take(headers).into_keys().collect(),
-            Target::Nats { .. } | Target::Rabbitmq { .. } => Vec::new(),
+            Target::Nats { .. } | Target::Rabbitmq { .. } | Target::Pull { .. } => Vec::new(),
         };
     }
 

@@ -112,6 +112,7 @@ pub(super) fn rules(config: &EndpointConfig) -> Rules {
         ordering: config.ordering,
         retry: config.retry.clone(),
         in_flight_max: config.in_flight_max(),
+        judges_endpoint: !config.target.is_pulled(),
     }
 }
 
@@ -191,6 +192,7 @@ impl Running {
 
     /// Waits for requests under way: what they come to need not be sent again.
     async fn drain(&mut self) {
+        self.sink.close();
         let end = async {
             while let Some(done) = self.under_way.next().await {
                 self.take(done);
@@ -232,7 +234,7 @@ impl Running {
                 None => return,
                 Some(Task::Send { ticket, event, attempt }) => {
                     self.pace.spend();
-                    let delivering = self.sink.deliver(&event);
+                    let delivering = self.sink.deliver(&event, attempt);
                     let done = async move {
                         let delivery = delivering.await;
                         Done::Sent { ticket, event, attempt, delivery }
@@ -265,7 +267,9 @@ impl Running {
         let now = self.now();
         match done {
             Done::Sent { ticket, event, attempt, delivery } => {
-                self.note(&event, attempt, &delivery, now);
+                if delivery.was_made {
+                    self.note(&event, attempt, &delivery, now);
+                }
                 let outcome = outcome(&delivery);
                 self.lane.state.borrow_mut().backlog.finished(ticket, &event, outcome, now);
                 self.tell(delivery.attempted.verdict, now);
@@ -370,6 +374,7 @@ fn outcome(delivery: &Delivery) -> Outcome {
     let attempted = &delivery.attempted;
     let last = LastFailure { status: attempted.status, error: attempted.error.clone() };
     match attempted.verdict {
+        _ if !delivery.was_made => Outcome::Untried,
         Verdict::Delivered => Outcome::Delivered,
         _ if delivery.is_hopeless => Outcome::Hopeless(last),
         verdict => Outcome::Failed(Again {

@@ -26,5 +26,5 @@ mod simulation;
 pub(crate) use backlog::Now;
 pub(crate) use block::{Block, BlockPhase, Head, LastFailure};
 pub(crate) use directory::{Directory, Registered};
-pub(crate) use shard::{SHARDS, shard_actor};
+pub(crate) use shard::{SHARDS, lease_of, shard_actor};
 pub(crate) use window::Line;

@@ -1,6 +1,7 @@
 //! Where events go: one shape for every kind of receiver.
 
 mod nats;
+mod pull;
 mod rabbitmq;
 mod webhook;
 
@@ -19,13 +20,17 @@ use crate::plugin::Shared;
 use crate::table::EndpointKey;
 use crate::webhook::{Attempted, Verdict};
 use nats::NatsSink;
+use pull::PullSink;
 use rabbitmq::RabbitmqSink;
 use webhook::WebhookSink;
 
 /// Takes events to a receiver.
 pub(crate) trait Sink {
-    /// Makes one attempt. Dropping the future breaks it off.
-    fn deliver(&self, event: &RecordedEvent) -> LocalBoxFuture<'static, Delivery>;
+    /// Makes one attempt, which has this number, from 1. Dropping the future breaks it off.
+    fn deliver(&self, event: &RecordedEvent, attempt: u32) -> LocalBoxFuture<'static, Delivery>;
+
+    /// Notes that nothing more comes: what waits for a receiver to ask for it ends now.
+    fn close(&self) {}
 }
 
 /// Sets up what an endpoint's events go through; an error says in words what is wrong.
@@ -39,6 +44,9 @@ pub(crate) fn open(
     Ok(match &config.target {
         Target::Webhook { url, headers } => {
             Rc::new(WebhookSink::new(shared, key, (endpoint, config), (url, headers))?)
+        }
+        Target::Pull { ack_timeout_ms } => {
+            Rc::new(PullSink::new(shared, key, (endpoint, config), *ack_timeout_ms))
         }
         // Checked here too, because an event can be written without the routes.
         _ if !is_operator => return Err(config.target.not_operator()),
@@ -57,6 +65,8 @@ pub(crate) struct Delivery {
     pub attempted: Attempted,
     /// Whether it is of no use to send this event again, whatever happens.
     pub is_hopeless: bool,
+    /// Whether there was an attempt at all; one that was not made does not count.
+    pub was_made: bool,
 }
 
 impl Delivery {
@@ -69,7 +79,12 @@ impl Delivery {
         let (status, response, retry_after) = (None, None, None);
         let took = Duration::ZERO;
         let attempted = Attempted { verdict, status, error, response, retry_after, took };
-        Self { attempted, is_hopeless }
+        Self { attempted, is_hopeless, was_made: true }
+    }
+
+    /// Makes the end of an attempt that was broken off before it began.
+    fn untried() -> Self {
+        Self { was_made: false, ..Self::ended(Verdict::Refused, None, false) }
     }
 }
 
@@ -101,7 +116,7 @@ fn attempt(
 pub(crate) struct Unusable(pub String);
 
 impl Sink for Unusable {
-    fn deliver(&self, _: &RecordedEvent) -> LocalBoxFuture<'static, Delivery> {
+    fn deliver(&self, _: &RecordedEvent, _: u32) -> LocalBoxFuture<'static, Delivery> {
         Box::pin(std::future::ready(Delivery::refused(self.0.clone(), false)))
     }
 }

@@ -98,12 +98,12 @@ impl WebhookSink {
 }
 
 impl Sink for WebhookSink {
-    fn deliver(&self, event: &RecordedEvent) -> LocalBoxFuture<'static, Delivery> {
+    fn deliver(&self, event: &RecordedEvent, _: u32) -> LocalBoxFuture<'static, Delivery> {
         let client = self.client.clone();
         match self.request(event) {
             Ok(request) => async move {
                 let attempted = client.send(request).await;
-                Delivery { attempted, is_hopeless: false }
+                Delivery { attempted, is_hopeless: false, was_made: true }
             }
             .boxed_local(),
             Err(words) => std::future::ready(Delivery::refused(words, true)).boxed_local(),

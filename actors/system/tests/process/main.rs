@@ -23,4 +23,6 @@ mod outbox;
 #[cfg(test)]
 mod postgres;
 #[cfg(test)]
+mod pull;
+#[cfg(test)]
 mod reading;

@@ -44,6 +44,9 @@ pub(crate) struct Rules {
     pub ordering: Ordering,
     pub retry: RetrySchedule,
     pub in_flight_max: usize,
+    /// Whether a failure says something of the endpoint as a whole, so that few requests are
+    /// made after many and it is disabled after long. Not so of one whose consumers come and go.
+    pub judges_endpoint: bool,
 }
 
 /// What is to be done next.
@@ -82,6 +85,8 @@ pub(crate) enum Outcome {
     Failed(Again),
     /// Of no use to try again, because of the event itself.
     Hopeless(LastFailure),
+    /// Not sent: it is as if it had not been begun.
+    Untried,
 }
 
 /// What decides when to try again.

@@ -56,6 +56,21 @@ impl Backlog {
                 self.breaker.not_sent();
                 self.give_up(ticket.from, event, last, now);
             }
+            Outcome::Untried => self.untried(ticket.from, event),
+        }
+    }
+
+    fn untried(&mut self, from: Source, event: &RecordedEvent) {
+        self.breaker.not_sent();
+        let line = match from {
+            Source::Block(line) => line,
+            Source::Window(number) => {
+                self.window.put_back(number);
+                self.block_line(event)
+            }
+        };
+        if let Some(BlockPhase::Busy(at, wall)) = self.blocks.get(&line).map(|block| block.phase) {
+            self.set_due(&line, (at, wall));
         }
     }
 
@@ -103,6 +118,9 @@ impl Backlog {
 
     fn note_failure(&mut self, event: &RecordedEvent, now: Now) {
         self.failed += 1;
+        if !self.rules.judges_endpoint {
+            return;
+        }
         self.failing_since.get_or_insert(now.wall);
         let seed = RetrySchedule::seed(event.id(), u32::MAX);
         self.breaker.failed(now.tick, seed as f64 / u64::MAX as f64);

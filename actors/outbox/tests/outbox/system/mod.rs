@@ -2,7 +2,7 @@
 
 mod bloat;
 mod dead_letter;
-mod kit;
+pub mod kit;
 mod nodes;
 mod operator;
 mod order;

@@ -2,6 +2,7 @@
 
 mod client;
 mod folder;
+mod ledger;
 mod place;
 mod random;
 mod receiver;
@@ -13,6 +14,7 @@ use std::time::{Duration, Instant};
 
 pub use client::Client;
 pub use folder::{Folder, Outcome};
+pub use ledger::Ledger;
 pub use place::Place;
 pub use random::Random;
 pub use receiver::Receiver;
