@@ -10,9 +10,11 @@ use futures_util::future::LocalBoxFuture;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use super::guard::takes_event_stream;
 use super::keys::Caller;
+use super::listening::Listening;
 use super::query::Parameters;
-use super::reply::{json, with_location};
+use super::reply::{at_other_server, json, with_location};
 use super::route::origin_of;
 use super::{ApiLimits, ApiState, Problem, ProblemKind, body, idempotency};
 use crate::event::{Position, Tenant};
@@ -96,6 +98,26 @@ impl Call {
         let at_least = Position::new(parameters.number("at_least")?.unwrap_or(0));
         let time: Duration = self.limits().at_least_timeout;
         Ok(self.system().wait_for(projection, at_least, time).await?)
+    }
+
+    /// Returns whether the client asks for server-sent events.
+    #[must_use]
+    pub fn takes_event_stream(&self) -> bool {
+        takes_event_stream(self.request.headers())
+    }
+
+    /// Takes one of the bounded places of clients that wait or follow.
+    ///
+    /// # Errors
+    /// A [`Problem`] when all are taken.
+    pub fn listen(&self, caller: &Caller) -> Result<Listening, Problem> {
+        Listening::begin(&self.state, caller)
+    }
+
+    /// Replies with the same address at another server, to be asked instead in the same way.
+    #[must_use]
+    pub fn elsewhere(&self, server: &str) -> HttpResponse {
+        at_other_server(server, self.request.uri())
     }
 
     /// Replies with a value as JSON.

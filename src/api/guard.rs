@@ -9,7 +9,7 @@ use actix_web::middleware::Next;
 use actix_web::{Error, HttpMessage};
 
 use super::keys::KeyText;
-use super::{ApiState, Problem, ProblemKind};
+use super::{ApiState, PluginRoutes, Problem, ProblemKind};
 
 /// Lets one request pass, or says why not.
 pub(super) async fn guard<B: MessageBody + 'static>(
@@ -26,7 +26,7 @@ pub(super) async fn guard<B: MessageBody + 'static>(
 async fn admit(state: &ApiState, request: &ServiceRequest) -> Result<(), Problem> {
     let key = bearer(request.headers())?;
     let_in(state, request, &key).await?;
-    check_accept(request)
+    check_accept(state, request)
 }
 
 /// Checks a key and takes its turn.
@@ -64,28 +64,45 @@ pub(super) fn bearer(headers: &HeaderMap) -> Result<KeyText, Problem> {
     key.ok_or_else(|| refused("key is mistyped or cut: its checksum does not hold"))
 }
 
+const JSON: [&str; 3] = ["application/json", "application/*", "*/*"];
+const EVENT_STREAM: [&str; 3] = ["text/event-stream", "text/*", "*/*"];
+const PLAIN: [&str; 3] = ["text/plain", "text/*", "*/*"];
+
 /// Refuses a client that does not take what the address sends: JSON, but for a few.
-fn check_accept(request: &ServiceRequest) -> Result<(), Problem> {
-    let mut accepted = request.headers().get_all(ACCEPT).peekable();
-    if accepted.peek().is_none() {
+fn check_accept(state: &ApiState, request: &ServiceRequest) -> Result<(), Problem> {
+    let headers = request.headers();
+    if !headers.contains_key(ACCEPT) {
         return Ok(());
     }
     let wanted = match request.path() {
-        "/v1/events/subscribe" => ["text/event-stream", "text/*", "*/*"],
-        "/metrics" => ["text/plain", "text/*", "*/*"],
-        _ => ["application/json", "application/*", "*/*"],
+        "/v1/events/subscribe" => EVENT_STREAM,
+        "/metrics" => PLAIN,
+        _ => JSON,
     };
+    let pushes = || {
+        let routes = state.system.routes::<PluginRoutes>();
+        routes.iter().any(|own| own.pushes(request.path()))
+    };
+    let [best, ..] = wanted;
+    match takes(headers, &wanted) || (takes_event_stream(headers) && pushes()) {
+        true => Ok(()),
+        false => Err(Problem::new(ProblemKind::NotAcceptable, format!("accept {best}"))),
+    }
+}
+
+/// Returns whether a client takes one of these media types.
+fn takes(headers: &HeaderMap, wanted: &[&str]) -> bool {
     let takes = |range: &str| {
         let mut parts = range.split(';').map(str::trim);
         let media = parts.next().unwrap_or_default();
         let is_excluded = parts.any(|part| matches!(part, "q=0" | "q=0.0" | "q=0.00" | "q=0.000"));
         !is_excluded && wanted.iter().any(|own| own.eq_ignore_ascii_case(media))
     };
-    let is_taken =
-        accepted.filter_map(|value| value.to_str().ok()).any(|value| value.split(',').any(takes));
-    let [best, ..] = wanted;
-    match is_taken {
-        true => Ok(()),
-        false => Err(Problem::new(ProblemKind::NotAcceptable, format!("accept {best}"))),
-    }
+    let mut accepted = headers.get_all(ACCEPT).filter_map(|value| value.to_str().ok());
+    accepted.any(|value| value.split(',').any(takes))
+}
+
+/// Returns whether a client asks for server-sent events by name.
+pub(super) fn takes_event_stream(headers: &HeaderMap) -> bool {
+    takes(headers, &["text/event-stream"])
 }

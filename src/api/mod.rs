@@ -12,6 +12,7 @@ mod gate;
 mod guard;
 mod idempotency;
 pub mod keys;
+mod listening;
 mod openapi;
 mod origin;
 mod page;
@@ -29,6 +30,7 @@ mod state;
 
 pub use call::Call;
 pub use config::{ApiConfig, ApiLimits};
+pub use listening::{Listening, event_stream};
 pub use openapi::openapi;
 pub use page::PageRoutes;
 pub use plugin_routes::PluginRoutes;

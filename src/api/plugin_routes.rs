@@ -16,6 +16,7 @@ pub struct PluginRoutes {
     first: &'static str,
     configure: Box<dyn Fn(&mut ServiceConfig) + Send + Sync>,
     document: Option<OpenApi>,
+    pushing: Option<&'static str>,
 }
 
 impl PluginRoutes {
@@ -25,7 +26,15 @@ impl PluginRoutes {
         first: &'static str,
         configure: impl Fn(&mut ServiceConfig) + Send + Sync + 'static,
     ) -> Self {
-        Self { first, configure: Box::new(configure), document: None }
+        Self { first, configure: Box::new(configure), document: None, pushing: None }
+    }
+
+    /// Says that addresses with this last part also send server-sent events, to clients that
+    /// accept nothing else; see [`Call::takes_event_stream`](super::Call::takes_event_stream).
+    #[must_use]
+    pub fn pushing(mut self, last: &'static str) -> Self {
+        self.pushing = Some(last);
+        self
     }
 
     /// Adds their part of the OpenAPI document, with whole paths.
@@ -43,6 +52,12 @@ impl PluginRoutes {
 
     pub(super) const fn document(&self) -> Option<&OpenApi> {
         self.document.as_ref()
+    }
+
+    /// Returns whether an address may send server-sent events.
+    pub(super) fn pushes(&self, path: &str) -> bool {
+        let Some(last) = self.pushing else { return false };
+        path.split('/').nth(2) == Some(self.first) && path.rsplit('/').next() == Some(last)
     }
 
     pub(super) fn scope(&self) -> Scope {

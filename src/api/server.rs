@@ -139,6 +139,9 @@ fn build(state: &Arc<ApiState>) -> Result<(SocketAddr, Server), ServeError> {
     .max_connections(config.limits.connections_max)
     .client_request_timeout(config.limits.head_timeout)
     .client_disconnect_timeout(Duration::from_secs(1))
+    // Whoever waits for a reply or follows is noticed at once when it is gone, and what it would
+    // have got goes to others.
+    .h1_allow_half_closed(false)
     .keep_alive(config.limits.keep_alive)
     .shutdown_timeout(config.shutdown_timeout.as_secs())
     .disable_signals()

@@ -12,6 +12,7 @@ mod metric;
 mod page;
 pub mod payload;
 mod plugin;
+mod pull;
 pub mod read_model;
 pub mod schedule;
 pub mod secret;

@@ -12,6 +12,7 @@ use crate::broker::{BrokerConfig, Brokers};
 use crate::dispatch::{Directory, Paces, SHARDS, check_dispatcher, shard_actor};
 use crate::endpoint::Endpoint;
 use crate::metric::OutboxMetrics;
+use crate::pull::Groups;
 use crate::read_model::Endpoints;
 use crate::secret::SealKey;
 use crate::table::{AttemptLog, MIGRATIONS};
@@ -56,6 +57,8 @@ pub(crate) struct Shared {
     pub directory: Directory,
     pub metrics: OutboxMetrics,
     pub paces: Paces,
+    /// The consumers of endpoints that this node works for.
+    pub groups: Groups,
     store: SharedStore,
     database: Database,
 }
@@ -120,6 +123,7 @@ impl Plugin for Outbox {
             directory: Directory::new(),
             metrics: metrics.clone(),
             paces: Paces::default(),
+            groups: Groups::default(),
             store,
             database,
         });

@@ -112,7 +112,10 @@ impl EndpointRow {
         self.config = config.clone();
         self.headers = match &mut self.config.target {
             Target::Webhook { headers, .. } => std::mem::take(headers).into_keys().collect(),
-            Target::Nats { .. } | Target::Rabbitmq { .. } | Target::Kafka { .. } => Vec::new(),
+            Target::Nats { .. }
+            | Target::Rabbitmq { .. }
+            | Target::Kafka { .. }
+            | Target::Pull { .. } => Vec::new(),
         };
     }
 

@@ -13,6 +13,13 @@ const STANDARD_MS: [u64; 9] = [
     86_400_000,
 ];
 
+/// What an endpoint has whose consumers ask for its events: nobody is burdened by a retry that
+/// nobody asks for, so the first ones come soon. Twelve attempts over 1 d 7 h.
+const PULLED_MS: [u64; 11] = [
+    1_000, 5_000, 15_000, 60_000, 300_000, 900_000, 1_800_000, 3_600_000, 10_800_000, 21_600_000,
+    72_000_000,
+];
+
 /// What [`RetrySchedule::after`] gives an endpoint that is under load, before the jitter, which
 /// takes away at most a fifth: it is left alone for 60 s at least.
 const THROTTLED_MS: u64 = 75_000;
@@ -93,6 +100,13 @@ impl RetrySchedule {
             Some((&delay_ms, number)) => Err(ScheduleError::OutOfBounds { number, delay_ms }),
             None => Ok(Self(delays_ms)),
         }
+    }
+
+    /// Returns the schedule of endpoints whose consumers ask for their events, unless they have
+    /// one of their own.
+    #[must_use]
+    pub fn pulled() -> Self {
+        Self(PULLED_MS.to_vec())
     }
 
     /// Returns the delays in ms, before the jitter.
@@ -216,6 +230,15 @@ mod tests {
         let total: u64 = schedule.delays_ms().iter().sum();
         assert_eq!(total, ((75 * 60 + 35) * 60 + 5) * 1000);
         assert_eq!(schedule.attempts(), 10);
+        assert_eq!(RetrySchedule::new(schedule.delays_ms().to_vec()), Ok(schedule));
+    }
+
+    #[test]
+    fn consumers_that_ask_get_a_failed_event_again_soon_and_for_a_day() {
+        let schedule = RetrySchedule::pulled();
+        assert_eq!((schedule.delays_ms()[0], schedule.attempts()), (1_000, 12));
+        let total: u64 = schedule.delays_ms().iter().sum();
+        assert!((24 * 3_600_000..48 * 3_600_000).contains(&total));
         assert_eq!(RetrySchedule::new(schedule.delays_ms().to_vec()), Ok(schedule));
     }
 

@@ -4,17 +4,14 @@ use std::future::Future;
 use std::time::Duration;
 
 use actix_web::HttpResponse;
-use actix_web::http::header::{ACCEPT, CACHE_CONTROL, CONTENT_TYPE, HeaderMap};
-use actix_web::web::Data;
+use actix_web::http::header::{ACCEPT, HeaderMap};
 use bytes::Bytes;
 use futures_util::future::ready;
 use futures_util::{StreamExt, stream};
-use tokio::sync::{OwnedSemaphorePermit, watch};
 use tokio::time::Instant;
 
-use crate::api::keys::Caller;
-use crate::api::route::subscribe::full;
-use crate::api::{ApiState, Call, Problem, ProblemKind};
+use crate::api::listening::{Listening, event_stream};
+use crate::api::{Call, Problem, ProblemKind};
 use crate::page::{LiveParts, Page};
 
 /// How long a page rests before it is made again.
@@ -36,34 +33,24 @@ where
 {
     let nobody = || Problem::new(ProblemKind::Unauthenticated, "this address needs a key");
     let caller = call.caller().ok_or_else(nobody)?;
-    let state = call.state.clone();
-    let place = state.subscribers.clone().try_acquire_owned().map_err(|_| full(&state))?;
-    let stopping = state.stopping.subscribe();
+    let listening = Listening::begin(&call.state, &caller)?;
     let (seen, told_at) = (LiveParts::default(), Instant::now());
-    let follower =
-        Follower { view, seen, caller, state, stopping, told_at, is_first: true, _place: place };
-    let first = stream::once(ready(Ok(Bytes::from_static(RETRY.as_bytes()))));
+    let follower = Follower { view, seen, listening, told_at, is_first: true };
+    let first = stream::once(ready(Bytes::from_static(RETRY.as_bytes())));
     let parts = stream::unfold(follower, |mut follower| async {
         let part = follower.next().await?;
-        Some((Ok::<_, actix_web::Error>(part), follower))
+        Some((part, follower))
     });
-    Ok(HttpResponse::Ok()
-        .insert_header((CONTENT_TYPE, "text/event-stream"))
-        .insert_header((CACHE_CONTROL, "no-store"))
-        .insert_header(("x-accel-buffering", "no"))
-        .streaming(first.chain(parts)))
+    Ok(event_stream(first.chain(parts)))
 }
 
-/// One browser that follows a page, and its place among the bounded number of those who follow.
+/// One browser that follows a page.
 struct Follower<V> {
     view: V,
     seen: LiveParts,
-    caller: Caller,
-    state: Data<ApiState>,
-    stopping: watch::Receiver<bool>,
+    listening: Listening,
     told_at: Instant,
     is_first: bool,
-    _place: OwnedSemaphorePermit,
 }
 
 impl<V, F> Follower<V>
@@ -77,7 +64,7 @@ where
             if !std::mem::take(&mut self.is_first) && self.is_stopped_within(REST).await {
                 return None;
             }
-            if !self.state.keys.still_allows(&self.caller).await {
+            if !self.listening.may_go_on().await {
                 return None;
             }
             let page = (self.view)().await;
@@ -87,7 +74,7 @@ where
                 self.told_at = Instant::now();
                 return Some(changes.into());
             }
-            if self.told_at.elapsed() >= self.state.config.limits.heartbeat {
+            if self.told_at.elapsed() >= self.listening.heartbeat() {
                 self.told_at = Instant::now();
                 return Some(Bytes::from_static(b": alive\n\n"));
             }
@@ -95,7 +82,6 @@ where
     }
 
     async fn is_stopped_within(&mut self, rest: Duration) -> bool {
-        let stopped = self.stopping.wait_for(|is_stopping| *is_stopping);
-        tokio::time::timeout(rest, stopped).await.is_ok()
+        tokio::time::timeout(rest, self.listening.stopped()).await.is_ok()
     }
 }

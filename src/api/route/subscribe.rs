@@ -2,17 +2,16 @@
 
 use std::io::Write;
 
-use actix_web::http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse};
 use bytes::Bytes;
 use futures_util::future::ready;
 use futures_util::{StreamExt, stream};
-use tokio::sync::{OwnedSemaphorePermit, watch};
 
-use crate::api::keys::{Caller, Reader};
+use crate::api::keys::Reader;
+use crate::api::listening::{Listening, event_stream};
 use crate::api::query::{Parameters, refused};
-use crate::api::{ApiState, Problem, ProblemKind};
+use crate::api::{ApiState, Problem};
 use crate::event::{Position, RecordedEvent};
 use crate::store::{LogPage, Subscription};
 
@@ -58,33 +57,25 @@ pub(in crate::api) async fn subscribe(
     if after > head {
         return Err(refused("after", format!("lies beyond the log's end, which is at {head}")));
     }
-    let place = state.subscribers.clone().try_acquire_owned().map_err(|_| full(&state))?;
+    let listening = Listening::begin(&state, &caller)?;
     let subscription =
         Subscription::new(state.system.store().clone(), after, parameters.event_query()?)
             .of_tenant(caller.tenant().clone())
             .with_page_limit(PAGE_EVENTS);
-    let stopping = state.stopping.subscribe();
-    let follower =
-        Follower { subscription, caller, state, stopping, _place: place, is_live: false };
-    let first = stream::once(ready(Ok(Bytes::from_static(RETRY.as_bytes()))));
+    let follower = Follower { subscription, state, listening, is_live: false };
+    let first = stream::once(ready(Bytes::from_static(RETRY.as_bytes())));
     let messages = stream::unfold(follower, |mut follower| async {
         let message = follower.next().await?;
-        Some((Ok::<_, actix_web::Error>(message), follower))
+        Some((message, follower))
     });
-    Ok(HttpResponse::Ok()
-        .insert_header((CONTENT_TYPE, "text/event-stream"))
-        .insert_header((CACHE_CONTROL, "no-cache"))
-        .insert_header(("x-accel-buffering", "no"))
-        .streaming(first.chain(messages)))
+    Ok(event_stream(first.chain(messages)))
 }
 
 /// One client that follows the log, and its place among the bounded number of them.
 struct Follower {
     subscription: Subscription,
-    caller: Caller,
     state: Data<ApiState>,
-    stopping: watch::Receiver<bool>,
-    _place: OwnedSemaphorePermit,
+    listening: Listening,
     is_live: bool,
 }
 
@@ -92,7 +83,7 @@ impl Follower {
     /// Returns what to send next; `None` ends the stream.
     async fn next(&mut self) -> Option<Bytes> {
         loop {
-            if !self.may_go_on().await {
+            if !self.listening.may_go_on().await {
                 return None;
             }
             // A log that ends here will send nothing by itself, so it is told now.
@@ -100,10 +91,10 @@ impl Follower {
             if !self.is_live && self.subscription.position() >= head {
                 return self.catch_up();
             }
-            let bound = self.state.config.limits.heartbeat;
+            let bound = self.listening.heartbeat();
             let page = tokio::select! {
                 page = tokio::time::timeout(bound, self.subscription.next()) => page,
-                _ = self.stopping.wait_for(|is_stopping| *is_stopping) => return None,
+                () = self.listening.stopped() => return None,
             };
             let Ok(page) = page else { return Some(self.heartbeat()) };
             let page = page.inspect_err(|error| tracing::error!(%error, "subscription ended"));
@@ -112,10 +103,6 @@ impl Follower {
                 return written(&page);
             }
         }
-    }
-
-    async fn may_go_on(&self) -> bool {
-        !*self.stopping.borrow() && self.state.keys.still_allows(&self.caller).await
     }
 
     fn catch_up(&mut self) -> Option<Bytes> {
@@ -162,11 +149,4 @@ fn last_event_id(request: &HttpRequest) -> Result<Option<Position>, Problem> {
         Some(position) => Ok(Some(position)),
         None => Err(Problem::field("header:last-event-id", "is not a position")),
     }
-}
-
-/// Says that as many follow as may.
-pub(in crate::api) fn full(state: &ApiState) -> Problem {
-    let max = state.config.limits.subscribers_max;
-    let detail = format!("{max} subscribers are served already: try again later");
-    Problem::new(ProblemKind::Overloaded, detail).retry_after_s(5)
 }

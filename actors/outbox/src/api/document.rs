@@ -55,7 +55,7 @@ pub(super) struct EndpointBody {
     #[schema(minimum = 100, maximum = 60_000)]
     pub timeout_ms: Option<u32>,
     /// When a failed event is tried again, as delays in ms; the schedule of the Standard
-    /// Webhooks specification when absent.
+    /// Webhooks specification when absent, or a shorter one for the target `pull`.
     #[schema(value_type = Option<Vec<u64>>)]
     pub retry: Option<RetrySchedule>,
     /// After how many hours of nothing but failures it is disabled; 120 when absent.

@@ -7,6 +7,7 @@ pub(crate) mod endpoint;
 mod handshake;
 pub(crate) mod lookup;
 pub(crate) mod order;
+mod pull;
 pub(crate) mod sample;
 mod target;
 
@@ -40,6 +41,8 @@ use crate::plugin::Shared;
         order::replay,
         sample::test,
         sample::example,
+        pull::take,
+        pull::ack::acknowledge,
     ),
     tags((name = "endpoints", description = "Where events go, and what became of them")),
 )]
@@ -67,7 +70,9 @@ pub(crate) fn routes(shared: Arc<Shared>) -> PluginRoutes {
             .route("/{id}/discard", web::post().to(order::discard))
             .route("/{id}/replay", web::post().to(order::replay))
             .route("/{id}/test", web::post().to(sample::test))
-            .route("/{id}/example", web::get().to(sample::example));
+            .route("/{id}/example", web::get().to(sample::example))
+            .route("/{id}/events", web::get().to(pull::take))
+            .route("/{id}/acks", web::post().to(pull::ack::acknowledge));
     });
-    routes.documented(Document::openapi())
+    routes.pushing("events").documented(Document::openapi())
 }

@@ -75,10 +75,14 @@ pub(super) async fn test(
 pub(crate) async fn try_out(shared: &Shared, key: &EndpointKey) -> Result<TestDocument, Problem> {
     let registered = known(shared, key)?;
     let config = registered.endpoint.config.as_ref().ok_or_else(unknown)?;
+    if config.target.is_pulled() {
+        let detail = "consumers ask for this endpoint's events: append one, or look at its example";
+        return Err(Problem::new(ProblemKind::Rejected, detail).with("code", "pulled"));
+    }
     let sink = sink::open(shared, key, &registered.endpoint, config);
     let sink = sink.map_err(|words| Problem::new(ProblemKind::Rejected, words))?;
     let event = test_event(shared, key).ok_or_else(unknown)?;
-    let attempted = sink.deliver(&event).await.attempted;
+    let attempted = sink.deliver(&event, 1).await.attempted;
     Ok(TestDocument {
         verdict: verdict_name(attempted.verdict),
         status: attempted.status,

@@ -65,12 +65,19 @@ pub(super) enum TargetBody {
         #[schema(max_length = 249)]
         topic: String,
     },
+    /// Nowhere: consumers ask for the events under `/v1/endpoints/{id}/events`.
+    Pull {
+        /// How long a consumer may take over an event until another gets it, in ms; 30,000 when
+        /// absent.
+        #[schema(minimum = 100, maximum = 3_600_000)]
+        ack_timeout_ms: Option<u32>,
+    },
 }
 
 impl TargetBody {
     /// Refuses a target that the caller's tenant may not have.
     pub fn check_caller(&self, caller: &Caller, operator: &Tenant) -> Result<(), Problem> {
-        let is_broker = !matches!(self, Self::Webhook { .. });
+        let is_broker = !matches!(self, Self::Webhook { .. } | Self::Pull { .. });
         match is_broker && caller.tenant() != operator {
             false => Ok(()),
             true => {
@@ -121,6 +128,10 @@ impl TargetBody {
             Self::Rabbitmq { exchange, routing_key } => {
                 Ok(Target::Rabbitmq { exchange, routing_key })
             }
+            Self::Pull { ack_timeout_ms: None } => Ok(EndpointConfig::pull().target),
+            Self::Pull { ack_timeout_ms: Some(ack_timeout_ms) } => {
+                Ok(Target::Pull { ack_timeout_ms })
+            }
         }
     }
 }
@@ -147,7 +158,10 @@ fn sealed(
 fn kept(before: Option<&EndpointConfig>, name: &str) -> Option<Sealed> {
     match &before?.target {
         Target::Webhook { headers, .. } => headers.get(name).cloned(),
-        Target::Nats { .. } | Target::Rabbitmq { .. } | Target::Kafka { .. } => None,
+        Target::Nats { .. }
+        | Target::Rabbitmq { .. }
+        | Target::Kafka { .. }
+        | Target::Pull { .. } => None,
     }
 }
 

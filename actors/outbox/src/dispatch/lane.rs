@@ -137,6 +137,7 @@ pub(super) fn rules(config: &EndpointConfig) -> Rules {
             load: Load { events: own.events_max.into(), bytes: MESSAGE_BYTES_MAX },
             wait: Duration::from_millis(own.wait_ms.into()),
         }),
+        judges_endpoint: !config.target.is_pulled(),
     }
 }
 
@@ -219,6 +220,7 @@ impl Running {
 
     /// Waits for requests under way: what they come to need not be sent again.
     async fn drain(&mut self) {
+        self.sink.close();
         let end = async {
             while let Some(done) = self.under_way.next().await {
                 self.take(done, self.now());
@@ -259,7 +261,7 @@ impl Running {
                 None => return,
                 Some(Task::Send { ticket, event, attempt }) => {
                     self.pace.spend();
-                    let delivering = self.sink.deliver(&event);
+                    let delivering = self.sink.deliver(&event, attempt);
                     let done = async move {
                         let delivery = delivering.await;
                         Done::Sent { ticket, event, attempt, delivery }
@@ -311,10 +313,12 @@ impl Running {
             Done::Sent { ticket, event, attempt, delivery } => {
                 let (outcome, attempted) = (outcome(&delivery), delivery.attempted);
                 let verdict = attempted.verdict;
-                self.metrics.count(&attempted, [&event], now.wall);
                 let mut state = self.lane.state.borrow_mut();
                 state.backlog.finished(ticket, &event, outcome, now);
-                state.note(event, now.wall, attempt, attempted);
+                if delivery.was_made {
+                    self.metrics.count(&attempted, [&event], now.wall);
+                    state.note(event, now.wall, attempt, attempted);
+                }
                 drop(state);
                 self.tell(verdict, now);
             }
@@ -428,6 +432,7 @@ fn outcome(delivery: &Delivery) -> Outcome {
     let attempted = &delivery.attempted;
     let last = || LastFailure { status: attempted.status, error: attempted.error.clone() };
     match attempted.verdict {
+        _ if !delivery.was_made => Outcome::Untried,
         Verdict::Delivered => Outcome::Delivered,
         _ if delivery.is_hopeless => Outcome::Hopeless(last()),
         verdict => Outcome::Failed(Again {

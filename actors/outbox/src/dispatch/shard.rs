@@ -38,9 +38,18 @@ const VERSION: u32 = 1;
 
 /// Describes the actor of a shard.
 pub(crate) fn shard_actor(number: u32, shared: Arc<Shared>) -> ActorSpec {
-    ActorSpec::leased(format!("outbox shard {number}"), VERSION, move |actor, tenure| {
+    ActorSpec::leased(lease(number), VERSION, move |actor, tenure| {
         run(number, Arc::clone(&shared), actor, tenure)
     })
+}
+
+/// Returns the name of the lease under which a node works for an endpoint.
+pub(crate) fn lease_of(key: &EndpointKey) -> String {
+    lease(shard_of(key))
+}
+
+fn lease(number: u32) -> String {
+    format!("outbox shard {number}")
 }
 
 /// Returns the shard of an endpoint.

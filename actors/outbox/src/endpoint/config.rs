@@ -113,6 +113,13 @@ pub enum Target {
         /// Its name.
         topic: String,
     },
+    /// Nowhere: consumers ask for them, and say what they have dealt with.
+    Pull {
+        /// How long a consumer may take over an event until another gets it, from 100 to
+        /// 3,600,000 ms.
+        #[serde(default = "default_ack_timeout_ms")]
+        ack_timeout_ms: u32,
+    },
 }
 
 /// How many events go in one message; only in the format `cloudevents-batch`.
@@ -163,6 +170,10 @@ const fn default_timeout_ms() -> u32 {
     15_000
 }
 
+const fn default_ack_timeout_ms() -> u32 {
+    30_000
+}
+
 const fn default_disable_after_hours() -> u16 {
     120
 }
@@ -176,6 +187,7 @@ impl Target {
             Self::Nats { .. } => "nats",
             Self::Rabbitmq { .. } => "rabbitmq",
             Self::Kafka { .. } => "kafka",
+            Self::Pull { .. } => "pull",
         }
     }
 
@@ -183,6 +195,12 @@ impl Target {
     #[must_use]
     pub const fn is_signed(&self) -> bool {
         matches!(self, Self::Webhook { .. })
+    }
+
+    /// Returns whether consumers ask for the events.
+    #[must_use]
+    pub const fn is_pulled(&self) -> bool {
+        matches!(self, Self::Pull { .. })
     }
 
     /// Says that a tenant may not publish to the operator's brokers.
@@ -200,9 +218,19 @@ impl EndpointConfig {
         Self::new(Target::Webhook { url, headers, handshake: None })
     }
 
+    /// Sets up an endpoint whose consumers ask for its events, with every default.
+    #[must_use]
+    pub fn pull() -> Self {
+        Self::new(Target::Pull { ack_timeout_ms: default_ack_timeout_ms() })
+    }
+
     /// Sets up an endpoint with every default.
     #[must_use]
     pub fn new(target: Target) -> Self {
+        let retry = match target {
+            Target::Pull { .. } => RetrySchedule::pulled(),
+            _ => RetrySchedule::default(),
+        };
         Self {
             description: None,
             target,
@@ -213,7 +241,7 @@ impl EndpointConfig {
             concurrency: default_concurrency(),
             rate_per_second: None,
             timeout_ms: default_timeout_ms(),
-            retry: RetrySchedule::default(),
+            retry,
             disable_after_hours: default_disable_after_hours(),
         }
     }
@@ -287,6 +315,9 @@ impl Target {
                 Template::routing_key("target.routing_key", routing_key).map(drop)
             }
             Self::Kafka { topic } => check_topic(topic),
+            Self::Pull { ack_timeout_ms } => {
+                within("target.ack_timeout_ms", *ack_timeout_ms, 100, 3_600_000)
+            }
         }
     }
 }

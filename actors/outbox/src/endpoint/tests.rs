@@ -74,6 +74,8 @@ fn what_is_out_of_bounds_is_refused_by_name() {
         (|own| own.target = Target::Kafka { topic: "..".into() }, "target.topic"),
         (|own| own.target = Target::Kafka { topic: "x".repeat(250) }, "target.topic"),
         (|own| own.target = EndpointConfig::webhook("x".repeat(2_001)).target, "target.url"),
+        (|own| own.target = Target::Pull { ack_timeout_ms: 99 }, "target.ack_timeout_ms"),
+        (|own| own.target = Target::Pull { ack_timeout_ms: 3_600_001 }, "target.ack_timeout_ms"),
     ] {
         let context = Context {
             now: Timestamp::UNIX_EPOCH,

@@ -90,7 +90,7 @@ fn start(start: Start) -> String {
 fn signed(document: &EndpointDocument, now: Timestamp) -> Markup {
     let previous = document.previous_secret_until.filter(|until| *until > now);
     if !document.config.target.is_signed() {
-        return html! { "nothing: the broker knows who publishes" };
+        return html! { "nothing: only webhooks are signed" };
     }
     html! {
         @match previous {

@@ -118,6 +118,7 @@ pub(super) fn place(target: &Target) -> String {
         Target::Rabbitmq { exchange, .. } if exchange.is_empty() => "default exchange".to_owned(),
         Target::Rabbitmq { exchange, .. } => exchange.clone(),
         Target::Kafka { topic } => topic.clone(),
+        Target::Pull { .. } => "consumers that ask".to_owned(),
     }
 }
 
@@ -127,6 +128,7 @@ pub(super) fn sink(target: &Target) -> &'static str {
         "nats" => "NATS JetStream",
         "rabbitmq" => "RabbitMQ",
         "kafka" => "Kafka",
+        "pull" => "Pull",
         "webhook" => "Webhook",
         other => other,
     }

@@ -70,7 +70,7 @@ impl KafkaSink {
 }
 
 impl Sink for KafkaSink {
-    fn deliver(&self, event: &RecordedEvent) -> LocalBoxFuture<'static, Delivery> {
+    fn deliver(&self, event: &RecordedEvent, _: u32) -> LocalBoxFuture<'static, Delivery> {
         let (link, message) = (Arc::clone(&self.link), self.message(event));
         attempt(self.limit, "Kafka", async move {
             let message = message?;

@@ -3,6 +3,7 @@
 #[cfg(feature = "kafka")]
 mod kafka;
 mod nats;
+mod pull;
 mod rabbitmq;
 mod webhook;
 
@@ -23,19 +24,23 @@ use crate::webhook::{Attempted, Verdict};
 #[cfg(feature = "kafka")]
 use kafka::KafkaSink;
 use nats::NatsSink;
+use pull::PullSink;
 use rabbitmq::RabbitmqSink;
 use webhook::WebhookSink;
 
 /// Takes events to a receiver.
 pub(crate) trait Sink {
-    /// Makes one attempt. Dropping the future breaks it off.
-    fn deliver(&self, event: &RecordedEvent) -> LocalBoxFuture<'static, Delivery>;
+    /// Makes one attempt, which has this number, from 1. Dropping the future breaks it off.
+    fn deliver(&self, event: &RecordedEvent, attempt: u32) -> LocalBoxFuture<'static, Delivery>;
 
     /// Makes one attempt with several events in one message, if it knows such messages.
     fn deliver_together(&self, _: &[RecordedEvent]) -> LocalBoxFuture<'static, Delivery> {
         let words = "its messages hold one event each";
         Box::pin(std::future::ready(Delivery::refused(words, true)))
     }
+
+    /// Notes that nothing more comes: what waits for a receiver to ask for it ends now.
+    fn close(&self) {}
 }
 
 /// Sets up what an endpoint's events go through; an error says in words what is wrong.
@@ -53,6 +58,9 @@ pub(crate) fn open(
                 sink.name_origin(shared.origin.as_deref())?;
             }
             Rc::new(sink)
+        }
+        Target::Pull { ack_timeout_ms } => {
+            Rc::new(PullSink::new(shared, key, (endpoint, config), *ack_timeout_ms))
         }
         // Checked here too, because an event can be written without the routes.
         _ if !is_operator => return Err(config.target.not_operator()),
@@ -75,6 +83,8 @@ pub(crate) struct Delivery {
     pub attempted: Attempted,
     /// Whether it is of no use to send this event again, whatever happens.
     pub is_hopeless: bool,
+    /// Whether there was an attempt at all; one that was not made does not count.
+    pub was_made: bool,
 }
 
 impl Delivery {
@@ -87,7 +97,12 @@ impl Delivery {
         let (status, response, retry_after) = (None, None, None);
         let took = Duration::ZERO;
         let attempted = Attempted { verdict, status, error, response, retry_after, took };
-        Self { attempted, is_hopeless }
+        Self { attempted, is_hopeless, was_made: true }
+    }
+
+    /// Makes the end of an attempt that was broken off before it began.
+    fn untried() -> Self {
+        Self { was_made: false, ..Self::ended(Verdict::Refused, None, false) }
     }
 }
 
@@ -119,7 +134,7 @@ fn attempt(
 pub(crate) struct Unusable(pub String);
 
 impl Sink for Unusable {
-    fn deliver(&self, _: &RecordedEvent) -> LocalBoxFuture<'static, Delivery> {
+    fn deliver(&self, _: &RecordedEvent, _: u32) -> LocalBoxFuture<'static, Delivery> {
         Box::pin(std::future::ready(Delivery::refused(self.0.clone(), false)))
     }
 }

@@ -71,7 +71,7 @@ impl NatsSink {
 }
 
 impl Sink for NatsSink {
-    fn deliver(&self, event: &RecordedEvent) -> LocalBoxFuture<'static, Delivery> {
+    fn deliver(&self, event: &RecordedEvent, _: u32) -> LocalBoxFuture<'static, Delivery> {
         let (link, message) = (Arc::clone(&self.link), self.message(event));
         attempt(self.limit, "NATS", async move {
             let message = message?;

@@ -81,7 +81,7 @@ impl RabbitmqSink {
 }
 
 impl Sink for RabbitmqSink {
-    fn deliver(&self, event: &RecordedEvent) -> LocalBoxFuture<'static, Delivery> {
+    fn deliver(&self, event: &RecordedEvent, _: u32) -> LocalBoxFuture<'static, Delivery> {
         let (link, message) = (Arc::clone(&self.link), self.message(event));
         attempt(self.limit, "RabbitMQ", async move {
             let message = message?;

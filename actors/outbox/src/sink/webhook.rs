@@ -105,7 +105,7 @@ impl WebhookSink {
 }
 
 impl Sink for WebhookSink {
-    fn deliver(&self, event: &RecordedEvent) -> LocalBoxFuture<'static, Delivery> {
+    fn deliver(&self, event: &RecordedEvent, _: u32) -> LocalBoxFuture<'static, Delivery> {
         let payload = render(self.format, &self.source, event);
         self.send(&event.id().to_string(), payload.map_err(|error| error.to_string()))
     }
@@ -131,7 +131,7 @@ impl WebhookSink {
         match payload.and_then(|payload| self.request(id, payload)) {
             Ok(request) => async move {
                 let attempted = client.send(request).await;
-                Delivery { attempted, is_hopeless: false }
+                Delivery { attempted, is_hopeless: false, was_made: true }
             }
             .boxed_local(),
             Err(words) => std::future::ready(Delivery::refused(words, true)).boxed_local(),

@@ -27,4 +27,6 @@ mod page;
 #[cfg(test)]
 mod postgres;
 #[cfg(test)]
+mod pull;
+#[cfg(test)]
 mod reading;

@@ -24,7 +24,7 @@ fn register(client: &Client, id: &str, receiver: &Receiver) {
 }
 
 /// Returns how many events an endpoint gets.
-fn owed(client: &Client) -> usize {
+pub fn owed(client: &Client) -> usize {
     read_log(client).iter().filter(|event| event["category"] != "endpoint").count()
 }
 
@@ -44,8 +44,8 @@ fn a_server_killed_under_load_loses_no_webhook_and_keeps_each_stream_in_order() 
     }
     let owed = owed(&server.client);
     for receiver in &receivers {
-        receiver.wait_for(owed);
-        let doubles = receiver.assert_in_order();
+        receiver.ledger.wait_for(owed);
+        let doubles = receiver.ledger.assert_in_order();
         println!("{owed} events, {doubles} of them more than once");
     }
     server.stop();
@@ -69,9 +69,9 @@ fn assert_late_gets_everything(demo: &[&str]) {
     let server = Server::start(&folder, &args);
     register(&server.client, "late", &receiver);
     let owed = owed(&server.client);
-    receiver.wait_for(owed);
+    receiver.ledger.wait_for(owed);
     println!("{owed} events");
-    assert_eq!((receiver.assert_in_order(), receiver.taken().len()), (0, owed));
+    assert_eq!((receiver.ledger.assert_in_order(), receiver.ledger.taken().len()), (0, owed));
     let by_stream = |events: &[Value]| {
         let mut last = BTreeMap::<String, u64>::new();
         for event in events.iter().filter(|event| event["category"] != "endpoint") {
@@ -81,7 +81,7 @@ fn assert_late_gets_everything(demo: &[&str]) {
         }
         last
     };
-    let taken = receiver.taken().into_iter().map(|own| (own.stream, own.revision)).collect();
+    let taken = receiver.ledger.taken().into_iter().map(|own| (own.stream, own.revision)).collect();
     assert_eq!(by_stream(&read_log(&server.client)), taken);
     server.stop();
 }

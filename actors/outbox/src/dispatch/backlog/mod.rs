@@ -50,6 +50,9 @@ pub(crate) struct Rules {
     pub in_flight_max: usize,
     /// When a message may hold several events.
     pub filling: Option<Filling>,
+    /// Whether a failure says something of the endpoint as a whole, so that few requests are
+    /// made after many and it is disabled after long. Not so of one whose consumers come and go.
+    pub judges_endpoint: bool,
 }
 
 /// When a message is sent that may hold several events.
@@ -108,6 +111,8 @@ pub(crate) enum Outcome {
     Failed(Again),
     /// Of no use to try again, because of the event itself.
     Hopeless(LastFailure),
+    /// Not sent: it is as if it had not been begun.
+    Untried,
 }
 
 /// What decides when to try again.

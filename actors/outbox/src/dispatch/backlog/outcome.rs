@@ -56,6 +56,21 @@ impl Backlog {
                 self.breaker.not_sent();
                 self.give_up(ticket.from, event, last, now);
             }
+            Outcome::Untried => self.untried(ticket.from, event),
+        }
+    }
+
+    fn untried(&mut self, from: Source, event: &RecordedEvent) {
+        self.breaker.not_sent();
+        let line = match from {
+            Source::Block(line) => line,
+            Source::Window(number) => {
+                self.window.put_back(number);
+                self.block_line(event)
+            }
+        };
+        if let Some(BlockPhase::Busy(at, wall)) = self.blocks.get(&line).map(|block| block.phase) {
+            self.set_due(&line, (at, wall));
         }
     }
 
@@ -108,6 +123,9 @@ impl Backlog {
     /// Notes that a message with these events failed.
     pub(super) fn note_failure(&mut self, events: &[RecordedEvent], now: Now) {
         self.failed += events.len() as u64;
+        if !self.rules.judges_endpoint {
+            return;
+        }
         self.failing_since.get_or_insert(now.wall);
         let Some(event) = events.first() else { return };
         let seed = RetrySchedule::seed(event.id(), u32::MAX);

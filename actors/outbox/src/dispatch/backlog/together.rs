@@ -29,6 +29,10 @@ impl Backlog {
                 self.breaker.not_sent();
                 self.window.put_back_apart(&together.numbers);
             }
+            Outcome::Untried => {
+                self.breaker.not_sent();
+                self.again.push_front(together);
+            }
             Outcome::Failed(again) => {
                 self.note_failure(&together.events, now);
                 if again.is_about_message() || together.attempt >= ATTEMPTS_MAX {

@@ -1,6 +1,7 @@
 //! A backlog against a simulated log and receiver: any order of reading, sending, failing,
 //! storing and crashing.
 
+mod pull;
 mod together;
 
 use std::collections::{BTreeMap, VecDeque};
@@ -99,7 +100,7 @@ impl World {
         let retry = RetrySchedule::new(vec![1_000; 50]).unwrap();
         let in_flight_max =
             if ordering == Ordering::Strict { 1 } else { 1 + draw.below(8) as usize };
-        let rules = Rules { ordering, retry, in_flight_max, filling };
+        let rules = Rules { ordering, retry, in_flight_max, filling, judges_endpoint: true };
         let poison = (0..draw.below(3)).map(|_| 1 + draw.below(events)).collect();
         let backlog = Backlog::new(rules.clone(), Position::ZERO, Vec::new());
         Self {
@@ -294,6 +295,20 @@ impl World {
         }
     }
 
+    /// Nothing may be missing but what is behind an event that is refused.
+    fn check_missing(&self) {
+        let stream = |position: u64| self.log[position as usize - 1].stream_id();
+        for lost in self.missing() {
+            let is_behind = |bad: &u64| match self.rules.ordering {
+                Ordering::PerStream => *bad <= lost && stream(*bad) == stream(lost),
+                Ordering::Strict => *bad <= lost,
+                Ordering::None => *bad == lost,
+            };
+            let poison = &self.poison;
+            assert!(poison.iter().any(is_behind), "{lost} is missing, poison is {poison:?}");
+        }
+    }
+
     fn missing(&self) -> Vec<u64> {
         let positions = self.log.iter().map(|event| event.position().get());
         positions.filter(|position| !self.arrived.contains_key(position)).collect()
@@ -306,19 +321,7 @@ fn run(seed: u64, ordering: Ordering) {
         world.step();
     }
     world.finish();
-    let poison = world.poison.clone();
-    for lost in world.missing() {
-        let is_behind = |bad: &u64| match ordering {
-            Ordering::PerStream => {
-                let stream =
-                    |position: u64| world.log[position as usize - 1].stream_id().to_owned();
-                *bad <= lost && stream(*bad) == stream(lost)
-            }
-            Ordering::Strict => *bad <= lost,
-            Ordering::None => *bad == lost,
-        };
-        assert!(poison.iter().any(is_behind), "{lost} is missing, poison is {poison:?}");
-    }
+    world.check_missing();
     // The receiver is mended.
     world.poison.clear();
     world.order(OrderKind::Redrive);

@@ -71,6 +71,12 @@ impl World {
 
     pub async fn over(store: SharedStore, database: Database, seal: SealKey) -> Self {
         let system = start(&store, &database, &seal).await;
+        Self::of((store, database), system, seal)
+    }
+
+    /// Looks at a system that runs.
+    pub fn of(data: (SharedStore, Database), system: System, seal: SealKey) -> Self {
+        let (store, database) = data;
         Self { store, database, system, seal, _dir: None }
     }
 
@@ -101,6 +107,11 @@ impl World {
         let mut config = EndpointConfig::webhook(&ledger.url);
         config.retry = RetrySchedule::new(vec![100; 5]).unwrap();
         set(&mut config);
+        self.register_as(id, config, start).await;
+    }
+
+    /// Registers an endpoint.
+    pub async fn register_as(&self, id: &str, config: EndpointConfig, start: Start) {
         let secret = SigningSecret::generate(SecretKind::Symmetric).unwrap();
         let secret = self.seal.seal(&secret.reveal(), &format!("default/{id}")).unwrap();
         self.tell(id, Register { config, secret: Some(secret), start }).await.unwrap();
@@ -147,6 +158,12 @@ pub async fn append(store: &SharedStore, stream: &str, count: u64) -> Position {
 }
 
 pub async fn start(store: &SharedStore, database: &Database, seal: &SealKey) -> System {
+    let outbox = outbox(store, database, seal);
+    System::builder(store.clone(), database.clone()).plugin(outbox).start().await.unwrap()
+}
+
+/// Makes an outbox that may reach this machine.
+pub fn outbox(store: &SharedStore, database: &Database, seal: &SealKey) -> Outbox {
     let allow_networks = vec!["127.0.0.0/8".parse().unwrap()];
     let settings =
         WebhookSettings { allow_http: true, allow_networks, ..WebhookSettings::default() };
@@ -158,8 +175,7 @@ pub async fn start(store: &SharedStore, database: &Database, seal: &SealKey) -> 
         attempts_kept: 4_000,
         brokers: Default::default(),
     };
-    let outbox = Outbox::new(config, store.clone(), database.clone()).unwrap();
-    System::builder(store.clone(), database.clone()).plugin(outbox).start().await.unwrap()
+    Outbox::new(config, store.clone(), database.clone()).unwrap()
 }
 
 /// Selects everything.

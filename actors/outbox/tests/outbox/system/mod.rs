@@ -5,7 +5,7 @@ mod batch;
 mod bloat;
 mod dead_letter;
 mod handshake;
-mod kit;
+pub mod kit;
 mod nodes;
 mod operator;
 mod order;

@@ -49,6 +49,11 @@ impl Client {
         self.send(self.request(method, path), "").unwrap()
     }
 
+    /// Sends a request without body; an error when no reply came.
+    pub fn try_ask(&self, method: &str, path: &str) -> Result<Reply, ureq::Error> {
+        self.send(self.request(method, path), "")
+    }
+
     /// Sends a command under an idempotency key; an error when no reply came.
     pub fn command(&self, path: &str, key: &str, body: &Value) -> Result<Reply, ureq::Error> {
         let request = self.request("POST", path).header("idempotency-key", key);

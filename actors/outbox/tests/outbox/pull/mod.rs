@@ -1,0 +1,9 @@
+//! Consumers that ask a running server for an endpoint's events.
+
+mod ack;
+mod kit;
+mod nodes;
+mod phase;
+mod push;
+mod refusal;
+mod sharing;
