@@ -1,5 +1,6 @@
 //! Streams of NATS, and a server of a test's own.
 
+use std::ffi::OsString;
 use std::net::TcpListener;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
@@ -97,12 +98,18 @@ pub struct Server {
     program: PathBuf,
     port: u16,
     folder: tempfile::TempDir,
+    arguments: Vec<OsString>,
     running: Option<Child>,
 }
 
 impl Server {
     /// Starts one; `None` when NATS is not installed.
     pub fn start() -> Option<Self> {
+        Self::start_with(Vec::new())
+    }
+
+    /// Starts one with further arguments.
+    pub fn start_with(arguments: Vec<OsString>) -> Option<Self> {
         let path = std::env::var_os("PATH").unwrap_or_default();
         let folders = std::env::split_paths(&path).chain(["/usr/sbin".into()]);
         let program = folders.map(|own| own.join("nats-server")).find(|own| own.exists());
@@ -111,9 +118,13 @@ impl Server {
         }
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         let folder = tempfile::tempdir().unwrap();
-        let mut server = Self { program: program?, port, folder, running: None };
+        let mut server = Self { program: program?, port, folder, arguments, running: None };
         server.start_again();
         Some(server)
+    }
+
+    pub const fn port(&self) -> u16 {
+        self.port
     }
 
     pub fn url(&self) -> String {
@@ -123,7 +134,11 @@ impl Server {
     pub fn start_again(&mut self) {
         let mut command = Command::new(&self.program);
         command.args(["-a", "127.0.0.1", "-p", &self.port.to_string(), "-js", "-sd"]);
-        command.arg(self.folder.path()).stdout(Stdio::null()).stderr(Stdio::null());
+        command
+            .arg(self.folder.path())
+            .args(&self.arguments)
+            .stdout(Stdio::null())
+            .stderr(Stdio::null());
         self.running = Some(command.spawn().unwrap());
     }
 

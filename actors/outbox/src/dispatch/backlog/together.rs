@@ -1,9 +1,9 @@
 //! Messages of several events: when they are full, and what follows from them.
 //!
 //! What the receiver says of such a message it says of all its events, and one of them may be the
-//! reason. So a message that was refused with a status comes apart: its events go one by one, and
-//! only what fails by itself becomes a block. One that got no answer, or met an endpoint under
-//! load, is sent again as it was, a few times, while the endpoint is left alone in between.
+//! reason. So a message that was refused comes apart: its events go one by one, and only what fails
+//! by itself becomes a block. One that got no answer, or one that is about the endpoint, is sent
+//! again as it was, a few times, while the endpoint is left alone in between.
 
 use std::time::Instant;
 
@@ -95,8 +95,13 @@ impl Backlog {
 }
 
 impl Again {
-    /// Returns whether the receiver has looked at the message and refused it.
+    /// Returns whether the receiver may have refused what the message says, rather than its sender
+    /// or all messages.
     const fn is_about_message(&self) -> bool {
-        !self.is_throttled && self.last.status.is_some()
+        match self.last.status {
+            Some(401 | 403 | 404 | 405 | 408 | 410 | 429) => false,
+            Some(400..=500) => !self.is_throttled,
+            _ => false,
+        }
     }
 }

@@ -137,11 +137,11 @@ fn a_message_that_was_refused_comes_apart_and_what_comes_behind_goes_together() 
 }
 
 #[test]
-fn a_message_without_an_answer_is_sent_again_as_it_was_and_later_event_by_event() {
+fn a_message_that_no_event_is_to_blame_for_is_sent_again_as_it_was_and_later_event_by_event() {
     let mut world = five(Duration::ZERO);
-    for _ in 0..3 {
+    for outcome in [Outcome::Failed(Again::default()), refused(503), refused(404)] {
         assert_eq!(world.sent(), [[1, 2, 3, 5]]);
-        world.end_with(Outcome::Failed(Again::default()));
+        world.end_with(outcome);
         assert_eq!(world.sent(), [[0; 0]; 0]);
         world.wait(Duration::from_secs(10));
     }
