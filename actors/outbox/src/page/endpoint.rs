@@ -99,7 +99,9 @@ impl View {
             div class="buttons" {
                 (attempts)
                 @if self.desk.may_change {
-                    (Button::to(to("/test"), "Send a test"))
+                    @if !document.config.target.is_pulled() {
+                        (Button::to(to("/test"), "Send a test"))
+                    }
                     @if document.phase == Phase::Active {
                         (Button::leading(&to("/pause"), "Pause", Weight::Plain))
                         (Button::leading(&to("/disable"), "Disable", Weight::Danger))

@@ -46,9 +46,18 @@ async fn during_a_rotation_messages_carry_both_signatures() {
     let fresh = SigningSecret::generate(SecretKind::Ed25519).unwrap();
     let secret = world.seal.seal(&fresh.reveal(), "default/one").unwrap();
     world.tell("one", RotateSecret { secret, keep_previous_s: 3_600 }).await.unwrap();
-    world.append("a", 1).await;
-    let messages = ledger.taken(1).await;
-    let message = &messages[0];
+    // The dispatcher follows an endpoint's own events apart from those that it sends, so the first
+    // messages may go as before.
+    let mut count = 0;
+    let message = loop {
+        count += 1;
+        assert!(count < 1_000, "the rotation does not come into force");
+        world.append("a", 1).await;
+        let last = ledger.taken(count).await.pop().unwrap();
+        if header(&last.head, "webhook-signature").unwrap().contains(' ') {
+            break last;
+        }
+    };
     let signature = header(&message.head, "webhook-signature").unwrap();
     let signatures: Vec<&str> = signature.split(' ').collect();
     let at: i64 = header(&message.head, "webhook-timestamp").unwrap().parse().unwrap();
