@@ -55,7 +55,8 @@ impl Table {
         self
     }
 
-    /// Adds a row, which its key tells from the others, with a cell for each column.
+    /// Adds a row, which its key tells from the others, with a cell for each column; cells beyond
+    /// the last column are left out.
     #[must_use]
     pub fn row<const N: usize>(mut self, key: &str, cells: [Markup; N]) -> Self {
         self.rows.push((key.to_owned(), cells.into()));
@@ -129,11 +130,11 @@ impl Render for Table {
             div class="region" id=(self.id) role="region" aria-labelledby=(caption_id)
                 tabindex=[(!self.rows.is_empty()).then_some("0")] {
                 @if self.rows.is_empty() {
-                    h2 id=(caption_id) { (self.caption) }
+                    p class="caption" id=(caption_id) { (self.caption) }
                     p class="empty" { (self.empty) }
                 } @else {
                     table role="table" {
-                        caption { h2 id=(caption_id) { (self.caption) } }
+                        caption id=(caption_id) { (self.caption) }
                         (self.head()) (self.body())
                     }
                 }
@@ -155,7 +156,7 @@ mod tests {
     fn a_table_has_a_caption_scopes_and_numbers_to_the_right() {
         let text = table().row("a", [html! { "A" }, html! { "5" }]).render().into_string();
         for part in [
-            "<h2 id=\"t-caption\">Things</h2>",
+            "<caption id=\"t-caption\">Things</caption>",
             "scope=\"col\"",
             "<th scope=\"row\"",
             "class=\"number\" data-label=\"Size\"><div class=\"cell\">5<",

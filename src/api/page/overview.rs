@@ -85,7 +85,7 @@ impl View {
     fn projections(&self) -> Markup {
         let table = Table::new("projection-table", "Projections")
             .texts(["Name", "State"])
-            .numbers(["Lag", "Position", "Skipped", "Parked"])
+            .numbers(["Lag in events", "Position", "Skipped", "Parked"])
             .texts(["Last error"])
             .empty("This program has no projections.");
         let may_see = self.state.is_operator(&self.caller);

@@ -133,8 +133,9 @@ pub(super) fn table(desk: &Desk, id: &str, events: &[WaitingEvent], now: Timesta
     let table = Table::new("dead-table", "Dead letters")
         .texts(["Stream", "Event", "Given up"])
         .numbers(["Attempts", "Waiting behind"])
-        .texts(["Last error", ""])
+        .texts(["Last error"])
         .empty("No dead letters: nothing was given up.");
+    let table = if desk.may_change { table.texts(["Order"]) } else { table };
     events.iter().fold(table, |table, own| {
         let one = Chosen::at(own.position);
         let redrive = one.query(&path(id, "/order"), &[("kind", "redrive")]);
@@ -150,9 +151,12 @@ pub(super) fn table(desk: &Desk, id: &str, events: &[WaitingEvent], now: Timesta
                 html! { a href=(tries) { (count(own.attempts)) } },
                 html! { (count(own.waiting)) },
                 html! { (last_error(own)) },
-                html! { @if desk.may_change {
-                    span class="one-line" { a href=(redrive) { "Redrive" } " · " a href=(skip) { "Skip" } }
-                } },
+                // Left out with its column where the key may change nothing.
+                html! {
+                    span class="one-line" {
+                        a href=(redrive) { "Redrive" } " · " a href=(skip) { "Skip" }
+                    }
+                },
             ],
         )
     })

@@ -9,13 +9,13 @@ use headwater::api::keys::Reader;
 use headwater::api::{Call, Problem};
 use headwater::event::Position;
 use headwater::page::{
-    Button, Markup, Page, Render, Table, Tone, Weight, count, html, moment, notice, stat, stats,
+    Button, Markup, Page, Tone, Weight, count, html, moment, notice, stat, stats,
 };
 use headwater::sql::TxEngine;
 use jiff::Timestamp;
 
 use super::desk::{Desk, path};
-use super::{HOME, config, dead_letter, history, list, state};
+use super::{HOME, config, dead_letter, history, list, retry, state};
 use crate::api::document::EndpointDocument;
 use crate::endpoint::Phase;
 use crate::plugin::Shared;
@@ -70,7 +70,7 @@ impl View {
             .live("controls", self.controls(&document))
             .live("chart", chart)
             .live("dead", self.dead(&document, &dead, now))
-            .live("retries", retry_table(&retries, now).render())
+            .live("retries", self.retries(&document, &retries, now))
             .part(config::shown(&document, now)))
     }
 
@@ -115,6 +115,19 @@ impl View {
         }
     }
 
+    fn retries(&self, document: &EndpointDocument, few: &[WaitingEvent], now: Timestamp) -> Markup {
+        let all = document.delivery.as_ref().map_or(0, |own| own.retrying);
+        let list = path(&self.id, "/retries");
+        html! {
+            (retry::table(few, now))
+            @if few.len() == FEW {
+                div class="buttons" {
+                    (Button::leading(&list, &format!("See all {}", count(all)), Weight::Plain))
+                }
+            }
+        }
+    }
+
     fn dead(&self, document: &EndpointDocument, dead: &[WaitingEvent], now: Timestamp) -> Markup {
         let all = document.delivery.as_ref().map_or(0, |own| own.dead);
         let list = path(&self.id, "/dead-letters");
@@ -150,37 +163,16 @@ fn standing(document: &EndpointDocument, now: Timestamp) -> Markup {
         (stats([
             stat("State", state::shown(document, now)),
             stat("Oldest undelivered", list::age(own.and_then(|own| own.oldest_at), now)),
-            stat("Behind", count(number(|own| own.lag_events))),
+            stat("Events behind", count(number(|own| own.lag_events))),
             stat("Delivered", count(number(|own| own.delivered))),
             stat("Failed attempts", count(number(|own| own.failed))),
-            stat("Waiting", count(number(|own| own.retrying + own.waiting))),
+            stat("Events waiting", count(number(|own| own.retrying + own.waiting))),
             stat("Dead letters", count(number(|own| own.dead))),
             stat("Last moved", html! {
                 @match own { Some(own) => { (moment(own.updated_at, now)) } None => { "never" } }
             }),
         ]))
     }
-}
-
-fn retry_table(events: &[WaitingEvent], now: Timestamp) -> Table {
-    let table = Table::new("retry-table", "Streams that wait for a retry")
-        .texts(["Stream", "Event", "Next try"])
-        .numbers(["Attempts", "Waiting behind"])
-        .texts(["Last error"])
-        .empty("Nothing waits for a retry.");
-    events.iter().fold(table, |table, event| {
-        table.row(
-            &format!("{}-{}", event.position, event.replay),
-            [
-                dead_letter::stream(event),
-                dead_letter::event(event),
-                moment(event.at, now),
-                html! { (count(event.attempts)) },
-                html! { (count(event.waiting)) },
-                html! { (dead_letter::last_error(event)) },
-            ],
-        )
-    })
 }
 
 /// Says what was done; anything else that an address asks for is not said.

@@ -77,10 +77,10 @@ impl View {
             .texts(["Endpoint", "Target", "State"])
             .numbers([
                 "Oldest undelivered",
-                "Behind",
+                "Events behind",
                 "Delivered",
-                "Failed",
-                "Waiting",
+                "Failed attempts",
+                "Events waiting",
                 "Dead letters",
             ])
             .texts(["Last moved"])
@@ -166,7 +166,7 @@ fn totals(endpoints: &[EndpointDocument], now: Timestamp) -> Markup {
         stat("Endpoints", count(endpoints.len() as u64)),
         stat("Delivered", sum(|own| own.delivered)),
         stat("Failed attempts", sum(|own| own.failed)),
-        stat("Waiting", sum(|own| own.retrying + own.waiting)),
+        stat("Events waiting", sum(|own| own.retrying + own.waiting)),
         stat("Dead letters", sum(|own| own.dead)),
         stat("Oldest undelivered", age(oldest, now)),
     ])

@@ -9,6 +9,7 @@ mod endpoint;
 mod history;
 mod list;
 mod order;
+mod retry;
 mod selection;
 mod state;
 
@@ -32,6 +33,7 @@ pub(crate) fn pages(shared: Arc<Shared>) -> PageRoutes {
             .route("/{id}/attempts", web::get().to(attempt::list))
             .route("/{id}/attempts/{at}/{position}/{feed}", web::get().to(attempt::show))
             .route("/{id}/dead-letters", web::get().to(dead_letter::show))
+            .route("/{id}/retries", web::get().to(retry::show))
             .route("/{id}/order", web::get().to(order::ask))
             .route("/{id}/order", web::post().to(order::give))
             .route("/{id}/pause", web::get().to(control::ask_pause))

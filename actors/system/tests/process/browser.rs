@@ -79,7 +79,9 @@ fn attempts_are_searched_and_a_hostile_answer_does_nothing() {
     let server = Server::start(&folder, &LOCAL);
     fill(&server, [&good, &bad]);
     add_product(&server.client, "RED");
-    wait_for_dead(&server.client, "hook", 1);
+    // As long as a name may be, and nowhere to break it.
+    add_product(&server.client, &"LONG".repeat(60));
+    wait_for_dead(&server.client, "hook", 2);
     sign_in(&chromium, &server, "/ui/outbox/hook/attempts");
     chromium.click("#verdict option[value=failed]");
     chromium.type_into("#stream", "RED");
@@ -96,7 +98,10 @@ fn attempts_are_searched_and_a_hostile_answer_does_nothing() {
         ("/ui", "overview"),
         ("/ui/outbox", "outbox"),
         ("/ui/outbox?q=nobody", "outbox-none"),
+        ("/ui/outbox/hook", "long-names"),
+        ("/ui/outbox/hook/attempts", "attempts-all"),
         ("/ui/outbox/hook/dead-letters", "dead-letters"),
+        ("/ui/outbox/hook/retries", "retries"),
         ("/ui/outbox/hook/pause", "pause"),
         ("/ui/outbox/warehouse", "warehouse"),
     ] {

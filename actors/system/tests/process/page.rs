@@ -81,7 +81,8 @@ pub fn register(client: &Client, id: &str, url: &str) {
 
 pub fn add_product(client: &Client, id: &str) {
     let body = json!({ "description": "A MUG" });
-    client.command(&format!("/v1/product/{id}/add"), id, &body).unwrap().body_of(201);
+    let key = &id[..id.len().min(100)];
+    client.command(&format!("/v1/product/{id}/add"), key, &body).unwrap().body_of(201);
 }
 
 pub fn wait_for_dead(client: &Client, endpoint: &str, count: usize) {
@@ -189,7 +190,7 @@ fn search_attempts(args: &[&str]) {
     let chart = reader.open("/ui/outbox/hook");
     assert_holds(&chart, &["<title>", ": 2 failed</title>"]);
     let shown = reader.open(&one);
-    assert_holds(&shown, &["&lt;script&gt;document.title='owned'&lt;/script&gt;", " ms"]);
+    assert_holds(&shown, &["&lt;script&gt;document.title='owned'&lt;/script&gt;", "<dt>Took</dt>"]);
     assert!(!shown.contains("<script>document"), "{shown}");
     assert_eq!(reader.ask("GET", "/ui/outbox/hook/attempts/1/1/0", "").0, 404);
     assert_eq!(reader.ask("GET", "/ui/outbox/hook/attempts?since=noon", "").0, 400);
@@ -218,7 +219,7 @@ fn a_key_that_may_only_read_gets_no_controls_and_one_of_another_tenant_nothing()
     let all = ["--tenant", "other", "--scope", "read", "--scope", "admin"];
     let stranger = Reader::of(&server, &key(&folder, &all));
     assert_holds(&stranger.open("/ui/outbox"), &["No endpoint yet"]);
-    for below in ["", "/attempts", "/dead-letters", "/order?kind=skip", "/pause"] {
+    for below in ["", "/attempts", "/retries", "/dead-letters", "/order?kind=skip", "/pause"] {
         assert_eq!(stranger.ask("GET", &format!("/ui/outbox/hook{below}"), "").0, 404, "{below}");
     }
     let state: Value = server.client.get("/v1/endpoints/hook");
