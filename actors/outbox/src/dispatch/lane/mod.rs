@@ -1,6 +1,7 @@
 //! One feed of one endpoint: reads, sends, and notes what came of it.
 
-use std::cell::RefCell;
+mod state;
+
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -8,14 +9,13 @@ use std::time::{Duration, Instant};
 use futures_util::future::LocalBoxFuture;
 use futures_util::stream::FuturesUnordered;
 use futures_util::{FutureExt, StreamExt};
-use headwater::event::{Position, RecordedEvent, Revision};
-use jiff::Timestamp;
-use tokio::sync::{Notify, mpsc, watch};
+use headwater::event::{Position, RecordedEvent};
+use tokio::sync::{mpsc, watch};
 use tokio::time::{sleep_until, timeout};
 
-use super::backlog::{Again, Backlog, Filling, Now, Outcome, Rules, Task, Ticket, Together};
+use super::backlog::{Again, Filling, Now, Outcome, Rules, Task, Ticket, Together};
 use super::block::LastFailure;
-use super::directory::{Ordered, Registered};
+use super::directory::Registered;
 use super::fetch::{FetchError, fetch};
 use super::pace::{Pace, limiter};
 use super::reader::{Batch, Reader, Sieve};
@@ -25,46 +25,15 @@ use crate::endpoint::{Endpoint, EndpointConfig, OrderKind, Phase};
 use crate::metric::SinkMetrics;
 use crate::plugin::Shared;
 use crate::sink::{self, Delivery, Sink, Unusable};
-use crate::table::{AttemptRow, Cursor, Feed};
-use crate::webhook::{Attempted, Verdict};
+use crate::table::Feed;
+use crate::webhook::Verdict;
 
-/// Attempts that wait to be stored; beyond it nothing is sent until they are.
-const ATTEMPTS_MAX: usize = 20_000;
-/// The most bytes of their events.
-const ATTEMPT_BYTES_MAX: usize = 32 << 20;
+pub(super) use state::{LaneState, SharedLane};
+
 /// The most bytes of events in one message of several.
 const MESSAGE_BYTES_MAX: usize = 1 << 20;
-/// How often the place of an endpoint is stored that gets nothing.
-const MOVE_EVERY: Duration = Duration::from_secs(2);
 /// How long a stop waits for requests under way.
 const DRAIN: Duration = Duration::from_secs(5);
-
-/// What a shard stores of a lane.
-pub(super) struct LaneState {
-    pub feed: Feed,
-    pub backlog: Backlog,
-    /// Where a replay ends.
-    pub until: Option<Position>,
-    /// Orders up to this revision are done.
-    pub orders: Revision,
-    /// Attempts that are not stored yet.
-    pub attempts: Vec<AttemptRow>,
-    /// The bytes of their events.
-    pub attempt_bytes: usize,
-    /// How many are being stored.
-    pub storing: usize,
-    /// Replays that were ordered and not begun yet.
-    pub replays: Vec<Ordered>,
-    /// When its place was stored last.
-    pub moved_at: Instant,
-    /// What is stored.
-    pub stored: Option<Cursor>,
-    /// Told when attempts were stored.
-    pub has_stored: Rc<Notify>,
-}
-
-/// A lane's state, shared between its task and its shard on one thread.
-pub(super) type SharedLane = Rc<RefCell<LaneState>>;
 
 /// Runs a feed.
 pub(super) struct Lane {
@@ -82,49 +51,6 @@ pub(super) enum LaneEnd {
     Stopped,
     /// A replay has sent everything.
     Over,
-}
-
-impl LaneState {
-    /// Returns the cursor as it should be stored.
-    pub fn cursor(&self) -> Cursor {
-        Cursor {
-            position: self.backlog.position(),
-            until: self.until,
-            orders: self.orders,
-            delivered: self.backlog.delivered,
-            failed: self.backlog.failed,
-            failing_since: self.backlog.failing_since,
-            oldest_at: self.backlog.oldest_at(),
-            is_broken: self.backlog.is_broken(),
-        }
-    }
-
-    /// Returns whether more has changed than the place, or that long ago.
-    pub fn is_worth_storing(&self, cursor: &Cursor) -> bool {
-        let Some(stored) = &self.stored else { return true };
-        let moved = Cursor { position: cursor.position, ..stored.clone() };
-        moved != *cursor || (stored != cursor && self.moved_at.elapsed() >= MOVE_EVERY)
-    }
-
-    /// Notes an attempt, which is stored later.
-    fn note(&mut self, event: RecordedEvent, at: Timestamp, attempt: u32, attempted: Attempted) {
-        let feed = self.feed.clone();
-        self.attempt_bytes += event.as_bytes().len();
-        self.attempts.push(AttemptRow { feed, event, at, attempt, attempted });
-    }
-
-    /// Returns whether so many attempts wait to be stored that no more may be made.
-    fn is_full(&self) -> bool {
-        self.attempts.len() + self.storing >= ATTEMPTS_MAX
-            || self.attempt_bytes >= ATTEMPT_BYTES_MAX
-    }
-
-    fn is_over(&self) -> bool {
-        let backlog = &self.backlog;
-        self.until.is_some_and(|until| backlog.position() >= until)
-            && backlog.is_idle()
-            && backlog.dead() == 0
-    }
 }
 
 /// Returns what a configuration holds an endpoint to.
