@@ -121,6 +121,7 @@ async fn fresh_key(node: &Node, tenant: &Tenant) -> Result<NewKey, Failure> {
 
 fn say_where(address: SocketAddr, key: &str, config: &Config) {
     say!("\nServing {} on http://{address}", config.place());
+    say!("Pages:         http://{address}/ui");
     say!("Documentation: http://{address}/v1/docs");
     say!("API key (an admin's, for this run): {key}\n\nTry:");
     for line in serve::curl_lines(address, key) {
