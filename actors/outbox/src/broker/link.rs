@@ -66,7 +66,8 @@ impl<C: Connection> Link<C> {
             State::Down(down) if Instant::now() < down.until => return Err(down.words.clone()),
             State::Down(down) => (down.rest * 2).min(REST_MAX),
         };
-        let connecting = C::connect(&self.address, self.ca_file.as_deref());
+        // Apart, because it is large, and every message would carry room for it.
+        let connecting = Box::pin(C::connect(&self.address, self.ca_file.as_deref()));
         let problem = match timeout(CONNECT, connecting).await {
             Ok(Ok(connection)) => {
                 tracing::info!(broker = C::KIND, address = %self.address, "broker is connected");
