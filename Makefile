@@ -15,7 +15,7 @@ COMMANDS ?= 1000000
 KILLS ?= 20
 EVENTS ?= 10000000
 # Deliveries while a snapshot of PostgreSQL is held.
-DELIVERIES ?= 300000
+DELIVERIES ?= 200000
 
 .PHONY: help
 help: ## list the targets
@@ -75,7 +75,7 @@ sql-lint: ## check the steps of migrations on PostgreSQL; tests/tidy does a litt
 	fi
 
 .PHONY: torture
-torture: ## run the simulations, the passivation, the kill, the PostgreSQL and the outbox tests at full length (SEEDS=100000 COMMANDS=1000000 KILLS=20 EVENTS=10000000 DELIVERIES=300000)
+torture: ## run the simulations, the passivation, the kill, the PostgreSQL and the outbox tests at full length (SEEDS=100000 COMMANDS=1000000 KILLS=20 EVENTS=10000000 DELIVERIES=200000)
 	HEADWATER_SEEDS=$(SEEDS) HEADWATER_COMMANDS=$(COMMANDS) HEADWATER_KILLS=$(KILLS) HEADWATER_EVENTS=$(EVENTS) \
 		HEADWATER_DELIVERIES=$(DELIVERIES) \
 		$(WITH_SERVICES) $(CARGO) test --release --locked --workspace \
