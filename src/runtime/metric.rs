@@ -8,6 +8,7 @@ use prometheus::{IntCounterVec, IntGaugeVec, Opts, Registry};
 
 use super::System;
 use super::report::ActorReport;
+use crate::projection::ProjectionState;
 
 impl System {
     /// Collects the numbers of the log, the projections and the actors, then those that plugins
@@ -55,7 +56,8 @@ impl System {
             let name = [status.name.as_str()];
             lag.with_label_values(&name).set(int(status.lag_events));
             parked.with_label_values(&name).set(int(status.parked));
-            let runs = matches!(status.state.to_string().as_str(), "running" | "rebuilding");
+            let runs =
+                matches!(status.state, ProjectionState::Running | ProjectionState::Rebuilding);
             is_running.with_label_values(&name).set(runs.into());
         }
         Ok(())

@@ -1,10 +1,12 @@
 //! A receiver of webhooks that fails until it is told to be well.
 
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{BufReader, Write};
 use std::net::{TcpListener, TcpStream};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
+
+use super::receiver::next_body;
 
 /// Answers 500 with a hostile text, and 204 once it is well.
 pub struct Fickle {
@@ -38,21 +40,7 @@ impl Fickle {
 
 fn answer(stream: &TcpStream, is_well: &AtomicBool) -> std::io::Result<()> {
     let mut reader = BufReader::new(stream);
-    loop {
-        let mut len = 0;
-        loop {
-            let mut line = String::new();
-            if reader.read_line(&mut line)? == 0 {
-                return Ok(());
-            }
-            if let Some(value) = line.to_ascii_lowercase().strip_prefix("content-length:") {
-                len = value.trim().parse().unwrap();
-            }
-            if line == "\r\n" {
-                break;
-            }
-        }
-        reader.read_exact(&mut vec![0; len])?;
+    while next_body(&mut reader)?.is_some() {
         match is_well.load(Ordering::SeqCst) {
             true => (&*stream).write_all(b"HTTP/1.1 204 No Content\r\n\r\n")?,
             false => {
@@ -62,4 +50,5 @@ fn answer(stream: &TcpStream, is_well: &AtomicBool) -> std::io::Result<()> {
             }
         }
     }
+    Ok(())
 }

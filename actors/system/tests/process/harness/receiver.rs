@@ -1,6 +1,6 @@
 //! A receiver of webhooks that keeps a ledger, and outlives the servers that send.
 
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{BufRead, BufReader, Write};
 use std::net::{TcpListener, TcpStream};
 use std::thread;
 
@@ -31,23 +31,29 @@ impl Receiver {
 
 fn take(stream: &TcpStream, ledger: &Ledger) -> std::io::Result<()> {
     let mut reader = BufReader::new(stream);
-    loop {
-        let mut len = 0;
-        loop {
-            let mut line = String::new();
-            if reader.read_line(&mut line)? == 0 {
-                return Ok(());
-            }
-            if let Some(value) = line.to_ascii_lowercase().strip_prefix("content-length:") {
-                len = value.trim().parse().unwrap();
-            }
-            if line == "\r\n" {
-                break;
-            }
-        }
-        let mut body = vec![0; len];
-        reader.read_exact(&mut body)?;
+    while let Some(body) = next_body(&mut reader)? {
         ledger.add(&serde_json::from_slice(&body).unwrap());
         (&*stream).write_all(b"HTTP/1.1 204 No Content\r\n\r\n")?;
     }
+    Ok(())
+}
+
+/// Reads the next request and returns its body; `None` when the sender is gone.
+pub(super) fn next_body(reader: &mut impl BufRead) -> std::io::Result<Option<Vec<u8>>> {
+    let mut len = 0;
+    loop {
+        let mut line = String::new();
+        if reader.read_line(&mut line)? == 0 {
+            return Ok(None);
+        }
+        if let Some(value) = line.to_ascii_lowercase().strip_prefix("content-length:") {
+            len = value.trim().parse().unwrap();
+        }
+        if line == "\r\n" {
+            break;
+        }
+    }
+    let mut body = vec![0; len];
+    reader.read_exact(&mut body)?;
+    Ok(Some(body))
 }
