@@ -1,5 +1,6 @@
 //! What the handler of a plugin has of a request.
 
+use std::borrow::Cow;
 use std::time::Duration;
 
 use actix_web::dev::Payload as RawPayload;
@@ -7,6 +8,7 @@ use actix_web::http::StatusCode;
 use actix_web::web::{Data, Payload};
 use actix_web::{FromRequest, HttpRequest, HttpResponse};
 use futures_util::future::LocalBoxFuture;
+use percent_encoding::percent_decode_str;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -46,10 +48,13 @@ impl Call {
         &self.state.config.operator
     }
 
-    /// Returns a variable of the address; empty when the address has none of that name.
+    /// Returns a variable of the address as it was meant: what was percent-encoded is decoded.
+    /// Empty when the address has none of that name.
     #[must_use]
-    pub fn variable(&self, name: &str) -> &str {
-        self.request.match_info().get(name).unwrap_or_default()
+    pub fn variable(&self, name: &str) -> Cow<'_, str> {
+        // The router leaves `%25`, `%2B` and `%2F` as they are, so that they end no part.
+        let text = self.request.match_info().get(name).unwrap_or_default();
+        percent_decode_str(text).decode_utf8_lossy()
     }
 
     /// Reads the query string, which may hold only these parameters.
