@@ -86,6 +86,17 @@ create table outbox_dead_letters (
     primary key (tenant, endpoint, feed, line)
 );
 
+-- What operators had left out, while the cursor of the endpoint is before it: events of the line up
+-- to a position, which are not sent when they are read again.
+create table outbox_left_out (
+    tenant text not null,
+    endpoint text not null,
+    feed bigint not null,
+    line text not null,
+    position bigint not null,
+    primary key (tenant, endpoint, feed, line)
+);
+
 -- Attempts, in four parts used in turn: when one is full, the oldest is emptied as a whole, so
 -- nothing is ever deleted row by row.
 create table outbox_attempts_0 (
@@ -184,7 +195,8 @@ union all select * from outbox_attempts_1
 union all select * from outbox_attempts_2
 union all select * from outbox_attempts_3;
 
--- Everything that was read and is not delivered: what is tried again and what was given up.
+-- What is pending: of each stream the event that is tried again or was given up, with the number of
+-- those behind it. What no request was made for yet lies in the log behind the cursor.
 create view outbox as
 select tenant, endpoint, feed, 'retrying' as state, category, stream, event_type, event_id,
     position, revision, recorded_at, attempts, first_failed_at, due_at, last_status, last_error,

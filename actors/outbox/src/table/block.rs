@@ -120,10 +120,13 @@ fn parse(row: SqlRow, now: Now, is_dead: bool) -> Result<(Line, Block), SqlError
             error: cells.text_or_none(),
         },
         waiting: cells.count()?,
+        told: 0,
+        pace: None,
         phase: phase(cells.time()?, now, is_dead),
         queue: VecDeque::new(),
     };
-    Ok((line, block))
+    let told = block.waiting;
+    Ok((line, Block { told, ..block }))
 }
 
 /// Turns a stored time into one that does not jump.
