@@ -177,6 +177,7 @@ pub(crate) async fn selected(
 fn selectable(event: &WaitingEvent) -> Selectable<'_> {
     Selectable {
         position: Position::new(event.position),
+        tenant: &event.tenant,
         category: &event.category,
         stream: &event.stream,
         event_type: &event.event_type,

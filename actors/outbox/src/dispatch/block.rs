@@ -40,6 +40,8 @@ pub(crate) struct Block {
 pub(crate) struct Head {
     pub position: Position,
     pub revision: Revision,
+    /// Whose event it is: not always the endpoint's tenant's.
+    pub tenant: String,
     pub category: String,
     pub stream: String,
     pub event_type: String,
@@ -70,6 +72,7 @@ impl Head {
         Self {
             position: event.position(),
             revision: event.revision(),
+            tenant: event.tenant().to_owned(),
             category: event.category().to_owned(),
             stream: event.stream_id().to_owned(),
             event_type: event.event_type().to_owned(),

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use headwater::event::{NameError, Revision, StreamId};
+use headwater::event::{NameError, Revision, StreamId, Tenant};
 use headwater::store::{LogRead, SharedStore, StoreError, StreamRead};
 
 use super::backlog::Fetched;
@@ -37,7 +37,7 @@ pub(super) async fn fetch(
         return Ok(Fetched { events: page.events, considered: head.revision, is_end: true });
     }
     let stream = StreamId::new(&head.category, &head.stream)?;
-    let read = StreamRead::after(sieve.tenant().clone(), stream, after, PAGE_EVENTS);
+    let read = StreamRead::after(Tenant::new(&head.tenant)?, stream, after, PAGE_EVENTS);
     let page = store.read_stream(read).await?;
     let considered = page.events.last().map_or(after, |event| event.revision());
     let is_end = page.next.is_none();

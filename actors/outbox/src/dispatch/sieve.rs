@@ -10,27 +10,41 @@ use crate::endpoint::{EndpointRejection, Expression, Filter};
 /// A filter, with its parts parsed.
 #[derive(Clone, Debug)]
 pub(crate) struct Sieve {
-    tenant: Tenant,
+    /// Whose events; everybody's when there is none.
+    tenants: Option<Vec<Tenant>>,
     query: EventQuery,
     filter: Filter,
     expression: Option<Expression>,
 }
 
 impl Sieve {
-    /// Makes a sieve of a filter.
-    pub fn new(tenant: Tenant, filter: &Filter) -> Result<Self, EndpointRejection> {
+    /// Makes a sieve of the filter of an endpoint, which gets its own tenant's events unless it is
+    /// the operator's.
+    ///
+    /// # Errors
+    /// [`EndpointRejection::Invalid`] when the filter cannot be asked, or may not be.
+    pub fn new(
+        (own, operator): (&Tenant, &Tenant),
+        filter: &Filter,
+    ) -> Result<Self, EndpointRejection> {
+        if own != operator && filter.names_others(own) {
+            return Err(EndpointRejection::invalid("filter.tenants", Filter::NOT_OPERATOR));
+        }
         let (query, expression) = (filter.query()?, filter.parsed_expression()?);
-        Ok(Self { tenant, query, filter: filter.clone(), expression })
-    }
-
-    /// Returns whose events they are.
-    pub const fn tenant(&self) -> &Tenant {
-        &self.tenant
+        let tenants = match filter.tenants.is_empty() {
+            true => Some(vec![own.clone()]),
+            false => filter.tenants()?,
+        };
+        Ok(Self { tenants, query, filter: filter.clone(), expression })
     }
 
     /// Leaves out of a read what the store can leave out.
     pub fn narrow(&self, read: LogRead) -> LogRead {
-        read.of_tenant(self.tenant.clone()).matching(self.query.clone())
+        let read = read.matching(self.query.clone());
+        match self.tenants.as_deref() {
+            Some([one]) => read.of_tenant(one.clone()),
+            _ => read,
+        }
     }
 
     /// Returns those events that the endpoint gets, each in memory of its own, so that what is
@@ -57,7 +71,8 @@ impl Sieve {
     }
 
     fn lets_through(&self, event: &RecordedEvent) -> bool {
-        event.tenant() == self.tenant.as_str()
+        let is_own = |own: &[Tenant]| own.iter().any(|own| own.as_str() == event.tenant());
+        self.tenants.as_deref().is_none_or(is_own)
             && self.filter.takes_category(event.category())
             && self.query.matches(event)
             && self.expression.as_ref().is_none_or(|own| own.matches(event))

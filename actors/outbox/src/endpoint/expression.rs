@@ -90,10 +90,11 @@ impl Expression {
         context.add_variable("data", data).map_err(|error| error.to_string())?;
         let number = |number: u64| i64::try_from(number).unwrap_or(i64::MAX);
         let tags: Vec<Value> = event.tags().map(Value::from).collect();
-        let variables: [(&str, Value); 7] = [
+        let variables: [(&str, Value); 8] = [
             ("type", event.event_type().into()),
             ("category", event.category().into()),
             ("stream", event.stream_id().into()),
+            ("tenant", event.tenant().into()),
             ("tags", tags.into()),
             ("version", i64::from(event.version()).into()),
             ("revision", number(event.revision().get()).into()),

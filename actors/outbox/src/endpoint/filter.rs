@@ -2,12 +2,14 @@
 
 use std::fmt;
 
-use headwater::event::{Category, EventQuery, EventType, QueryItem, Tag};
+use headwater::event::{Category, EventQuery, EventType, QueryItem, Tag, Tenant};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::{CATEGORY, EndpointRejection, Expression};
 
+/// Stands for all tenants.
+const ALL: &str = "*";
 /// The most entries of a list.
 const LIST_MAX: usize = 64;
 
@@ -15,6 +17,10 @@ const LIST_MAX: usize = 64;
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Filter {
+    /// Of any of these tenants, `*` for all; of the endpoint's own when empty. Only endpoints of
+    /// the operator's tenant may name others.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub tenants: Vec<String>,
     /// Of any of these categories; of all but `endpoint` when empty.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub categories: Vec<String>,
@@ -24,8 +30,8 @@ pub struct Filter {
     /// With all of these tags.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub tags: Vec<String>,
-    /// A CEL expression over `data`, `type`, `category`, `stream`, `tags`, `version`, `revision`
-    /// and `position` that must be true. One that fails on an event, for example because a field
+    /// A CEL expression over `data`, `type`, `category`, `stream`, `tenant`, `tags`, `version`,
+    /// `revision` and `position` that must be true. One that fails on an event, for example because a field
     /// is missing, does not let it through: ask `has(data.field)` first.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(example = "type == 'Placed' && data.country != 'EIRE'")]
@@ -33,12 +39,17 @@ pub struct Filter {
 }
 
 impl Filter {
+    /// Why an endpoint may not name other tenants.
+    pub const NOT_OPERATOR: &str =
+        "names other tenants: only endpoints of the operator's tenant may do that";
+
     /// Checks names, bounds and the expression.
     ///
     /// # Errors
     /// [`EndpointRejection::Invalid`] naming the field.
     pub fn check(&self) -> Result<(), EndpointRejection> {
         self.query().map(drop)?;
+        self.tenants().map(drop)?;
         self.parsed_expression().map(drop)
     }
 
@@ -53,6 +64,23 @@ impl Filter {
             tags: names("tags", &self.tags, |text| Tag::new(text))?,
         };
         Ok(EventQuery { items: vec![item] })
+    }
+
+    /// Returns whose events match; `None` when all tenants' do, nobody's when none is named.
+    ///
+    /// # Errors
+    /// [`EndpointRejection::Invalid`] naming the field.
+    pub fn tenants(&self) -> Result<Option<Vec<Tenant>>, EndpointRejection> {
+        match self.tenants.iter().any(|name| name == ALL) {
+            true => Ok(None),
+            false => names("tenants", &self.tenants, |text| Tenant::new(text)).map(Some),
+        }
+    }
+
+    /// Returns whether it names other tenants than the endpoint's own.
+    #[must_use]
+    pub fn names_others(&self, own: &Tenant) -> bool {
+        self.tenants.iter().any(|name| name != own.as_str())
     }
 
     /// Returns whether events of a category may match at all.

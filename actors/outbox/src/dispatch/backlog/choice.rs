@@ -47,7 +47,7 @@ impl Backlog {
     }
 
     /// Returns whether there is something to send, now or later.
-    pub fn has_work(&self) -> bool {
+    pub(super) fn has_work(&self) -> bool {
         match self.rules.ordering {
             // The event of a block is the first of the window.
             Ordering::Strict => self.has_fresh() && self.dead() == 0,

@@ -290,6 +290,11 @@ impl Backlog {
         self.in_flight == 0 && self.window.len() == 0 && self.due.is_empty()
     }
 
+    /// Returns whether something that was read is not delivered, what was given up included.
+    pub fn owes(&self) -> bool {
+        self.window.len() > 0 || !self.blocks.is_empty()
+    }
+
     /// Returns whether as many requests are under way as may be.
     pub const fn is_crowded(&self) -> bool {
         self.in_flight >= self.rules.in_flight_max
@@ -351,7 +356,9 @@ impl Backlog {
     pub(super) fn line_of(&self, event: &RecordedEvent) -> Option<Line> {
         match self.rules.ordering {
             Ordering::PerStream => {
-                Some(format!("{}/{}", event.category(), event.stream_id()).into())
+                // No name of a tenant or a category has one of these signs.
+                let (tenant, category) = (event.tenant(), event.category());
+                Some(format!("{tenant}:{category}/{}", event.stream_id()).into())
             }
             Ordering::Strict => Some("".into()),
             Ordering::None => None,

@@ -87,6 +87,7 @@ impl Backlog {
 fn selectable(head: &Head) -> Selectable<'_> {
     Selectable {
         position: head.position,
+        tenant: &head.tenant,
         category: &head.category,
         stream: &head.stream,
         event_type: &head.event_type,

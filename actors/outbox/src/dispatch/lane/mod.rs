@@ -110,7 +110,8 @@ impl Lane {
         loop {
             let registered = self.registered.borrow_and_update().clone();
             let tenant = self.state.borrow().feed.endpoint.tenant.clone();
-            match Sieve::new(tenant, &registered.endpoint.config.as_ref()?.filter) {
+            let whose = (&tenant, &self.shared.brokers.operator);
+            match Sieve::new(whose, &registered.endpoint.config.as_ref()?.filter) {
                 Ok(sieve) => return Some((registered, sieve)),
                 Err(error) => {
                     let endpoint = self.state.borrow().feed.endpoint.place();
@@ -322,7 +323,8 @@ impl Running {
             let state = &mut *self.lane.state.borrow_mut();
             state.backlog.set_rules(rules(config));
             let tenant = state.feed.endpoint.tenant.clone();
-            if let Ok(sieve) = Sieve::new(tenant, &config.filter) {
+            let whose = (&tenant, &self.lane.shared.brokers.operator);
+            if let Ok(sieve) = Sieve::new(whose, &config.filter) {
                 self.sieve.send_replace(Arc::new(sieve));
             }
             self.metrics = self.lane.shared.metrics.of_sink(config.target.kind());

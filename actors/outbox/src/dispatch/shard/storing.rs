@@ -71,7 +71,7 @@ impl Shard {
         for lane in self.lanes.values() {
             let (state, registered) = (lane.state.borrow(), lane.registered.borrow());
             let endpoint = &registered.endpoint;
-            let failing = state.backlog.failing.filter(|_| state.backlog.has_work());
+            let failing = state.backlog.failing.filter(|_| state.backlog.owes());
             if let (Some(failing), Some(config), Phase::Active) =
                 (failing, &endpoint.config, endpoint.phase)
             {
