@@ -39,6 +39,12 @@ pub struct OutboxConfig {
 
 /// The outbox as a capability: endpoints, dispatcher, routes.
 pub struct Outbox {
+    /// `None` sends nothing.
+    dispatcher: Option<Dispatcher>,
+}
+
+/// What sends is made from.
+struct Dispatcher {
     config: OutboxConfig,
     store: SharedStore,
     database: Database,
@@ -101,7 +107,15 @@ impl Outbox {
         database: Database,
     ) -> Result<Self, OutboxError> {
         let metrics = OutboxMetrics::new()?;
-        Ok(Self { config, store, database, metrics })
+        Ok(Self { dispatcher: Some(Dispatcher { config, store, database, metrics }) })
+    }
+
+    /// Makes one that sends nothing, for a system that is there for a moment: tables, commands
+    /// and read model of the endpoints, without actors, routes, pages and health check. What
+    /// its system appends is sent by the next one that has a dispatcher.
+    #[must_use]
+    pub const fn without_dispatcher() -> Self {
+        Self { dispatcher: None }
     }
 }
 
@@ -111,8 +125,39 @@ impl Plugin for Outbox {
     }
 
     fn contribute(self, parts: Contribution) -> Contribution {
+        let parts = parts
+            .migrations(MIGRATIONS)
+            .aggregate(AggregateSpec::<Endpoint>::new().reserved())
+            .rows(Endpoints);
+        match self.dispatcher {
+            Some(dispatcher) => dispatcher.contribute(parts),
+            None => parts,
+        }
+    }
+}
+
+impl Dispatcher {
+    fn contribute(self, parts: Contribution) -> Contribution {
+        let metrics = self.metrics.clone();
+        let shared = Arc::new(self.share());
+        let watched = Arc::clone(&shared);
+        let check = move || {
+            let shared = Arc::clone(&watched);
+            async move { check_dispatcher(&shared).await }
+        };
+        let parts = parts
+            .actor(shared.directory.actor())
+            .metrics(metrics.registry())
+            .routes(crate::api::routes(Arc::clone(&shared)))
+            .routes(crate::page::pages(Arc::clone(&shared)))
+            .health("outbox dispatcher", check);
+        (0..SHARDS)
+            .fold(parts, |parts, number| parts.actor(shard_actor(number, Arc::clone(&shared))))
+    }
+
+    fn share(self) -> Shared {
         let Self { config, store, database, metrics } = self;
-        let shared = Arc::new(Shared {
+        Shared {
             source: config.source,
             origin: config.origin,
             seal: config.seal,
@@ -121,27 +166,11 @@ impl Plugin for Outbox {
             clock: SystemClock::shared(),
             attempt_log: AttemptLog::new(config.attempts_kept),
             directory: Directory::new(),
-            metrics: metrics.clone(),
+            metrics,
             paces: Paces::default(),
             groups: Groups::default(),
             store,
             database,
-        });
-        let parts = parts
-            .migrations(MIGRATIONS)
-            .aggregate(AggregateSpec::<Endpoint>::new().reserved())
-            .rows(Endpoints)
-            .actor(shared.directory.actor())
-            .metrics(metrics.registry())
-            .routes(crate::api::routes(Arc::clone(&shared)))
-            .routes(crate::page::pages(Arc::clone(&shared)));
-        let watched = Arc::clone(&shared);
-        let check = move || {
-            let shared = Arc::clone(&watched);
-            async move { check_dispatcher(&shared).await }
-        };
-        let parts = parts.health("outbox dispatcher", check);
-        (0..SHARDS)
-            .fold(parts, |parts, number| parts.actor(shard_actor(number, Arc::clone(&shared))))
+        }
     }
 }
