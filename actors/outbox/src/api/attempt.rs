@@ -60,7 +60,7 @@ pub(super) async fn list(
         limit: parameters.limit(call.limits())?,
         ..AttemptQuery::default()
     };
-    let (tenant, id) = (caller.tenant().clone(), call.variable("id").to_owned());
+    let (tenant, id) = (caller.tenant().clone(), call.variable("id").into_owned());
     let limit = query.limit;
     let work = move |tx: &mut dyn TxEngine| table::attempts(tx, (&tenant, &id), &query);
     let attempts = shared.database().inspect(work).await?;

@@ -75,7 +75,7 @@ async fn page(
     let parameters = call.parameters(&["limit", "after"])?;
     let (limit, after) = (parameters.limit(call.limits())?, parameters.number("after")?);
     let after = Position::new(after.unwrap_or(0));
-    let (tenant, id) = (caller.tenant().clone(), call.variable("id").to_owned());
+    let (tenant, id) = (caller.tenant().clone(), call.variable("id").into_owned());
     let work =
         move |tx: &mut dyn TxEngine| table::waiting(tx, which, (&tenant, &id), (after, limit));
     let events = shared.database().inspect(work).await?;

@@ -51,7 +51,7 @@ pub(super) async fn list(
     call: Call,
 ) -> Result<HttpResponse, Problem> {
     let search = Search::read(&call.parameters(&FIELDS)?)?;
-    let (desk, id) = (Desk::of(&call, &shared, &caller), call.variable("id"));
+    let (desk, id) = (Desk::of(&call, &shared, &caller), &*call.variable("id"));
     desk.endpoint(id).await?;
     let query = search.query()?;
     let key = desk.key(id);
@@ -81,7 +81,7 @@ pub(super) async fn show(
         let detail = "the log has no such attempt: only a bounded number of them is kept";
         Problem::new(ProblemKind::NotFound, detail)
     };
-    let (desk, id) = (Desk::of(&call, &shared, &caller), call.variable("id"));
+    let (desk, id) = (Desk::of(&call, &shared, &caller), &*call.variable("id"));
     let number = |name| call.variable(name).parse::<u64>().map_err(|_| none());
     let at = i64::try_from(number("at")?).ok();
     let at = at.and_then(|us| Timestamp::from_microsecond(us).ok()).ok_or_else(none)?;

@@ -41,7 +41,7 @@ pub(super) async fn show(
     let parameters = call.parameters(&known)?;
     let view = Rc::new(View {
         desk: Desk::of(&call, &shared, &caller),
-        id: call.variable("id").to_owned(),
+        id: call.variable("id").into_owned(),
         chosen: Chosen::read(&parameters)?,
         after: parameters.number("after")?.unwrap_or(0),
     });

@@ -42,7 +42,7 @@ pub(super) async fn show(
     let parameters = call.parameters(&["done"])?;
     let view = Rc::new(View {
         desk: Desk::of(&call, &shared, &caller),
-        id: call.variable("id").to_owned(),
+        id: call.variable("id").into_owned(),
         done: parameters.one("done")?.and_then(done_words),
         chart: RefCell::new(None),
     });

@@ -32,7 +32,7 @@ pub(super) async fn show(
     call: Call,
 ) -> Result<HttpResponse, Problem> {
     let after = call.parameters(&["after"])?.number("after")?.unwrap_or(0);
-    let (desk, id) = (Desk::of(&call, &shared, &caller), call.variable("id").to_owned());
+    let (desk, id) = (Desk::of(&call, &shared, &caller), call.variable("id").into_owned());
     let view = Rc::new(View { desk, id, after });
     call.show(move || {
         let view = Rc::clone(&view);
