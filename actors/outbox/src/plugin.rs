@@ -49,7 +49,11 @@ struct Dispatcher {
     store: SharedStore,
     database: Database,
     metrics: OutboxMetrics,
+    is_held: bool,
 }
+
+/// What the health check says of an outbox that an operator holds back.
+const HELD: &str = "nothing is sent by this node: outbox.hold is set, start it without";
 
 /// What all parts of the outbox on a node share.
 pub(crate) struct Shared {
@@ -107,7 +111,17 @@ impl Outbox {
         database: Database,
     ) -> Result<Self, OutboxError> {
         let metrics = OutboxMetrics::new()?;
-        Ok(Self { dispatcher: Some(Dispatcher { config, store, database, metrics }) })
+        Ok(Self {
+            dispatcher: Some(Dispatcher { config, store, database, metrics, is_held: false }),
+        })
+    }
+
+    /// Sets whether it sends nothing for now: endpoints can be looked at, paused, changed and
+    /// tested, but nobody works for them. The health check says so.
+    #[must_use]
+    pub fn held(mut self, is_held: bool) -> Self {
+        self.dispatcher.iter_mut().for_each(|dispatcher| dispatcher.is_held = is_held);
+        self
     }
 
     /// Makes one that sends nothing, for a system that is there for a moment: tables, commands
@@ -138,12 +152,12 @@ impl Plugin for Outbox {
 
 impl Dispatcher {
     fn contribute(self, parts: Contribution) -> Contribution {
-        let metrics = self.metrics.clone();
+        let (metrics, is_held) = (self.metrics.clone(), self.is_held);
         let shared = Arc::new(self.share());
         let watched = Arc::clone(&shared);
         let check = move || {
             let shared = Arc::clone(&watched);
-            async move { check_dispatcher(&shared).await }
+            async move { if is_held { Err(HELD.to_owned()) } else { check_dispatcher(&shared).await } }
         };
         let parts = parts
             .actor(shared.directory.actor())
@@ -151,12 +165,12 @@ impl Dispatcher {
             .routes(crate::api::routes(Arc::clone(&shared)))
             .routes(crate::page::pages(Arc::clone(&shared)))
             .health("outbox dispatcher", check);
-        (0..SHARDS)
-            .fold(parts, |parts, number| parts.actor(shard_actor(number, Arc::clone(&shared))))
+        let shards = if is_held { 0..0 } else { 0..SHARDS };
+        shards.fold(parts, |parts, number| parts.actor(shard_actor(number, Arc::clone(&shared))))
     }
 
     fn share(self) -> Shared {
-        let Self { config, store, database, metrics } = self;
+        let Self { config, store, database, metrics, .. } = self;
         Shared {
             source: config.source,
             origin: config.origin,

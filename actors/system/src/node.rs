@@ -23,6 +23,11 @@ use crate::config::Config;
 use crate::data_folder::DataFolder;
 use crate::error::Failure;
 
+/// The file of the read side in a data folder.
+pub const READ_FILE: &str = "read.sqlite";
+/// The file of the key that seals endpoints' secrets in a data folder.
+pub const SEAL_KEY_FILE: &str = "outbox.key";
+
 /// Everything that runs over the data.
 pub struct Node {
     /// The log.
@@ -85,7 +90,8 @@ impl Node {
         let log = open_log(&config, node.is_visitor).await?;
         let database = open_database(&config)?;
         let outbox = match stay {
-            Stay::Service => Outbox::new(outbox_config(&config)?, log.store(), database.clone())?,
+            Stay::Service => Outbox::new(outbox_config(&config)?, log.store(), database.clone())?
+                .held(config.outbox.hold),
             Stay::Command => Outbox::without_dispatcher(),
         };
         let system = System::builder(log.store(), database.clone())
@@ -174,7 +180,7 @@ pub fn existing_database(config: &Config) -> Result<Database, Failure> {
 }
 
 fn read_file(config: &Config) -> PathBuf {
-    config.data_dir.join("read.sqlite")
+    config.data_dir.join(READ_FILE)
 }
 
 /// Opens the tables of the log for migrations; `None` when the log is files.
@@ -202,7 +208,7 @@ fn outbox_config(config: &Config) -> Result<OutboxConfig, Failure> {
         None if is_shared => None,
         None => {
             make_data_dir(&config.data_dir)?;
-            Some(SealKey::load_or_create(&config.data_dir.join("outbox.key"))?)
+            Some(SealKey::load_or_create(&config.data_dir.join(SEAL_KEY_FILE))?)
         }
     };
     let settings = WebhookSettings {

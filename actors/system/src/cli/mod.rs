@@ -41,7 +41,7 @@ pub enum Command {
     Projections(ProjectionsCommand),
     /// Check every record, index and place of the log, and say what was found
     Verify(VerifyArgs),
-    /// Copy a consistent log, while it runs or not; the copy opens as it is
+    /// Copy log, read models and keys, while a server runs or not; the copy opens as it is
     Backup(BackupArgs),
     /// Measure this machine: the subject and its limit in the same run
     Bench(Box<BenchArgs>),

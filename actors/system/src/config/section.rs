@@ -19,6 +19,8 @@ pub struct OutboxSettings {
     pub origin: Option<String>,
     /// What secrets are sealed with; `None` is the key in the data folder.
     pub key: Option<SealKey>,
+    /// Whether nothing is sent for now.
+    pub hold: bool,
     /// Whether webhooks may go without encryption.
     pub allow_http: bool,
     /// Networks that webhooks may go to although they are not public.
@@ -183,6 +185,7 @@ impl OutboxSettings {
             source: reader.source("outbox.source"),
             origin: reader.origin("outbox.origin"),
             key: reader.seal_key("outbox.key"),
+            hold: reader.switch("outbox.hold"),
             allow_http: reader.switch("outbox.allow_http"),
             allow_networks: reader.networks("outbox.allow_networks"),
             ca_file: reader.file("outbox.ca_file"),
