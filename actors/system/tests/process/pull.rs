@@ -134,7 +134,9 @@ fn the_examples_of_the_guide_do_what_it_says() {
         server.client.command(&format!("/v1/product/{id}/add"), id, &body).unwrap().body_of(201);
     };
     let shell = examples("sh");
-    let [place, register, take, acknowledge, follow] = shell[..] else { panic!("{shell:?}") };
+    let [place, register, append, take, acknowledge, follow] = shell[..] else {
+        panic!("{shell:?}")
+    };
     assert!(place.starts_with("export HEADWATER=http://127.0.0.1:4600 KEY="), "{place}");
     let json = |code, delivery: &str| {
         let line = said(started(&server, "sh", code, delivery), "{");
@@ -145,18 +147,18 @@ fn the_examples_of_the_guide_do_what_it_says() {
     let consumer = started(&server, "python3", examples("python")[0], "");
     let line = said(consumer, "product/MUG1 ");
     assert!(line.ends_with(" product.Added"), "{line}");
-    add("MUG2");
+    assert_eq!(json(append, "")["events"], 1);
     // The consumer may have been ended before it acknowledged its event, or may have asked for more.
     let mut taken = Vec::new();
     let delivery = loop {
         taken.push(json(take, ""));
         let last = taken.last().and_then(|page| page["deliveries"].get(0));
-        if last.is_some_and(|own| own["event"]["subject"] == "product/MUG2") {
+        if last.is_some_and(|own| own["event"]["subject"] == "product/MY-MUG") {
             break last.unwrap()["delivery"].as_str().unwrap().to_owned();
         }
     };
     assert_eq!(json(acknowledge, &delivery)["results"][0]["outcome"], "ok", "{taken:?}");
-    add("MUG3");
+    add("MUG2");
     said(started(&server, "sh", follow, ""), "event: delivery");
     server.stop();
 }
