@@ -296,7 +296,7 @@ pub(super) async fn rotate_secret(
     let secret = made.secret(body.secret, body.secret_kind)?;
     let sealed = made.sealed(&secret)?;
     let keep_previous_s = body.keep_previous_s.unwrap_or(KEEP_PREVIOUS_S);
-    let id = call.variable("id").to_owned();
+    let id = call.variable("id").into_owned();
     let command = RotateSecret { secret: sealed, keep_previous_s };
     let receipt = send(&call, &caller, &id, command).await?;
     let document = NewEndpointDocument {
@@ -317,7 +317,7 @@ pub(super) async fn command<C: Command>(
 where
     Endpoint: Decide<C>,
 {
-    let receipt = send(call, caller, call.variable("id"), command).await?;
+    let receipt = send(call, caller, &call.variable("id"), command).await?;
     let (revision, position) = (receipt.revision.get(), receipt.position.get());
     call.reply(200, &ReceiptDocument { revision, position })
 }
@@ -391,7 +391,7 @@ fn fresh_id(shared: &Shared, caller: &Caller, intent: Option<&str>) -> Result<St
 
 /// Returns the endpoint of the address.
 pub(crate) fn key(caller: &Caller, call: &Call) -> EndpointKey {
-    EndpointKey { tenant: caller.tenant().clone(), id: call.variable("id").into() }
+    EndpointKey { tenant: caller.tenant().clone(), id: (&*call.variable("id")).into() }
 }
 
 pub(crate) fn unknown() -> Problem {

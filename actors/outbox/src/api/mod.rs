@@ -11,13 +11,15 @@ mod pull;
 pub(crate) mod sample;
 mod target;
 
+use std::str::FromStr;
 use std::sync::Arc;
 
-use headwater::api::PluginRoutes;
+use headwater::api::{Parameters, PluginRoutes, Problem};
 use headwater::api::http::web::{self, Data};
 use utoipa::OpenApi;
 
 use crate::plugin::Shared;
+use crate::table::PlaceError;
 
 /// The part of the OpenAPI document.
 #[derive(OpenApi)]
@@ -75,4 +77,13 @@ pub(crate) fn routes(shared: Arc<Shared>) -> PluginRoutes {
             .route("/{id}/acks", web::post().to(pull::ack::acknowledge));
     });
     routes.pushing("events").documented(Document::openapi())
+}
+
+/// Reads behind which place a page begins.
+pub(crate) fn after<T: FromStr<Err = PlaceError>>(
+    parameters: &Parameters,
+) -> Result<Option<T>, Problem> {
+    let read = |text: &str| text.parse();
+    let wrong = |error: PlaceError| Problem::field("query:after", error.to_string());
+    parameters.one("after")?.map(read).transpose().map_err(wrong)
 }

@@ -13,7 +13,7 @@ use super::document::invalid;
 use super::endpoint::{command, key};
 use crate::endpoint::{Discard, Endpoint, OrderKind, Redrive, Replay, Selectable, Selection, Skip};
 use crate::plugin::Shared;
-use crate::table::{self, EndpointKey, Waiting, WaitingEvent};
+use crate::table::{self, EndpointKey, Waiting, WaitingEvent, WaitingPlace};
 
 /// The most replays of an endpoint at the same time.
 const REPLAYS_MAX: u64 = 8;
@@ -166,7 +166,7 @@ pub(crate) async fn selected(
     selection.check().map_err(|error| invalid(&error))?;
     let key = key.clone();
     let work = move |tx: &mut dyn TxEngine| {
-        let page = (Position::ZERO, TRIAL_MAX);
+        let page = (WaitingPlace::default(), TRIAL_MAX);
         table::waiting(tx, Waiting::DeadLetters, (&key.tenant, &key.id), page)
     };
     let mut dead = shared.database().inspect(work).await?;

@@ -17,12 +17,12 @@ use super::control::answer;
 use super::desk::{Desk, path};
 use super::state::verdict;
 use crate::plugin::Shared;
-use crate::table::{self, AttemptQuery, AttemptView};
+use crate::table::{self, AttemptPlace, AttemptQuery, AttemptView, PlaceError};
 
 /// The most of a page.
 const PAGE: usize = 50;
 const FIELDS: [&str; 9] =
-    ["verdict", "status", "type", "stream", "event", "position", "since", "until", "cursor"];
+    ["verdict", "status", "type", "stream", "event", "position", "since", "until", "after"];
 const VERDICTS: [(&str, &str); 6] = [
     ("", "Any"),
     ("delivered", "Delivered"),
@@ -51,7 +51,7 @@ pub(super) async fn list(
     call: Call,
 ) -> Result<HttpResponse, Problem> {
     let search = Search::read(&call.parameters(&FIELDS)?)?;
-    let (desk, id) = (Desk::of(&call, &shared, &caller), call.variable("id"));
+    let (desk, id) = (Desk::of(&call, &shared, &caller), &*call.variable("id"));
     desk.endpoint(id).await?;
     let query = search.query()?;
     let key = desk.key(id);
@@ -59,10 +59,9 @@ pub(super) async fn list(
     let mut attempts = shared.database().inspect(work).await?;
     let is_more = attempts.len() > PAGE;
     attempts.truncate(PAGE);
-    let first = (!search.of("cursor").is_empty()).then(|| search.path(id, ""));
+    let first = (!search.of("after").is_empty()).then(|| search.path(id, ""));
     let last = attempts.last().filter(|_| is_more);
-    let next = last
-        .map(|last| search.path(id, &format!("{}.{}", last.at.as_microsecond(), last.position)));
+    let next = last.map(|last| search.path(id, &last.place().to_string()));
     let page = Page::new("Attempts")
         .under(HOME, "Outbox")
         .under(path(id, ""), id)
@@ -81,11 +80,8 @@ pub(super) async fn show(
         let detail = "the log has no such attempt: only a bounded number of them is kept";
         Problem::new(ProblemKind::NotFound, detail)
     };
-    let (desk, id) = (Desk::of(&call, &shared, &caller), call.variable("id"));
-    let number = |name| call.variable(name).parse::<u64>().map_err(|_| none());
-    let at = i64::try_from(number("at")?).ok();
-    let at = at.and_then(|us| Timestamp::from_microsecond(us).ok()).ok_or_else(none)?;
-    let one = (at, Position::new(number("position")?), number("feed")?);
+    let (desk, id) = (Desk::of(&call, &shared, &caller), &*call.variable("id"));
+    let one: AttemptPlace = call.variable("place").parse().map_err(|_| none())?;
     let key = desk.key(id);
     let work = move |tx: &mut dyn TxEngine| table::one_attempt(tx, (&key.tenant, &key.id), one);
     let attempt = shared.database().inspect(work).await?.ok_or_else(none)?;
@@ -120,10 +116,11 @@ impl Search {
         let position = some("position").map(|text| {
             text.parse().map_err(|_| Problem::field("query:position", "is no position"))
         });
-        let (before, below) = self.place()?;
+        let after = some("after").map(|text| text.parse());
+        let wrong = |error: PlaceError| Problem::field("query:after", error.to_string());
         Ok(AttemptQuery {
-            before,
-            below,
+            before: moment_of(self.of("until"), "query:until")?,
+            after: after.transpose().map_err(wrong)?,
             since: moment_of(self.of("since"), "query:since")?,
             position: position.transpose()?.map(Position::new),
             verdict: some("verdict"),
@@ -135,23 +132,9 @@ impl Search {
         })
     }
 
-    /// Returns where the page begins: behind the last of the page before, or at the given end.
-    fn place(&self) -> Result<(Option<Timestamp>, Position), Problem> {
-        let cursor = self.of("cursor");
-        if cursor.is_empty() {
-            return Ok((moment_of(self.of("until"), "query:until")?, Position::ZERO));
-        }
-        let read = || {
-            let (at, position) = cursor.split_once('.')?;
-            let at = Timestamp::from_microsecond(at.parse().ok()?).ok()?;
-            Some((Some(at), Position::new(position.parse().ok()?)))
-        };
-        read().ok_or_else(|| Problem::field("query:cursor", "is not one that a page gave"))
-    }
-
-    fn path(&self, id: &str, cursor: &str) -> String {
+    fn path(&self, id: &str, after: &str) -> String {
         let own = FIELDS.iter().zip(&self.0).map(|(name, value)| match *name {
-            "cursor" => ("cursor", cursor),
+            "after" => ("after", after),
             name => (name, value.as_str()),
         });
         with_query(&path(id, "/attempts"), &own.collect::<Vec<_>>())
@@ -190,12 +173,12 @@ fn attempt_table(id: &str, attempts: &[AttemptView]) -> Table {
         .texts(["Error"])
         .empty("No attempt of those that are kept is like that.");
     attempts.iter().fold(table, |table, own| {
-        let place = format!("/{}/{}/{}", own.at.as_microsecond(), own.position, own.replay);
+        let place = own.place().to_string();
         table.row(
             &place,
             [
                 html! {
-                    a class="one-line" href=(path(id, &format!("/attempts{place}"))) {
+                    a class="one-line" href=(path(id, &format!("/attempts/{place}"))) {
                         (time(own.at))
                     }
                 },
@@ -268,14 +251,6 @@ mod tests {
         }
         assert_eq!(moment_of("", "").unwrap(), None);
         assert!(moment_of("noon", "").is_err());
-    }
-
-    #[test]
-    fn a_cursor_leads_behind_the_last_attempt_of_a_page() {
-        let query = search("cursor", "1500000.7").query().unwrap();
-        assert_eq!(query.before.map(Timestamp::as_microsecond), Some(1_500_000));
-        assert_eq!(query.below, Position::new(7));
-        assert!(search("cursor", "x").query().is_err());
     }
 
     #[test]

@@ -64,7 +64,7 @@ pub(super) async fn test(
     shared: Data<Shared>,
     call: Call,
 ) -> Result<HttpResponse, Problem> {
-    let id = call.variable("id");
+    let id = &*call.variable("id");
     let desk = Desk::of(&call, &shared, &caller);
     let came = try_out(&shared, &desk.key(id)).await?;
     let page = Page::new("A test message")
@@ -116,7 +116,7 @@ async fn ask(
     (verb, below): (&str, &str),
     told: &str,
 ) -> Result<HttpResponse, Problem> {
-    let id = call.variable("id");
+    let id = &*call.variable("id");
     desk.endpoint(id).await?;
     let fields = html! {
         (hidden("intent", &EventId::fresh().to_string()))
@@ -149,7 +149,7 @@ async fn done<C: Command>(
 where
     Endpoint: Decide<C>,
 {
-    let id = call.variable("id");
+    let id = &*call.variable("id");
     let options = options(call, caller, Some(intent))?;
     send_with(call.system(), (caller.tenant(), id), command, options).await?;
     Ok(call.see_other(&path(id, &format!("?done={done}"))))

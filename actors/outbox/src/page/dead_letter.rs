@@ -5,7 +5,6 @@ use std::rc::Rc;
 use headwater::api::http::{HttpResponse, web::Data};
 use headwater::api::keys::Reader;
 use headwater::api::{Call, Problem};
-use headwater::event::Position;
 use headwater::page::{
     Button, Markup, Page, Render, Table, Tone, Weight, count, html, moment, notice, text_field,
     with_query,
@@ -16,10 +15,11 @@ use jiff::Timestamp;
 use super::HOME;
 use super::desk::{Desk, path};
 use super::selection::{Chosen, FIELDS};
+use crate::api::after;
 use crate::api::order::selected;
 use crate::endpoint::Ordering;
 use crate::plugin::Shared;
-use crate::table::{self as tables, Waiting, WaitingEvent};
+use crate::table::{self as tables, Waiting, WaitingEvent, WaitingPlace};
 
 /// The most of a page.
 const PAGE: usize = 50;
@@ -28,7 +28,7 @@ struct View {
     desk: Desk,
     id: String,
     chosen: Chosen,
-    after: u64,
+    after: Option<WaitingPlace>,
 }
 
 /// Shows the dead letters of an endpoint that are chosen.
@@ -41,9 +41,9 @@ pub(super) async fn show(
     let parameters = call.parameters(&known)?;
     let view = Rc::new(View {
         desk: Desk::of(&call, &shared, &caller),
-        id: call.variable("id").to_owned(),
+        id: call.variable("id").into_owned(),
         chosen: Chosen::read(&parameters)?,
-        after: parameters.number("after")?.unwrap_or(0),
+        after: after(&parameters)?,
     });
     call.show(move || {
         let view = Rc::clone(&view);
@@ -66,8 +66,8 @@ impl View {
         events.truncate(PAGE);
         let table = table(&self.desk, &self.id, &events, self.desk.now());
         let list = path(&self.id, "/dead-letters");
-        let first = (self.after > 0).then(|| self.chosen.query(&list, &[]));
-        let last = events.last().filter(|_| is_more).map(|event| event.position.to_string());
+        let first = self.after.map(|_| self.chosen.query(&list, &[]));
+        let last = events.last().filter(|_| is_more).map(|event| event.place().to_string());
         let next = last.map(|last| self.chosen.query(&list, &[("after", &last)]));
         let is_strict = document.config.ordering == Ordering::Strict;
         Ok(page
@@ -79,10 +79,10 @@ impl View {
         let key = self.desk.key(&self.id);
         if !self.chosen.is_all() {
             let mut events = selected(&self.desk.shared, &key, &self.chosen.selection()).await?;
-            events.retain(|event| event.position > self.after);
+            events.retain(|event| Some(event.place()) > self.after);
             return Ok(events);
         }
-        let page = (Position::new(self.after), PAGE + 1);
+        let page = (self.after.unwrap_or_default(), PAGE + 1);
         let work = move |tx: &mut dyn TxEngine| {
             tables::waiting(tx, Waiting::DeadLetters, (&key.tenant, &key.id), page)
         };

@@ -31,7 +31,7 @@ pub(crate) fn pages(shared: Arc<Shared>) -> PageRoutes {
             .route("", web::get().to(list::show))
             .route("/{id}", web::get().to(endpoint::show))
             .route("/{id}/attempts", web::get().to(attempt::list))
-            .route("/{id}/attempts/{at}/{position}/{feed}", web::get().to(attempt::show))
+            .route("/{id}/attempts/{place}", web::get().to(attempt::show))
             .route("/{id}/dead-letters", web::get().to(dead_letter::show))
             .route("/{id}/retries", web::get().to(retry::show))
             .route("/{id}/order", web::get().to(order::ask))

@@ -96,7 +96,7 @@ pub(super) async fn ask(
     let known: Vec<&str> = FIELDS.into_iter().chain(["kind"]).collect();
     let parameters = call.parameters(&known)?;
     let (kind, chosen) = (Kind::read(&parameters)?, Chosen::read(&parameters)?);
-    let (desk, id) = (Desk::of(&call, &shared, &caller), call.variable("id"));
+    let (desk, id) = (Desk::of(&call, &shared, &caller), &*call.variable("id"));
     // Says whether there is such an endpoint.
     desk.endpoint(id).await?;
     let dead = selected(&shared, &desk.key(id), &chosen.selection()).await?;
@@ -133,7 +133,8 @@ pub(super) async fn give(Admin(caller): Admin, mut call: Call) -> Result<HttpRes
         Some(_) => fields.number("rate")?,
     };
     let options = options(&call, &caller, fields.one("intent")?)?;
-    let (system, at) = (call.system(), (caller.tenant(), call.variable("id")));
+    let id = &*call.variable("id");
+    let (system, at) = (call.system(), (caller.tenant(), id));
     let _: Receipt = match kind {
         Kind::Redrive => {
             send_with(system, at, Redrive { selection, rate_per_second }, options).await?
@@ -141,7 +142,7 @@ pub(super) async fn give(Admin(caller): Admin, mut call: Call) -> Result<HttpRes
         Kind::Skip => send_with(system, at, Skip { selection }, options).await?,
         Kind::Discard => send_with(system, at, Discard { selection }, options).await?,
     };
-    Ok(call.see_other(&path(call.variable("id"), &format!("?done={}", kind.name()))))
+    Ok(call.see_other(&path(id, &format!("?done={}", kind.name()))))
 }
 
 fn question(id: &str, kind: Kind, chosen: &Chosen, dead: &[WaitingEvent]) -> Confirm {

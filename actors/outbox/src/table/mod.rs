@@ -5,6 +5,7 @@ mod attempt;
 mod block;
 mod cursor;
 mod history;
+mod place;
 mod report;
 mod shard;
 
@@ -16,6 +17,7 @@ pub(crate) use cursor::{
 pub(crate) use history::{
     AttemptQuery, AttemptView, MinuteCount, attempts, by_minute, one_attempt,
 };
+pub(crate) use place::{AttemptPlace, PlaceError, WaitingPlace};
 pub(crate) use report::{Standing, Waiting, WaitingEvent, replays, standings, waiting};
 pub(crate) use shard::{beat, beats, enter, known};
 

@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::{Cells, int};
+use super::{Cells, WaitingPlace, int};
 
 /// How the deliveries of an endpoint stand, as they were stored last: at most a second ago while
 /// something happens.
@@ -82,6 +82,13 @@ pub(crate) struct WaitingEvent {
     pub replay: u64,
 }
 
+impl WaitingEvent {
+    /// Returns where it is among those that wait.
+    pub fn place(&self) -> WaitingPlace {
+        WaitingPlace { position: Position::new(self.position), feed: self.replay }
+    }
+}
+
 /// Which of the waiting events.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Waiting {
@@ -149,12 +156,12 @@ pub(crate) fn replays(
     Ok((running, Revision::new(u64::try_from(orders).unwrap_or_default())))
 }
 
-/// Returns waiting events of an endpoint behind a position, the oldest first.
+/// Returns waiting events of an endpoint behind a place, the oldest first.
 pub(crate) fn waiting(
     tx: &mut dyn TxEngine,
     which: Waiting,
     (tenant, endpoint): (&Tenant, &str),
-    (after, limit): (Position, usize),
+    (after, limit): (WaitingPlace, usize),
 ) -> Result<Vec<WaitingEvent>, SqlError> {
     let (table, time) = match which {
         Waiting::Retries => ("outbox_retries", "due_at"),
@@ -163,9 +170,16 @@ pub(crate) fn waiting(
     let sql = format!(
         "select position, event_id, category, stream, event_type, revision, recorded_at, \
         attempts, first_failed_at, {time}, last_status, last_error, waiting, feed from {table} \
-        where tenant = $1 and endpoint = $2 and position > $3 order by position, feed limit $4"
+        where tenant = $1 and endpoint = $2 and (position, feed) > ($3, $4) \
+        order by position, feed limit $5"
     );
-    let values = [tenant.to_value(), endpoint.to_value(), after.to_value(), int(limit as u64)];
+    let values = [
+        tenant.to_value(),
+        endpoint.to_value(),
+        after.position.to_value(),
+        int(after.feed),
+        int(limit as u64),
+    ];
     tx.query(&sql, &values)?.into_iter().map(waiting_event).collect()
 }
 

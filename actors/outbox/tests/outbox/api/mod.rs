@@ -1,0 +1,4 @@
+//! Endpoints over HTTP: set up, looked at, paged through, by whom.
+
+mod kit;
+mod paging;
