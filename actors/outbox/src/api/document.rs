@@ -1,5 +1,6 @@
 //! What is sent to and from the addresses of endpoints.
 
+use headwater::aggregate::Receipt;
 use headwater::api::Problem;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -13,7 +14,7 @@ use crate::payload::Format;
 use crate::plugin::{NoKey, Shared};
 use crate::read_model::{EndpointRow, Warned};
 use crate::schedule::RetrySchedule;
-use crate::secret::{SealError, SecretKind};
+use crate::secret::{SealError, SecretKind, SigningSecret};
 use crate::table::{EndpointKey, Standing};
 
 /// How an endpoint is to be set up. What is left out has its default.
@@ -162,6 +163,17 @@ impl EndpointBody {
         config.disable_after_hours = self.disable_after_hours.unwrap_or(config.disable_after_hours);
         config.check().map_err(|error| invalid(&error))?;
         Ok(config)
+    }
+}
+
+impl NewEndpointDocument {
+    pub fn new(id: String, secret: Option<&SigningSecret>, receipt: &Receipt) -> Self {
+        Self {
+            id,
+            secret: secret.map(SigningSecret::reveal),
+            public_key: secret.and_then(SigningSecret::public_key),
+            position: receipt.position.get(),
+        }
     }
 }
 

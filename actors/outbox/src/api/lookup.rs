@@ -7,7 +7,7 @@ use headwater::runtime::System;
 use headwater::sql::TxEngine;
 
 use super::document::EndpointDocument;
-use super::endpoint::unknown;
+use super::command::unknown;
 use crate::plugin::Shared;
 use crate::read_model::EndpointRow;
 use crate::table::{self, EndpointKey};

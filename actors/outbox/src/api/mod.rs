@@ -1,14 +1,18 @@
 //! `/v1/endpoints`: endpoints, what they were sent, and what operators do about it.
 
 mod attempt;
+pub(crate) mod command;
+mod control;
 mod dead_letter;
 pub(crate) mod document;
-pub(crate) mod endpoint;
+mod endpoint;
 mod handshake;
 pub(crate) mod lookup;
 pub(crate) mod order;
 mod pull;
+mod registration;
 pub(crate) mod sample;
+mod secret;
 mod target;
 
 use std::str::FromStr;
@@ -25,15 +29,15 @@ use crate::table::PlaceError;
 #[derive(OpenApi)]
 #[openapi(
     paths(
-        endpoint::register,
+        registration::register,
         endpoint::list,
         endpoint::one,
-        endpoint::change,
-        endpoint::remove,
-        endpoint::pause,
-        endpoint::resume,
-        endpoint::disable,
-        endpoint::rotate_secret,
+        registration::change,
+        control::remove,
+        control::pause,
+        control::resume,
+        control::disable,
+        secret::rotate_secret,
         attempt::list,
         dead_letter::list,
         dead_letter::retries,
@@ -56,14 +60,14 @@ pub(crate) fn routes(shared: Arc<Shared>) -> PluginRoutes {
         services
             .app_data(Data::from(Arc::clone(&shared)))
             .route("", web::get().to(endpoint::list))
-            .route("", web::post().to(endpoint::register))
+            .route("", web::post().to(registration::register))
             .route("/{id}", web::get().to(endpoint::one))
-            .route("/{id}", web::put().to(endpoint::change))
-            .route("/{id}", web::delete().to(endpoint::remove))
-            .route("/{id}/pause", web::post().to(endpoint::pause))
-            .route("/{id}/resume", web::post().to(endpoint::resume))
-            .route("/{id}/disable", web::post().to(endpoint::disable))
-            .route("/{id}/secret", web::post().to(endpoint::rotate_secret))
+            .route("/{id}", web::put().to(registration::change))
+            .route("/{id}", web::delete().to(control::remove))
+            .route("/{id}/pause", web::post().to(control::pause))
+            .route("/{id}/resume", web::post().to(control::resume))
+            .route("/{id}/disable", web::post().to(control::disable))
+            .route("/{id}/secret", web::post().to(secret::rotate_secret))
             .route("/{id}/attempts", web::get().to(attempt::list))
             .route("/{id}/dead-letters", web::get().to(dead_letter::list))
             .route("/{id}/retries", web::get().to(dead_letter::retries))

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::document::invalid;
-use super::endpoint::{command, key};
+use super::command::{command, key};
 use crate::endpoint::{Discard, Endpoint, OrderKind, Redrive, Replay, Selectable, Selection, Skip};
 use crate::plugin::Shared;
 use crate::table::{self, EndpointKey, Waiting, WaitingEvent, WaitingPlace};

@@ -13,7 +13,7 @@ use headwater::store::LogRead;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::endpoint::{key, unknown};
+use super::command::{key, unknown};
 use crate::dispatch::Registered;
 use crate::endpoint::{CATEGORY, Phase};
 use crate::payload::render;

@@ -13,7 +13,7 @@ use headwater::runtime::SendOptions;
 use super::HOME;
 use super::desk::{Desk, path};
 use super::state::verdict;
-use crate::api::endpoint::send_with;
+use crate::api::command::send_with;
 use crate::api::sample::{TestDocument, try_out};
 use crate::endpoint::{Disable, DisableCause, Endpoint, Pause, Resume};
 use crate::plugin::Shared;

@@ -14,7 +14,7 @@ use super::control::options;
 use super::dead_letter::table;
 use super::desk::{Desk, path};
 use super::selection::{Chosen, FIELDS};
-use crate::api::endpoint::send_with;
+use crate::api::command::send_with;
 use crate::api::order::selected;
 use crate::endpoint::{Discard, Redrive, Skip};
 use crate::plugin::Shared;

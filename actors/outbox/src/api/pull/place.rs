@@ -9,7 +9,7 @@ use headwater::api::{Call, Problem, ProblemKind};
 use headwater::nodes::{Node, NodeState};
 use tokio::time::timeout;
 
-use super::super::endpoint::unknown;
+use super::super::command::unknown;
 use crate::dispatch::{Registered, lease_of};
 use crate::endpoint::Phase;
 use crate::plugin::Shared;

@@ -1,0 +1,93 @@
+//! Endpoints set up: registered, and changed.
+
+use headwater::api::http::{HttpResponse, web::Data};
+use headwater::api::keys::{Admin, Caller};
+use headwater::api::{Call, Problem};
+use headwater::event::EventId;
+
+use super::command::{command, key, send};
+use super::document::{EndpointBody, NewEndpointDocument, ReceiptDocument};
+use super::handshake::ask;
+use super::secret::Made;
+use crate::endpoint::{Change, Register};
+use crate::plugin::Shared;
+use crate::table::EndpointKey;
+
+/// Registers an endpoint, which gets events from then on. Its secret is shown this once.
+#[utoipa::path(
+    post,
+    path = "/v1/endpoints",
+    tag = "endpoints",
+    operation_id = "registerEndpoint",
+    request_body(content = EndpointBody),
+    responses(
+        (status = 201, description = "Registered", body = NewEndpointDocument, headers(("Location" = String, description = "The endpoint"))),
+        (status = 403, description = "A broker is the target, and the key is not of the operator's tenant"),
+        (status = 422, description = "The id is taken"),
+    ),
+    security(("key" = ["admin"])),
+)]
+pub(super) async fn register(
+    Admin(caller): Admin,
+    shared: Data<Shared>,
+    mut call: Call,
+) -> Result<HttpResponse, Problem> {
+    let mut body: EndpointBody = call.body().await?;
+    // Sent again under its key, the same request makes the same endpoint with the same secret.
+    let intent = call.send_options(&caller)?.idempotency_key;
+    let id = match body.id.take() {
+        Some(id) => id,
+        None => fresh_id(&shared, &caller, intent.as_deref())?,
+    };
+    let key = EndpointKey { tenant: caller.tenant().clone(), id: id.as_str().into() };
+    let made = Made { shared: &shared, key: &key, intent: intent.as_deref() };
+    let (text, kind) = (body.secret.take(), body.secret_kind.take());
+    let (start, asks) = (body.start.take().unwrap_or_default(), body.target.asks());
+    let mut config = body.config(&shared, &key, None)?;
+    let secret = made.of_target(&config.target, text, kind)?;
+    let sealed = secret.as_ref().map(|secret| made.sealed(secret)).transpose()?;
+    if asks {
+        ask(&shared, &mut config, None).await?;
+    }
+    let command = Register { config, secret: sealed, start };
+    let receipt = send(&call, &caller, &id, command).await?;
+    let document = NewEndpointDocument::new(id, secret.as_ref(), &receipt);
+    call.created(&format!("/v1/endpoints/{}", document.id), &document)
+}
+
+/// Sets an endpoint up anew; what it got and owes stays.
+#[utoipa::path(
+    put,
+    path = "/v1/endpoints/{id}",
+    tag = "endpoints",
+    operation_id = "changeEndpoint",
+    params(("id" = String, Path, description = "The endpoint")),
+    request_body(content = EndpointBody),
+    responses(
+        (status = 200, description = "Changed", body = ReceiptDocument),
+        (status = 422, description = "There is no such endpoint, or its target is of another kind"),
+    ),
+    security(("key" = ["admin"])),
+)]
+pub(super) async fn change(
+    Admin(caller): Admin,
+    shared: Data<Shared>,
+    mut call: Call,
+) -> Result<HttpResponse, Problem> {
+    let body: EndpointBody = call.body().await?;
+    body.check_change()?;
+    let key = key(&caller, &call);
+    let before = shared.directory.get(&key).and_then(|own| own.endpoint.config.clone());
+    let asks = body.target.asks();
+    let mut config = body.config(&shared, &key, before.as_ref())?;
+    if asks {
+        ask(&shared, &mut config, before.as_ref()).await?;
+    }
+    command(&call, &caller, Change { config }).await
+}
+
+fn fresh_id(shared: &Shared, caller: &Caller, intent: Option<&str>) -> Result<String, Problem> {
+    let Some(intent) = intent else { return Ok(EventId::fresh().to_string()) };
+    let bytes = shared.seal()?.derive(&format!("endpoint of {} by {intent}", caller.tenant()));
+    Ok(bytes.iter().take(16).map(|byte| format!("{byte:02x}")).collect())
+}
