@@ -4,6 +4,7 @@ use headwater::api::http::{HttpResponse, web::Data};
 use headwater::api::keys::{Admin, Caller};
 use headwater::api::{Call, Problem};
 use headwater::event::EventId;
+use headwater::page::path_part;
 
 use super::command::{command, key, send};
 use super::document::{EndpointBody, NewEndpointDocument, ReceiptDocument};
@@ -39,6 +40,7 @@ pub(super) async fn register(
         Some(id) => id,
         None => fresh_id(&shared, &caller, intent.as_deref())?,
     };
+    check_id(&id)?;
     let key = EndpointKey { tenant: caller.tenant().clone(), id: id.as_str().into() };
     let made = Made { shared: &shared, key: &key, intent: intent.as_deref() };
     let (text, kind) = (body.secret.take(), body.secret_kind.take());
@@ -52,7 +54,7 @@ pub(super) async fn register(
     let command = Register { config, secret: sealed, start };
     let receipt = send(&call, &caller, &id, command).await?;
     let document = NewEndpointDocument::new(id, secret.as_ref(), &receipt);
-    call.created(&format!("/v1/endpoints/{}", document.id), &document)
+    call.created(&format!("/v1/endpoints/{}", path_part(&document.id)), &document)
 }
 
 /// Sets an endpoint up anew; what it got and owes stays.
@@ -84,6 +86,14 @@ pub(super) async fn change(
         ask(&shared, &mut config, before.as_ref()).await?;
     }
     command(&call, &caller, Change { config }).await
+}
+
+/// Refuses an id that no client can ask for: as parts of an address these lead to another one.
+fn check_id(id: &str) -> Result<(), Problem> {
+    match id {
+        "." | ".." => Err(Problem::field("/id", "cannot be part of an address: choose another")),
+        _ => Ok(()),
+    }
 }
 
 fn fresh_id(shared: &Shared, caller: &Caller, intent: Option<&str>) -> Result<String, Problem> {

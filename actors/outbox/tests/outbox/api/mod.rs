@@ -1,4 +1,5 @@
 //! Endpoints over HTTP: set up, looked at, paged through, by whom.
 
 mod kit;
+mod naming;
 mod paging;
