@@ -6,10 +6,40 @@ use headwater::api::keys::Caller;
 use headwater::api::{Call, Problem, ProblemKind};
 use headwater::event::Tenant;
 use headwater::runtime::{SendError, SendOptions, System};
+use utoipa::{IntoParams, IntoResponses};
 
 use super::document::{ReceiptDocument, invalid};
 use crate::endpoint::{Endpoint, EndpointRejection};
 use crate::table::EndpointKey;
+
+/// What the headers of a command to an endpoint say, for the OpenAPI document; [`Call`] reads
+/// them itself.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Header)]
+#[expect(dead_code, reason = "describes what `Call::send_options` reads")]
+pub(super) struct CommandHeaders {
+    /// Name of the intent: sent again it is done once.
+    #[param(rename = "Idempotency-Key", min_length = 1, max_length = 128)]
+    idempotency_key: Option<String>,
+    /// Revision, in quotes, at which it is to be decided: the `ETag` of a reply.
+    #[param(rename = "If-Match", pattern = r#"^"[0-9]+"$"#)]
+    if_match: Option<String>,
+}
+
+/// The problems of a command to an endpoint, for the OpenAPI document.
+#[derive(IntoResponses)]
+#[expect(dead_code, reason = "describes what commands are refused with")]
+pub(super) enum CommandProblems {
+    /// The tenant has no such endpoint
+    #[response(status = 404)]
+    Unknown,
+    /// The endpoint's revision is another than `If-Match` says
+    #[response(status = 412)]
+    OtherRevision,
+    /// The rules said no: `code` says which; or the idempotency key is taken
+    #[response(status = 422)]
+    Rejected,
+}
 
 /// Sends a command to the endpoint of the address and replies with its receipt.
 pub(super) async fn command<C: Command>(
@@ -22,7 +52,8 @@ where
 {
     let receipt = send(call, caller, &call.variable("id"), command).await?;
     let (revision, position) = (receipt.revision.get(), receipt.position.get());
-    call.reply(200, &ReceiptDocument { revision, position })
+    let reply = call.reply(200, &ReceiptDocument { revision, position })?;
+    Ok(call.at_revision(reply, receipt.revision))
 }
 
 /// Sends a command to an endpoint of the caller's tenant.

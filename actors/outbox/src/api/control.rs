@@ -6,7 +6,7 @@ use headwater::api::{Call, Problem};
 use serde::Deserialize;
 use utoipa::ToSchema;
 
-use super::command::command;
+use super::command::{CommandHeaders, CommandProblems, command};
 use super::document::ReceiptDocument;
 use crate::endpoint::{Disable, DisableCause, Pause, Remove, Resume};
 
@@ -26,8 +26,11 @@ pub(super) struct ReasonBody {
     path = "/v1/endpoints/{id}",
     tag = "endpoints",
     operation_id = "removeEndpoint",
-    params(("id" = String, Path, description = "The endpoint")),
-    responses((status = 200, description = "Removed", body = ReceiptDocument)),
+    params(("id" = String, Path, description = "The endpoint"), CommandHeaders),
+    responses(
+        (status = 200, description = "Removed", body = ReceiptDocument, headers(("ETag" = String, description = "Revision, in quotes"))),
+        CommandProblems,
+    ),
     security(("key" = ["admin"])),
 )]
 pub(super) async fn remove(Admin(caller): Admin, call: Call) -> Result<HttpResponse, Problem> {
@@ -40,9 +43,12 @@ pub(super) async fn remove(Admin(caller): Admin, call: Call) -> Result<HttpRespo
     path = "/v1/endpoints/{id}/pause",
     tag = "endpoints",
     operation_id = "pauseEndpoint",
-    params(("id" = String, Path, description = "The endpoint")),
+    params(("id" = String, Path, description = "The endpoint"), CommandHeaders),
     request_body(content = ReasonBody),
-    responses((status = 200, description = "Paused", body = ReceiptDocument)),
+    responses(
+        (status = 200, description = "Paused", body = ReceiptDocument, headers(("ETag" = String, description = "Revision, in quotes"))),
+        CommandProblems,
+    ),
     security(("key" = ["admin"])),
 )]
 pub(super) async fn pause(Admin(caller): Admin, mut call: Call) -> Result<HttpResponse, Problem> {
@@ -56,8 +62,11 @@ pub(super) async fn pause(Admin(caller): Admin, mut call: Call) -> Result<HttpRe
     path = "/v1/endpoints/{id}/resume",
     tag = "endpoints",
     operation_id = "resumeEndpoint",
-    params(("id" = String, Path, description = "The endpoint")),
-    responses((status = 200, description = "Resumed", body = ReceiptDocument)),
+    params(("id" = String, Path, description = "The endpoint"), CommandHeaders),
+    responses(
+        (status = 200, description = "Resumed", body = ReceiptDocument, headers(("ETag" = String, description = "Revision, in quotes"))),
+        CommandProblems,
+    ),
     security(("key" = ["admin"])),
 )]
 pub(super) async fn resume(Admin(caller): Admin, call: Call) -> Result<HttpResponse, Problem> {
@@ -70,9 +79,12 @@ pub(super) async fn resume(Admin(caller): Admin, call: Call) -> Result<HttpRespo
     path = "/v1/endpoints/{id}/disable",
     tag = "endpoints",
     operation_id = "disableEndpoint",
-    params(("id" = String, Path, description = "The endpoint")),
+    params(("id" = String, Path, description = "The endpoint"), CommandHeaders),
     request_body(content = ReasonBody),
-    responses((status = 200, description = "Disabled", body = ReceiptDocument)),
+    responses(
+        (status = 200, description = "Disabled", body = ReceiptDocument, headers(("ETag" = String, description = "Revision, in quotes"))),
+        CommandProblems,
+    ),
     security(("key" = ["admin"])),
 )]
 pub(super) async fn disable(Admin(caller): Admin, mut call: Call) -> Result<HttpResponse, Problem> {

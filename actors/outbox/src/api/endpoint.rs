@@ -3,6 +3,7 @@
 use headwater::api::http::{HttpResponse, web::Data};
 use headwater::api::keys::Reader;
 use headwater::api::{Call, Problem};
+use headwater::event::Revision;
 use headwater::projection::RowQuery;
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -71,7 +72,7 @@ pub(super) async fn list(
         ("at_least" = Option<u64>, Query, description = "Wait until what is shown is as new as this position"),
     ),
     responses(
-        (status = 200, description = "The endpoint", body = EndpointDocument),
+        (status = 200, description = "The endpoint", body = EndpointDocument, headers(("ETag" = String, description = "Revision of its stream, in quotes"))),
         (status = 404, description = "No such endpoint"),
     ),
     security(("key" = ["read"])),
@@ -84,5 +85,6 @@ pub(super) async fn one(
     let parameters = call.parameters(&["at_least"])?;
     call.wait(READ_MODEL, &parameters).await?;
     let document = lookup::one(call.system(), &shared, &key(&caller, &call)).await?;
-    call.reply(200, &document)
+    let revision = Revision::new(document.revision);
+    Ok(call.at_revision(call.reply(200, &document)?, revision))
 }

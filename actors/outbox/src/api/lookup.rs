@@ -6,8 +6,8 @@ use headwater::projection::{RowEntry, RowQuery};
 use headwater::runtime::System;
 use headwater::sql::TxEngine;
 
-use super::document::EndpointDocument;
 use super::command::unknown;
+use super::document::EndpointDocument;
 use crate::plugin::Shared;
 use crate::read_model::EndpointRow;
 use crate::table::{self, EndpointKey};

@@ -18,8 +18,8 @@ mod target;
 use std::str::FromStr;
 use std::sync::Arc;
 
-use headwater::api::{Parameters, PluginRoutes, Problem};
 use headwater::api::http::web::{self, Data};
+use headwater::api::{Parameters, PluginRoutes, Problem};
 use utoipa::OpenApi;
 
 use crate::plugin::Shared;

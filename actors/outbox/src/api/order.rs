@@ -9,8 +9,8 @@ use headwater::sql::TxEngine;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::document::invalid;
-use super::command::{command, key};
+use super::command::{CommandHeaders, CommandProblems, command, key};
+use super::document::{ReceiptDocument, invalid};
 use crate::endpoint::{Discard, Endpoint, OrderKind, Redrive, Replay, Selectable, Selection, Skip};
 use crate::plugin::Shared;
 use crate::table::{self, EndpointKey, Waiting, WaitingEvent, WaitingPlace};
@@ -69,7 +69,7 @@ macro_rules! orders {
             path = concat!("/v1/endpoints/{id}/", stringify!($name)),
             tag = "endpoints",
             operation_id = $id,
-            params(("id" = String, Path, description = "The endpoint")),
+            params(("id" = String, Path, description = "The endpoint"), CommandHeaders),
             request_body(content = OrderBody),
             responses((status = 200, description = "Ordered; or, as a trial, what it would do", body = serde_json::Value)),
             security(("key" = ["admin"])),
@@ -102,11 +102,11 @@ orders! {
     path = "/v1/endpoints/{id}/replay",
     tag = "endpoints",
     operation_id = "replayEvents",
-    params(("id" = String, Path, description = "The endpoint")),
+    params(("id" = String, Path, description = "The endpoint"), CommandHeaders),
     request_body(content = ReplayBody),
     responses(
-        (status = 200, description = "Ordered", body = super::document::ReceiptDocument),
-        (status = 422, description = "The endpoint has eight replays already, or is not known"),
+        (status = 200, description = "Ordered", body = ReceiptDocument, headers(("ETag" = String, description = "Revision, in quotes"))),
+        CommandProblems,
     ),
     security(("key" = ["admin"])),
 )]

@@ -6,7 +6,7 @@ use headwater::api::{Call, Problem};
 use headwater::event::EventId;
 use headwater::page::path_part;
 
-use super::command::{command, key, send};
+use super::command::{CommandHeaders, CommandProblems, command, key, send};
 use super::document::{EndpointBody, NewEndpointDocument, ReceiptDocument};
 use super::handshake::ask;
 use super::secret::Made;
@@ -20,9 +20,12 @@ use crate::table::EndpointKey;
     path = "/v1/endpoints",
     tag = "endpoints",
     operation_id = "registerEndpoint",
+    params(
+        ("Idempotency-Key" = Option<String>, Header, description = "Name of the intent: sent again it makes the same endpoint, with the same secret", min_length = 1, max_length = 128),
+    ),
     request_body(content = EndpointBody),
     responses(
-        (status = 201, description = "Registered", body = NewEndpointDocument, headers(("Location" = String, description = "The endpoint"))),
+        (status = 201, description = "Registered", body = NewEndpointDocument, headers(("ETag" = String, description = "Revision, in quotes"), ("Location" = String, description = "The endpoint"))),
         (status = 403, description = "A broker is the target, and the key is not of the operator's tenant"),
         (status = 422, description = "The id is taken"),
     ),
@@ -54,7 +57,8 @@ pub(super) async fn register(
     let command = Register { config, secret: sealed, start };
     let receipt = send(&call, &caller, &id, command).await?;
     let document = NewEndpointDocument::new(id, secret.as_ref(), &receipt);
-    call.created(&format!("/v1/endpoints/{}", path_part(&document.id)), &document)
+    let place = format!("/v1/endpoints/{}", path_part(&document.id));
+    Ok(call.at_revision(call.created(&place, &document)?, receipt.revision))
 }
 
 /// Sets an endpoint up anew; what it got and owes stays.
@@ -63,11 +67,12 @@ pub(super) async fn register(
     path = "/v1/endpoints/{id}",
     tag = "endpoints",
     operation_id = "changeEndpoint",
-    params(("id" = String, Path, description = "The endpoint")),
+    params(("id" = String, Path, description = "The endpoint"), CommandHeaders),
     request_body(content = EndpointBody),
     responses(
-        (status = 200, description = "Changed", body = ReceiptDocument),
-        (status = 422, description = "There is no such endpoint, or its target is of another kind"),
+        (status = 200, description = "Changed", body = ReceiptDocument, headers(("ETag" = String, description = "Revision, in quotes"))),
+        (status = 403, description = "A broker is the target, and the key is not of the operator's tenant"),
+        CommandProblems,
     ),
     security(("key" = ["admin"])),
 )]

@@ -6,7 +6,7 @@ use headwater::api::{Call, Problem};
 use serde::Deserialize;
 use utoipa::ToSchema;
 
-use super::command::{key, send};
+use super::command::{CommandHeaders, CommandProblems, key, send};
 use super::document::{NewEndpointDocument, unsealed};
 use crate::endpoint::{RotateSecret, Target};
 use crate::plugin::Shared;
@@ -81,9 +81,12 @@ impl Made<'_> {
     path = "/v1/endpoints/{id}/secret",
     tag = "endpoints",
     operation_id = "rotateEndpointSecret",
-    params(("id" = String, Path, description = "The endpoint")),
+    params(("id" = String, Path, description = "The endpoint"), CommandHeaders),
     request_body(content = SecretBody),
-    responses((status = 200, description = "Rotated", body = NewEndpointDocument)),
+    responses(
+        (status = 200, description = "Rotated", body = NewEndpointDocument, headers(("ETag" = String, description = "Revision, in quotes"))),
+        CommandProblems,
+    ),
     security(("key" = ["admin"])),
 )]
 pub(super) async fn rotate_secret(
@@ -102,5 +105,5 @@ pub(super) async fn rotate_secret(
     let command = RotateSecret { secret: sealed, keep_previous_s };
     let receipt = send(&call, &caller, &id, command).await?;
     let document = NewEndpointDocument::new(id, Some(&secret), &receipt);
-    call.reply(200, &document)
+    Ok(call.at_revision(call.reply(200, &document)?, receipt.revision))
 }

@@ -3,3 +3,4 @@
 mod kit;
 mod naming;
 mod paging;
+mod precondition;

@@ -17,7 +17,8 @@ async fn read_all(front: &Front, list: &str, field: &str) -> Vec<(u64, u64)> {
     loop {
         let path = format!("/v1/endpoints/one/{list}?limit=3{after}");
         let page = front.get(&path).await;
-        let place = |own: &Value| (own["position"].as_u64().unwrap(), own["replay"].as_u64().unwrap());
+        let place =
+            |own: &Value| (own["position"].as_u64().unwrap(), own["replay"].as_u64().unwrap());
         rows.extend(page[field].as_array().unwrap().iter().map(place));
         match page["next"].as_str() {
             Some(next) => after = format!("&after={next}"),
