@@ -1,12 +1,13 @@
 //! What the outbox brings to a system.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use headwater::clock::{SharedClock, SystemClock};
 use headwater::plugin::Plugin;
 use headwater::runtime::{AggregateSpec, Contribution};
 use headwater::sql::Database;
 use headwater::store::SharedStore;
+use jiff::Timestamp;
 
 use crate::broker::{BrokerConfig, Brokers};
 use crate::dispatch::{Directory, Paces, SHARDS, check_dispatcher, shard_actor};
@@ -57,6 +58,8 @@ pub(crate) struct Shared {
     pub directory: Directory,
     pub metrics: OutboxMetrics,
     pub paces: Paces,
+    /// Since when this node looks whether anybody works for the shards; set by the first look.
+    pub watched_since: OnceLock<Timestamp>,
     /// The consumers of endpoints that this node works for.
     pub groups: Groups,
     store: SharedStore,
@@ -123,6 +126,7 @@ impl Plugin for Outbox {
             directory: Directory::new(),
             metrics: metrics.clone(),
             paces: Paces::default(),
+            watched_since: OnceLock::new(),
             groups: Groups::default(),
             store,
             database,

@@ -1,5 +1,6 @@
 //! Endpoints over HTTP: set up, looked at, paged through, by whom.
 
+mod alarm;
 mod kit;
 mod naming;
 mod paging;
