@@ -51,8 +51,12 @@ where
     Endpoint: Decide<C>,
 {
     let receipt = send(call, caller, &call.variable("id"), command).await?;
-    let (revision, position) = (receipt.revision.get(), receipt.position.get());
-    let reply = call.reply(200, &ReceiptDocument { revision, position })?;
+    receipt_reply(call, &receipt)
+}
+
+/// Replies with a receipt.
+pub(super) fn receipt_reply(call: &Call, receipt: &Receipt) -> Result<HttpResponse, Problem> {
+    let reply = call.reply(200, &ReceiptDocument::new(receipt))?;
     Ok(call.at_revision(reply, receipt.revision))
 }
 

@@ -7,7 +7,8 @@ use headwater::sql::TxEngine;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::after;
+use super::command::key;
+use super::{after, known};
 use crate::plugin::Shared;
 use crate::table::{self, Waiting, WaitingEvent};
 
@@ -33,7 +34,10 @@ pub(super) struct WaitingPageDocument {
         ("limit" = Option<u32>, Query, description = "The most events", minimum = 1, maximum = 1000),
         ("after" = Option<String>, Query, description = "Only what follows the page that gave this as `next`"),
     ),
-    responses((status = 200, description = "A page", body = WaitingPageDocument)),
+    responses(
+        (status = 200, description = "A page", body = WaitingPageDocument),
+        (status = 404, description = "No such endpoint"),
+    ),
     security(("key" = ["read"])),
 )]
 pub(super) async fn list(
@@ -55,7 +59,10 @@ pub(super) async fn list(
         ("limit" = Option<u32>, Query, description = "The most events", minimum = 1, maximum = 1000),
         ("after" = Option<String>, Query, description = "Only what follows the page that gave this as `next`"),
     ),
-    responses((status = 200, description = "A page", body = WaitingPageDocument)),
+    responses(
+        (status = 200, description = "A page", body = WaitingPageDocument),
+        (status = 404, description = "No such endpoint"),
+    ),
     security(("key" = ["read"])),
 )]
 pub(super) async fn retries(
@@ -75,9 +82,11 @@ async fn page(
     let parameters = call.parameters(&["limit", "after"])?;
     let limit = parameters.limit(call.limits())?;
     let after = after(&parameters)?.unwrap_or_default();
-    let (tenant, id) = (caller.tenant().clone(), call.variable("id").into_owned());
-    let work =
-        move |tx: &mut dyn TxEngine| table::waiting(tx, which, (&tenant, &id), (after, limit));
+    let key = key(caller, call);
+    known::check(shared, &key).await?;
+    let work = move |tx: &mut dyn TxEngine| {
+        table::waiting(tx, which, (&key.tenant, &key.id), (after, limit))
+    };
     let events = shared.database().inspect(work).await?;
     let next = events.last().filter(|_| events.len() == limit);
     let next = next.map(|event| event.place().to_string());

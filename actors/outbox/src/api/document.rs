@@ -75,8 +75,7 @@ pub(crate) struct EndpointDocument {
     /// Why it is disabled or paused.
     #[schema(required = true)]
     pub reason: Option<String>,
-    /// How it is set up; the values of headers are left out.
-    #[schema(value_type = Object)]
+    /// How it is set up; the headers are left out.
     pub config: EndpointConfig,
     /// The names of the headers that go with each request.
     pub headers: Vec<String>,
@@ -163,6 +162,12 @@ impl EndpointBody {
         config.disable_after_hours = self.disable_after_hours.unwrap_or(config.disable_after_hours);
         config.check().map_err(|error| invalid(&error))?;
         Ok(config)
+    }
+}
+
+impl ReceiptDocument {
+    pub const fn new(receipt: &Receipt) -> Self {
+        Self { revision: receipt.revision.get(), position: receipt.position.get() }
     }
 }
 

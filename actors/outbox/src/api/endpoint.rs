@@ -2,7 +2,7 @@
 
 use headwater::api::http::{HttpResponse, web::Data};
 use headwater::api::keys::Reader;
-use headwater::api::{Call, Problem};
+use headwater::api::{Call, Parameters, Problem};
 use headwater::event::Revision;
 use headwater::projection::RowQuery;
 use serde::Serialize;
@@ -12,6 +12,9 @@ use super::command::key;
 use super::document::EndpointDocument;
 use super::lookup::{self, READ_MODEL};
 use crate::plugin::Shared;
+
+/// The phases of endpoints that are there.
+const PHASES: [&str; 3] = ["active", "paused", "disabled"];
 
 /// A page of endpoints.
 #[derive(Serialize, ToSchema)]
@@ -35,7 +38,7 @@ pub(super) struct EndpointPageDocument {
     params(
         ("limit" = Option<u32>, Query, description = "The most endpoints", minimum = 1, maximum = 1000),
         ("after" = Option<String>, Query, description = "Only endpoints behind this id"),
-        ("phase" = Option<String>, Query, description = "Only endpoints of this phase"),
+        ("phase" = Option<String>, Query, description = "Only endpoints of this phase: `active`, `paused` or `disabled`"),
         ("at_least" = Option<u64>, Query, description = "Wait until the list is as new as this position"),
     ),
     responses((status = 200, description = "A page", body = EndpointPageDocument)),
@@ -48,7 +51,7 @@ pub(super) async fn list(
 ) -> Result<HttpResponse, Problem> {
     let parameters = call.parameters(&["limit", "after", "phase", "at_least"])?;
     call.wait(READ_MODEL, &parameters).await?;
-    let phase = parameters.one("phase")?.map(|phase| ("phase".to_owned(), phase.to_owned()));
+    let phase = phase(&parameters)?.map(|phase| ("phase".to_owned(), phase.to_owned()));
     let query = RowQuery {
         projection: READ_MODEL.to_owned(),
         tenant: caller.tenant().clone(),
@@ -87,4 +90,15 @@ pub(super) async fn one(
     let document = lookup::one(call.system(), &shared, &key(&caller, &call)).await?;
     let revision = Revision::new(document.revision);
     Ok(call.at_revision(call.reply(200, &document)?, revision))
+}
+
+fn phase(parameters: &Parameters) -> Result<Option<&str>, Problem> {
+    let phase = parameters.one("phase")?;
+    match phase.filter(|phase| !PHASES.contains(phase)) {
+        None => Ok(phase),
+        Some(_) => {
+            let detail = format!("is not known: known are {}", PHASES.join(", "));
+            Err(Problem::field("query:phase", detail))
+        }
+    }
 }

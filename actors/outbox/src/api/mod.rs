@@ -7,12 +7,14 @@ mod dead_letter;
 pub(crate) mod document;
 mod endpoint;
 mod handshake;
+pub(crate) mod known;
 pub(crate) mod lookup;
 pub(crate) mod order;
 mod pull;
 mod registration;
 pub(crate) mod sample;
 mod secret;
+pub(crate) mod selection;
 mod target;
 
 use std::str::FromStr;

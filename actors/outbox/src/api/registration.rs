@@ -9,6 +9,7 @@ use headwater::page::path_part;
 use super::command::{CommandHeaders, CommandProblems, command, key, send};
 use super::document::{EndpointBody, NewEndpointDocument, ReceiptDocument};
 use super::handshake::ask;
+use super::known::met;
 use super::secret::Made;
 use crate::endpoint::{Change, Register};
 use crate::plugin::Shared;
@@ -84,7 +85,8 @@ pub(super) async fn change(
     let body: EndpointBody = call.body().await?;
     body.check_change()?;
     let key = key(&caller, &call);
-    let before = shared.directory.get(&key).and_then(|own| own.endpoint.config.clone());
+    // What is kept of it must be known, although it was registered a moment ago.
+    let before = met(&shared, &key).await?.endpoint.config.clone();
     let asks = body.target.asks();
     let mut config = body.config(&shared, &key, before.as_ref())?;
     if asks {

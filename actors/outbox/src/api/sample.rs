@@ -1,7 +1,5 @@
 //! Trying an endpoint out: a test message, and what a stored event looks like when it is sent.
 
-use std::sync::Arc;
-
 use bytes::Bytes;
 use headwater::api::http::{HttpResponse, web::Data};
 use headwater::api::keys::{Admin, Reader};
@@ -14,19 +12,20 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::command::{key, unknown};
-use crate::dispatch::Registered;
-use crate::endpoint::{CATEGORY, Phase};
+use super::known::met;
+use crate::endpoint::CATEGORY;
 use crate::payload::render;
 use crate::plugin::Shared;
 use crate::sink;
-use crate::table::{EndpointKey, verdict_name};
+use crate::table::EndpointKey;
+use crate::webhook::Verdict;
 
 /// What came of a test message.
 #[derive(Serialize, ToSchema)]
 #[schema(as = TestResult)]
 pub(crate) struct TestDocument {
-    /// `delivered`, `failed`, `throttled`, `gone` or `refused`.
-    pub verdict: &'static str,
+    /// What would follow from it.
+    pub verdict: Verdict,
     /// The status of the answer; null when there was none.
     #[schema(required = true)]
     pub status: Option<u16>,
@@ -47,7 +46,7 @@ pub(super) struct ExampleDocument {
     /// The type of the body.
     content_type: &'static str,
     /// The headers that the format adds.
-    #[schema(value_type = Object)]
+    #[schema(value_type = std::collections::BTreeMap<String, String>)]
     headers: std::collections::BTreeMap<&'static str, String>,
     /// The body, as it would be signed.
     body: String,
@@ -60,7 +59,11 @@ pub(super) struct ExampleDocument {
     tag = "endpoints",
     operation_id = "testEndpoint",
     params(("id" = String, Path, description = "The endpoint")),
-    responses((status = 200, description = "What came of it", body = TestDocument)),
+    responses(
+        (status = 200, description = "What came of it", body = TestDocument),
+        (status = 404, description = "No such endpoint"),
+        (status = 422, description = "Consumers ask for its events, or it cannot be sent to: `detail` says why"),
+    ),
     security(("key" = ["admin"])),
 )]
 pub(super) async fn test(
@@ -73,7 +76,7 @@ pub(super) async fn test(
 
 /// Sends a test message to an endpoint and tells what came of it.
 pub(crate) async fn try_out(shared: &Shared, key: &EndpointKey) -> Result<TestDocument, Problem> {
-    let registered = known(shared, key)?;
+    let registered = met(shared, key).await?;
     let config = registered.endpoint.config.as_ref().ok_or_else(unknown)?;
     if config.target.is_pulled() {
         let detail = "consumers ask for this endpoint's events: append one, or look at its example";
@@ -84,7 +87,7 @@ pub(crate) async fn try_out(shared: &Shared, key: &EndpointKey) -> Result<TestDo
     let event = test_event(shared, key).ok_or_else(unknown)?;
     let attempted = sink.deliver(&event, 1).await.attempted;
     Ok(TestDocument {
-        verdict: verdict_name(attempted.verdict),
+        verdict: attempted.verdict,
         status: attempted.status,
         error: attempted.error,
         response: attempted.response,
@@ -105,6 +108,7 @@ pub(crate) async fn try_out(shared: &Shared, key: &EndpointKey) -> Result<TestDo
     responses(
         (status = 200, description = "The message", body = ExampleDocument),
         (status = 404, description = "No such endpoint, or the tenant has no such event"),
+        (status = 422, description = "The event cannot be made into a message"),
     ),
     security(("key" = ["read"])),
 )]
@@ -114,7 +118,7 @@ pub(super) async fn example(
     call: Call,
 ) -> Result<HttpResponse, Problem> {
     let wanted = call.parameters(&["position"])?.number("position")?.map(Position::new);
-    let registered = known(&shared, &key(&caller, &call))?;
+    let registered = met(&shared, &key(&caller, &call)).await?;
     let config = registered.endpoint.config.as_ref().ok_or_else(unknown)?;
     let from = wanted.unwrap_or(Position::ZERO).previous();
     let read = LogRead::after(from, 1).of_tenant(caller.tenant().clone());
@@ -131,13 +135,6 @@ pub(super) async fn example(
         body: String::from_utf8_lossy(&payload.body).into_owned(),
     };
     call.reply(200, &document)
-}
-
-/// Returns an endpoint that is not removed.
-fn known(shared: &Shared, key: &EndpointKey) -> Result<Arc<Registered>, Problem> {
-    let registered = shared.directory.get(key);
-    let registered = registered.filter(|own| own.endpoint.phase != Phase::Removed);
-    registered.ok_or_else(unknown)
 }
 
 /// Makes an event that no log has.

@@ -4,16 +4,16 @@ use std::rc::Rc;
 
 use headwater::api::http::{HttpResponse, web::Data};
 use headwater::api::keys::Reader;
-use headwater::api::{Call, Problem};
+use headwater::api::{Call, Parameters, Problem};
 use headwater::page::{
-    Markup, Page, Render, Table, Tone, count, html, moment, notice, select_field, span, stat,
-    stats, text_field, with_query,
+    Markup, Page, Render, Table, Tone, count, html, moment, notice, span, stat, stats, with_query,
 };
 use headwater::projection::RowQuery;
 use jiff::Timestamp;
 
 use super::HOME;
 use super::desk::{Desk, path};
+use super::field::Field;
 use super::state::{CHOICES, State, place, shown, sink};
 use crate::api::document::EndpointDocument;
 use crate::api::lookup::{self, READ_MODEL};
@@ -21,6 +21,10 @@ use crate::dispatch::{SHARDS, Silence, silences};
 use crate::plugin::Shared;
 use crate::table;
 
+const TEXT: Field = Field::new("q", "Name, description or target");
+const STATE: Field = Field::new("state", "State");
+/// Set by links alone.
+const AFTER: Field = Field::new("after", "The id behind which the page begins");
 /// The most endpoints that are looked at.
 const ENDPOINTS_MAX: usize = RowQuery::LIMIT_MAX;
 /// The most of a page.
@@ -44,9 +48,8 @@ pub(super) async fn show(
     shared: Data<Shared>,
     call: Call,
 ) -> Result<HttpResponse, Problem> {
-    let parameters = call.parameters(&["q", "state", "after"])?;
-    let one = |name| parameters.one(name).map(|text| text.unwrap_or_default().trim().to_owned());
-    let choice = Choice { text: one("q")?, state: one("state")?, after: one("after")? };
+    let parameters = call.parameters(&[TEXT.name, STATE.name, AFTER.name])?;
+    let choice = Choice::read(&parameters)?;
     let view = Rc::new(View { desk: Desk::of(&call, &shared, &caller), choice });
     call.show(move || {
         let view = Rc::clone(&view);
@@ -97,6 +100,14 @@ impl View {
 }
 
 impl Choice {
+    fn read(parameters: &Parameters) -> Result<Self, Problem> {
+        let state = STATE.text(parameters)?;
+        if !CHOICES.iter().any(|(known, _)| *known == state) {
+            return Err(STATE.wrong("is none of those that endpoints have"));
+        }
+        Ok(Self { text: TEXT.text(parameters)?, state, after: AFTER.text(parameters)? })
+    }
+
     fn takes(&self, document: &EndpointDocument) -> bool {
         let holds = |text: &str| text.to_lowercase().contains(&self.text.to_lowercase());
         let description = document.config.description.as_deref().unwrap_or_default();
@@ -106,16 +117,17 @@ impl Choice {
     }
 
     fn path(&self, after: &str) -> String {
-        with_query(HOME, &[("q", &self.text), ("state", &self.state), ("after", after)])
+        let fields = [(TEXT.name, &*self.text), (STATE.name, &self.state), (AFTER.name, after)];
+        with_query(HOME, &fields)
     }
 
     fn form(&self) -> Markup {
         html! {
             form method="get" action=(HOME) class="panel filters" role="search" {
                 div class="wide" {
-                    (text_field("q", "Name, description or target", &self.text, ""))
+                    (TEXT.input(&self.text, ""))
                 }
-                (select_field("state", "State", &self.state, &CHOICES))
+                (STATE.select(&self.state, &CHOICES))
                 div class="buttons" {
                     button class="button" type="submit" { "Filter" }
                     @if !self.text.is_empty() || !self.state.is_empty() {

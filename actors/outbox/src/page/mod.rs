@@ -6,10 +6,12 @@ mod control;
 mod dead_letter;
 mod desk;
 mod endpoint;
+mod field;
 mod history;
 mod list;
 mod order;
 mod retry;
+mod search;
 mod selection;
 mod state;
 

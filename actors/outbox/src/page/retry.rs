@@ -14,7 +14,7 @@ use super::dead_letter::{event, last_error, stream};
 use super::desk::{Desk, path};
 use crate::api::after;
 use crate::plugin::Shared;
-use crate::table::{self as tables, Waiting, WaitingEvent, WaitingPlace};
+use crate::table::{self, Waiting, WaitingEvent, WaitingPlace};
 
 /// The most of a page.
 const PAGE: usize = 50;
@@ -46,7 +46,7 @@ impl View {
         self.desk.endpoint(&self.id).await?;
         let (key, page) = (self.desk.key(&self.id), (self.after.unwrap_or_default(), PAGE + 1));
         let work = move |tx: &mut dyn TxEngine| {
-            tables::waiting(tx, Waiting::Retries, (&key.tenant, &key.id), page)
+            table::waiting(tx, Waiting::Retries, (&key.tenant, &key.id), page)
         };
         let mut events = self.desk.shared.database().inspect(work).await?;
         let is_more = events.len() > PAGE;

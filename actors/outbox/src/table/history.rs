@@ -6,7 +6,8 @@ use jiff::Timestamp;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::{AttemptPlace, Cells, int};
+use super::{AttemptPlace, Cells, int, verdict_name};
+use crate::webhook::Verdict;
 
 /// Microseconds of a minute.
 const MINUTE_US: i64 = 60_000_000;
@@ -31,7 +32,8 @@ pub(crate) struct AttemptView {
     pub event_type: String,
     /// The how manieth attempt it was, from 1.
     pub attempt: u64,
-    /// `delivered`, `failed`, `throttled`, `gone` or `refused`.
+    /// What followed from it.
+    #[schema(value_type = Verdict)]
     pub verdict: String,
     /// The status of the answer; null when there was none.
     #[schema(required = true)]
@@ -58,7 +60,7 @@ pub(crate) struct AttemptQuery {
     /// Ended at this time or later.
     pub since: Option<Timestamp>,
     pub position: Option<Position>,
-    pub verdict: Option<String>,
+    pub verdict: Option<Verdict>,
     pub stream: Option<String>,
     pub event_type: Option<String>,
     pub event_id: Option<String>,
@@ -124,7 +126,7 @@ pub(crate) fn attempts(
         endpoint.to_value(),
         query.before.map_or(i64::MAX, Timestamp::as_microsecond).to_value(),
         query.position.map_or(Value::Int(-1), |position| position.to_value()),
-        query.verdict.clone().unwrap_or_default().to_value(),
+        query.verdict.map_or("", verdict_name).to_value(),
         query.stream.clone().unwrap_or_default().to_value(),
         int(query.limit as u64),
         at_us.to_value(),

@@ -5,3 +5,4 @@ mod kit;
 mod naming;
 mod paging;
 mod precondition;
+mod validation;

@@ -108,6 +108,20 @@ impl Client {
         self.try_ask(method, path, body).await.unwrap()
     }
 
+    /// Sends a form of a page.
+    pub async fn form(&self, path: &str, fields: &str) -> Reply {
+        let request = format!(
+            "POST {path} HTTP/1.1\r\nhost: test\r\norigin: http://test\r\n\
+             authorization: Bearer {}\r\ncontent-type: application/x-www-form-urlencoded\r\n\
+             content-length: {}\r\nconnection: close\r\n\r\n{fields}",
+            self.key,
+            fields.len()
+        );
+        let mut stream = TcpStream::connect(self.address).await.unwrap();
+        stream.write_all(request.as_bytes()).await.unwrap();
+        Asked(stream).reply().await.unwrap()
+    }
+
     /// Asks a server that may be gone.
     pub async fn try_ask(
         &self,
