@@ -8,6 +8,7 @@ use headwater::runtime::{AggregateSpec, Contribution};
 use headwater::sql::Database;
 use headwater::store::SharedStore;
 use jiff::Timestamp;
+use tokio::sync::Mutex;
 
 use crate::broker::{BrokerConfig, Brokers};
 use crate::dispatch::{Directory, Paces, SHARDS, check_dispatcher, shard_actor};
@@ -34,6 +35,8 @@ pub struct OutboxConfig {
     pub client: WebhookClient,
     /// About how many attempts are kept.
     pub attempts_kept: u64,
+    /// The most endpoints of a tenant, without those that were removed.
+    pub endpoints_max: usize,
     /// The brokers that events may be published to.
     pub brokers: BrokerConfig,
 }
@@ -53,6 +56,10 @@ pub(crate) struct Shared {
     seal: Option<SealKey>,
     pub client: WebhookClient,
     pub brokers: Brokers,
+    /// The most endpoints of a tenant.
+    pub endpoints_max: usize,
+    /// Held while an endpoint is counted and registered, so that no two take the last room.
+    pub registering: Mutex<()>,
     pub clock: SharedClock,
     pub attempt_log: AttemptLog,
     pub directory: Directory,
@@ -121,6 +128,8 @@ impl Plugin for Outbox {
             seal: config.seal,
             client: config.client,
             brokers: Brokers::new(config.brokers),
+            endpoints_max: config.endpoints_max,
+            registering: Mutex::new(()),
             clock: SystemClock::shared(),
             attempt_log: AttemptLog::new(config.attempts_kept),
             directory: Directory::new(),

@@ -25,6 +25,42 @@ pub(crate) async fn check(shared: &Shared, key: &EndpointKey) -> Result<(), Prob
     }
 }
 
+/// Refuses one endpoint too many of a tenant; one that it has is no more.
+pub(super) async fn check_room(shared: &Shared, key: &EndpointKey) -> Result<(), Problem> {
+    catch_up(shared).await;
+    let (endpoints_max, mut count) = (shared.endpoints_max, 0);
+    let view = Arc::clone(&shared.directory.watch().borrow());
+    let first = EndpointKey { tenant: key.tenant.clone(), id: "".into() };
+    let all = view.endpoints.range(first..).take_while(|(own, _)| own.tenant == key.tenant);
+    for (own, _) in all.filter(|(_, own)| own.endpoint.phase != Phase::Removed) {
+        count += 1;
+        if own == key {
+            return Ok(());
+        }
+    }
+    if count < endpoints_max {
+        return Ok(());
+    }
+    let detail = format!("the tenant has {count} endpoints, at most {endpoints_max}: remove one");
+    Err(Problem::new(ProblemKind::Rejected, detail).with("code", "too-many-endpoints"))
+}
+
+/// Waits until this node has read what the log has now, for a while.
+async fn catch_up(shared: &Shared) {
+    let head = *shared.store().head().borrow();
+    let (mut view, mut pages) = (shared.directory.watch(), shared.directory.tail().follow());
+    let read = async {
+        while view.borrow_and_update().position < head {
+            tokio::select! {
+                changed = view.changed() => if changed.is_err() { return },
+                page = pages.recv() => drop(page),
+            }
+        }
+    };
+    // Past it those are counted that it has read of.
+    let _ = timeout(PATIENCE, read).await;
+}
+
 /// Returns an endpoint that is not removed. One that this node has not read of yet is waited for,
 /// so that it can be asked as soon as it is registered.
 pub(crate) async fn met(shared: &Shared, key: &EndpointKey) -> Result<Arc<Registered>, Problem> {

@@ -9,7 +9,7 @@ use headwater::page::path_part;
 use super::command::{CommandHeaders, CommandProblems, command, key, send};
 use super::document::{EndpointBody, NewEndpointDocument, ReceiptDocument};
 use super::handshake::ask;
-use super::known::met;
+use super::known::{check_room, met};
 use super::secret::Made;
 use crate::endpoint::{Change, Register};
 use crate::plugin::Shared;
@@ -28,7 +28,7 @@ use crate::table::EndpointKey;
     responses(
         (status = 201, description = "Registered", body = NewEndpointDocument, headers(("ETag" = String, description = "Revision, in quotes"), ("Location" = String, description = "The endpoint"))),
         (status = 403, description = "A broker is the target, and the key is not of the operator's tenant"),
-        (status = 422, description = "The id is taken"),
+        (status = 422, description = "The id is taken, or the tenant has as many endpoints as it may"),
     ),
     security(("key" = ["admin"])),
 )]
@@ -56,6 +56,8 @@ pub(super) async fn register(
         ask(&shared, &mut config, None).await?;
     }
     let command = Register { config, secret: sealed, start };
+    let _registering = shared.registering.lock().await;
+    check_room(&shared, &key).await?;
     let receipt = send(&call, &caller, &id, command).await?;
     let document = NewEndpointDocument::new(id, secret.as_ref(), &receipt);
     let place = format!("/v1/endpoints/{}", path_part(&document.id));

@@ -1,5 +1,7 @@
 //! Trying an endpoint out: a test message, and what a stored event looks like when it is sent.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use headwater::api::http::{HttpResponse, web::Data};
 use headwater::api::keys::{Admin, Reader};
@@ -19,6 +21,9 @@ use crate::plugin::Shared;
 use crate::sink;
 use crate::table::EndpointKey;
 use crate::webhook::Verdict;
+
+/// What a request needs beside its test message.
+const TELLING: Duration = Duration::from_secs(2);
 
 /// What came of a test message.
 #[derive(Serialize, ToSchema)]
@@ -52,7 +57,8 @@ pub(super) struct ExampleDocument {
     body: String,
 }
 
-/// Sends a test message, an event `Tested` that is not in the log, signed like any other.
+/// Sends a test message, an event `Tested` that is not in the log, signed like any other. It has
+/// the time that the endpoint gives a request, and 2 s less than this server does.
 #[utoipa::path(
     post,
     path = "/v1/endpoints/{id}/test",
@@ -71,18 +77,23 @@ pub(super) async fn test(
     shared: Data<Shared>,
     call: Call,
 ) -> Result<HttpResponse, Problem> {
-    call.reply(200, &try_out(&shared, &key(&caller, &call)).await?)
+    call.reply(200, &try_out(&call, &shared, &key(&caller, &call)).await?)
 }
 
 /// Sends a test message to an endpoint and tells what came of it.
-pub(crate) async fn try_out(shared: &Shared, key: &EndpointKey) -> Result<TestDocument, Problem> {
+pub(crate) async fn try_out(
+    call: &Call,
+    shared: &Shared,
+    key: &EndpointKey,
+) -> Result<TestDocument, Problem> {
     let registered = met(shared, key).await?;
-    let config = registered.endpoint.config.as_ref().ok_or_else(unknown)?;
+    let mut config = registered.endpoint.config.clone().ok_or_else(unknown)?;
+    config.timeout_ms = config.timeout_ms.min(time_ms(call.limits().request_timeout));
     if config.target.is_pulled() {
         let detail = "consumers ask for this endpoint's events: append one, or look at its example";
         return Err(Problem::new(ProblemKind::Rejected, detail).with("code", "pulled"));
     }
-    let sink = sink::open(shared, key, &registered.endpoint, config);
+    let sink = sink::open(shared, key, &registered.endpoint, &config);
     let sink = sink.map_err(|words| Problem::new(ProblemKind::Rejected, words))?;
     let event = test_event(shared, key).ok_or_else(unknown)?;
     let attempted = sink.deliver(&event, 1).await.attempted;
@@ -135,6 +146,12 @@ pub(super) async fn example(
         body: String::from_utf8_lossy(&payload.body).into_owned(),
     };
     call.reply(200, &document)
+}
+
+/// Returns how long a test may take: what it came to must be told before the request is given up.
+fn time_ms(request_timeout: Duration) -> u32 {
+    let time = request_timeout.saturating_sub(TELLING).max(request_timeout / 2);
+    u32::try_from(time.as_millis()).unwrap_or(u32::MAX)
 }
 
 /// Makes an event that no log has.

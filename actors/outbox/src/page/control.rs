@@ -69,7 +69,7 @@ pub(super) async fn test(
 ) -> Result<HttpResponse, Problem> {
     let id = &*call.variable("id");
     let desk = Desk::of(&call, &shared, &caller);
-    let came = try_out(&shared, &desk.key(id)).await?;
+    let came = try_out(&call, &shared, &desk.key(id)).await?;
     let page = Page::new("A test message")
         .under(HOME, "Outbox")
         .under(path(id, ""), id)

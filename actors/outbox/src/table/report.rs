@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use headwater::event::{Position, Revision, Tenant};
-use headwater::sql::{SqlError, SqlRow, ToValue, TxEngine};
+use headwater::sql::{SqlError, SqlRow, ToValue, TxEngine, Value};
 use jiff::Timestamp;
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -96,6 +96,9 @@ pub(crate) enum Waiting {
     DeadLetters,
 }
 
+/// How many endpoints one statement asks about.
+const TOGETHER: usize = 64;
+
 const STANDING: &str = "\
 select c.endpoint, c.position, c.delivered, c.failed, c.failing_since, c.oldest_at, c.is_broken, \
 c.updated_at, \
@@ -105,17 +108,33 @@ and r.feed = 0), \
 and d.feed = 0), \
 (select cast(coalesce(sum(o.waiting), 0) as bigint) from outbox o where o.tenant = c.tenant \
 and o.endpoint = c.endpoint and o.feed = 0) \
-from outbox_cursors c where c.tenant = $1 and c.feed = 0 and ($2 = '' or c.endpoint = $2)";
+from outbox_cursors c where c.tenant = $1 and c.feed = 0 and c.endpoint in";
 
-/// Returns how the deliveries of a tenant's endpoints stand, or of one.
+/// Returns how the deliveries of some of a tenant's endpoints stand.
+///
+/// They are named one by one: read models go by the bytes of ids, databases by a language's order,
+/// so the first and the last of a page are no bounds here.
 pub(crate) fn standings(
     tx: &mut dyn TxEngine,
     tenant: &Tenant,
-    endpoint: Option<&str>,
+    endpoints: &[String],
     head: Position,
 ) -> Result<BTreeMap<String, Standing>, SqlError> {
-    let values = [tenant.to_value(), endpoint.unwrap_or_default().to_value()];
-    tx.query(STANDING, &values)?.into_iter().map(|row| standing(row, head)).collect()
+    let mut standings = BTreeMap::new();
+    for some in endpoints.chunks(TOGETHER) {
+        let slots = if some.len() == 1 { 1 } else { TOGETHER };
+        let list: Vec<String> = (0..slots).map(|slot| format!("${}", slot + 2)).collect();
+        let sql = format!("{STANDING} ({})", list.join(", "));
+        // Filled up with the same again, so that there are two statements and not one a number.
+        let names = some.iter().cycle().take(slots);
+        let values: Vec<Value> =
+            std::iter::once(tenant.to_value()).chain(names.map(ToValue::to_value)).collect();
+        for row in tx.query(&sql, &values)? {
+            let (endpoint, own) = standing(row, head)?;
+            standings.insert(endpoint, own);
+        }
+    }
+    Ok(standings)
 }
 
 fn standing(row: SqlRow, head: Position) -> Result<(String, Standing), SqlError> {

@@ -187,6 +187,7 @@ fn config(seal: &SealKey) -> OutboxConfig {
         seal: Some(seal.clone()),
         client: WebhookClient::new(&settings).unwrap(),
         attempts_kept: 4_000,
+        endpoints_max: 1_000,
         brokers: Default::default(),
     }
 }
