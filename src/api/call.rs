@@ -16,10 +16,10 @@ use super::guard::takes_event_stream;
 use super::keys::Caller;
 use super::listening::Listening;
 use super::query::Parameters;
-use super::reply::{at_other_server, json, with_location};
+use super::reply::{at_other_server, json, with_location, with_revision};
 use super::route::origin_of;
-use super::{ApiLimits, ApiState, Problem, ProblemKind, body, idempotency};
-use crate::event::{Position, Tenant};
+use super::{ApiLimits, ApiState, Problem, ProblemKind, body, idempotency, precondition};
+use crate::event::{Position, Revision, Tenant};
 use crate::runtime::{SendOptions, System};
 
 /// A request to an address of a plugin, with what the framework's own handlers have.
@@ -78,15 +78,16 @@ impl Call {
         body::parse(&bytes)
     }
 
-    /// Returns cause, author and idempotency key of a command that the request leads to.
+    /// Returns cause, author, idempotency key and expected revision (`If-Match`) of a command that
+    /// the request leads to.
     ///
     /// # Errors
-    /// A [`Problem`] when the idempotency key is not one.
+    /// A [`Problem`] when the idempotency key or the revision is not one.
     pub fn send_options(&self, caller: &Caller) -> Result<SendOptions, Problem> {
         Ok(SendOptions {
             metadata: origin_of(&self.request).metadata(caller.name()),
             idempotency_key: idempotency::key(self.request.headers())?,
-            ..SendOptions::default()
+            expected: precondition::revision_of(self.request.headers())?,
         })
     }
 
@@ -139,6 +140,13 @@ impl Call {
     /// A [`Problem`] when it cannot be written.
     pub fn created(&self, place: &str, value: &impl Serialize) -> Result<HttpResponse, Problem> {
         Ok(with_location(json(StatusCode::CREATED, value)?, place))
+    }
+
+    /// Adds the revision of the stream that a reply is about, as `ETag`: sent back as `If-Match`,
+    /// it lets a command be decided at that revision alone.
+    #[must_use]
+    pub fn at_revision(&self, reply: HttpResponse, revision: Revision) -> HttpResponse {
+        with_revision(reply, revision)
     }
 }
 

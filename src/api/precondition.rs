@@ -23,6 +23,18 @@ pub(super) fn expected(headers: &HeaderMap) -> Result<Option<Expected>, Problem>
     }
 }
 
+/// Reads at which revision a command is to be decided; `None` when the headers say nothing.
+pub(super) fn revision_of(headers: &HeaderMap) -> Result<Option<Revision>, Problem> {
+    match expected(headers)? {
+        None | Some(Expected::Any) => Ok(None),
+        Some(Expected::NoStream) => Ok(Some(Revision::ZERO)),
+        Some(Expected::At(revision)) => Ok(Some(revision)),
+        Some(Expected::Exists) => {
+            Err(refused("if-match", "must be a revision in quotes for a command"))
+        }
+    }
+}
+
 /// Returns whether the client has this revision already.
 pub(super) fn is_known(headers: &HeaderMap, current: Revision) -> bool {
     let known = headers.get(IF_NONE_MATCH).and_then(|value| value.to_str().ok());
@@ -65,6 +77,19 @@ mod tests {
         assert_eq!(read(IF_MATCH, "*").unwrap(), Some(Expected::Exists));
         assert_eq!(read(IF_NONE_MATCH, "*").unwrap(), Some(Expected::NoStream));
         assert_eq!(expected(&HeaderMap::new()).unwrap(), None);
+    }
+
+    #[test]
+    fn a_command_is_decided_at_a_revision_and_not_at_any() {
+        let read = |name: HeaderName, value: &str| {
+            let mut headers = HeaderMap::new();
+            headers.insert(name, HeaderValue::from_str(value).unwrap());
+            revision_of(&headers)
+        };
+        assert_eq!(read(IF_MATCH, "\"7\"").unwrap(), Some(Revision::new(7)));
+        assert_eq!(read(IF_NONE_MATCH, "*").unwrap(), Some(Revision::ZERO));
+        assert!(read(IF_MATCH, "*").unwrap_err().to_string().contains("revision in quotes"));
+        assert_eq!(revision_of(&HeaderMap::new()).unwrap(), None);
     }
 
     #[test]

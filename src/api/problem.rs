@@ -144,6 +144,18 @@ impl Problem {
         self.0.kind
     }
 
+    /// Returns what happened this time.
+    #[must_use]
+    pub fn detail(&self) -> &str {
+        &self.0.detail
+    }
+
+    /// Returns the fields that are at fault, when single ones are.
+    #[must_use]
+    pub fn errors(&self) -> &[FieldError] {
+        &self.0.errors
+    }
+
     /// Says what the web framework said.
     pub(super) fn because(mut self, error: &actix_web::Error) -> Self {
         self.0.detail = error.to_string();

@@ -13,7 +13,7 @@ use prometheus::{
     Opts, Registry,
 };
 
-use crate::table::verdict_name;
+use crate::table::{VERDICTS, verdict_name};
 use crate::webhook::{Attempted, Verdict};
 
 /// Bounds of the histograms, in seconds.
@@ -73,9 +73,6 @@ pub(crate) struct ShardStanding {
     /// Endpoints whose circuit is open.
     pub broken: usize,
 }
-
-const VERDICTS: [Verdict; 5] =
-    [Verdict::Delivered, Verdict::Gone, Verdict::Throttled, Verdict::Failed, Verdict::Refused];
 
 const SHARD_GAUGES: [(ShardGauge, &str, &str); 7] = [
     (

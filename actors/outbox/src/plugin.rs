@@ -1,12 +1,14 @@
 //! What the outbox brings to a system.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use headwater::clock::{SharedClock, SystemClock};
 use headwater::plugin::Plugin;
 use headwater::runtime::{AggregateSpec, Contribution};
 use headwater::sql::Database;
 use headwater::store::SharedStore;
+use jiff::Timestamp;
+use tokio::sync::Mutex;
 
 use crate::broker::{BrokerConfig, Brokers};
 use crate::dispatch::{Directory, Paces, SHARDS, check_dispatcher, shard_actor};
@@ -33,6 +35,8 @@ pub struct OutboxConfig {
     pub client: WebhookClient,
     /// About how many attempts are kept.
     pub attempts_kept: u64,
+    /// The most endpoints of a tenant, without those that were removed.
+    pub endpoints_max: usize,
     /// The brokers that events may be published to.
     pub brokers: BrokerConfig,
 }
@@ -62,11 +66,17 @@ pub(crate) struct Shared {
     seal: Option<SealKey>,
     pub client: WebhookClient,
     pub brokers: Brokers,
+    /// The most endpoints of a tenant.
+    pub endpoints_max: usize,
+    /// Held while an endpoint is counted and registered, so that no two take the last room.
+    pub registering: Mutex<()>,
     pub clock: SharedClock,
     pub attempt_log: AttemptLog,
     pub directory: Directory,
     pub metrics: OutboxMetrics,
     pub paces: Paces,
+    /// Since when this node looks whether anybody works for the shards; set by the first look.
+    pub watched_since: OnceLock<Timestamp>,
     /// The consumers of endpoints that this node works for.
     pub groups: Groups,
     store: SharedStore,
@@ -177,11 +187,14 @@ impl Dispatcher {
             seal: config.seal,
             client: config.client,
             brokers: Brokers::new(config.brokers),
+            endpoints_max: config.endpoints_max,
+            registering: Mutex::new(()),
             clock: SystemClock::shared(),
             attempt_log: AttemptLog::new(config.attempts_kept),
             directory: Directory::new(),
             metrics,
             paces: Paces::default(),
+            watched_since: OnceLock::new(),
             groups: Groups::default(),
             store,
             database,

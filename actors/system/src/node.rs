@@ -219,7 +219,7 @@ fn outbox_config(config: &Config) -> Result<OutboxConfig, Failure> {
     };
     let client = WebhookClient::new(&settings)?;
     let (source, origin) = (own.source.clone(), own.origin.clone());
-    let attempts_kept = own.attempts_kept;
+    let (attempts_kept, endpoints_max) = (own.attempts_kept, own.endpoints_max);
     let brokers = BrokerConfig {
         operator: ApiConfig::default().operator,
         nats: own.nats.clone(),
@@ -227,7 +227,7 @@ fn outbox_config(config: &Config) -> Result<OutboxConfig, Failure> {
         kafka: own.kafka.clone(),
         ca_file: own.ca_file.clone(),
     };
-    Ok(OutboxConfig { source, origin, seal, client, attempts_kept, brokers })
+    Ok(OutboxConfig { source, origin, seal, client, attempts_kept, endpoints_max, brokers })
 }
 
 fn open_tables(address: &Address) -> Result<Database, Failure> {

@@ -10,10 +10,8 @@ use crate::aggregate::Receipt;
 use crate::api::keys::Writer;
 use crate::api::reply::{json, with_location, with_revision};
 use crate::api::{ApiState, Problem, ProblemKind, body, idempotency, precondition};
-use crate::event::Revision;
 use crate::page::path_part;
 use crate::runtime::{JsonCommand, SendOptions};
-use crate::store::Expected;
 
 /// Where a command's events came to lie; they are durable.
 #[derive(Serialize, utoipa::ToSchema)]
@@ -70,7 +68,7 @@ pub(in crate::api) async fn send(
     let options = SendOptions {
         metadata: origin_of(&request).metadata(caller.name()),
         idempotency_key: idempotency::key(request.headers())?,
-        expected: expected(&request)?,
+        expected: precondition::revision_of(request.headers())?,
     };
     let limits = &state.config.limits;
     let body = body::read(&request, payload, limits.command_bytes_max, limits).await?;
@@ -92,15 +90,4 @@ fn reply(receipt: Receipt, stream: &str) -> Result<HttpResponse, Problem> {
     let status = if is_new { StatusCode::CREATED } else { StatusCode::OK };
     let reply = with_revision(json(status, &document)?, receipt.revision);
     Ok(if is_new { with_location(reply, stream) } else { reply })
-}
-
-fn expected(request: &HttpRequest) -> Result<Option<Revision>, Problem> {
-    match precondition::expected(request.headers())? {
-        None | Some(Expected::Any) => Ok(None),
-        Some(Expected::NoStream) => Ok(Some(Revision::ZERO)),
-        Some(Expected::At(revision)) => Ok(Some(revision)),
-        Some(Expected::Exists) => {
-            Err(Problem::field("header:if-match", "must be a revision in quotes for a command"))
-        }
-    }
 }

@@ -3,11 +3,12 @@
 use headwater::api::http::{HttpResponse, web::Data};
 use headwater::api::keys::{Caller, Reader};
 use headwater::api::{Call, Problem};
-use headwater::event::Position;
 use headwater::sql::TxEngine;
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use super::command::key;
+use super::{after, known};
 use crate::plugin::Shared;
 use crate::table::{self, Waiting, WaitingEvent};
 
@@ -19,7 +20,7 @@ pub(super) struct WaitingPageDocument {
     events: Vec<WaitingEvent>,
     /// What to pass as `after` for the next page; null when this is the last.
     #[schema(required = true)]
-    next: Option<u64>,
+    next: Option<String>,
 }
 
 /// Lists dead letters: events that were given up, and hold back what is behind them.
@@ -31,9 +32,12 @@ pub(super) struct WaitingPageDocument {
     params(
         ("id" = String, Path, description = "The endpoint"),
         ("limit" = Option<u32>, Query, description = "The most events", minimum = 1, maximum = 1000),
-        ("after" = Option<u64>, Query, description = "Only events behind this position"),
+        ("after" = Option<String>, Query, description = "Only what follows the page that gave this as `next`"),
     ),
-    responses((status = 200, description = "A page", body = WaitingPageDocument)),
+    responses(
+        (status = 200, description = "A page", body = WaitingPageDocument),
+        (status = 404, description = "No such endpoint"),
+    ),
     security(("key" = ["read"])),
 )]
 pub(super) async fn list(
@@ -53,9 +57,12 @@ pub(super) async fn list(
     params(
         ("id" = String, Path, description = "The endpoint"),
         ("limit" = Option<u32>, Query, description = "The most events", minimum = 1, maximum = 1000),
-        ("after" = Option<u64>, Query, description = "Only events behind this position"),
+        ("after" = Option<String>, Query, description = "Only what follows the page that gave this as `next`"),
     ),
-    responses((status = 200, description = "A page", body = WaitingPageDocument)),
+    responses(
+        (status = 200, description = "A page", body = WaitingPageDocument),
+        (status = 404, description = "No such endpoint"),
+    ),
     security(("key" = ["read"])),
 )]
 pub(super) async fn retries(
@@ -73,12 +80,15 @@ async fn page(
     call: &Call,
 ) -> Result<HttpResponse, Problem> {
     let parameters = call.parameters(&["limit", "after"])?;
-    let (limit, after) = (parameters.limit(call.limits())?, parameters.number("after")?);
-    let after = Position::new(after.unwrap_or(0));
-    let (tenant, id) = (caller.tenant().clone(), call.variable("id").into_owned());
-    let work =
-        move |tx: &mut dyn TxEngine| table::waiting(tx, which, (&tenant, &id), (after, limit));
+    let limit = parameters.limit(call.limits())?;
+    let after = after(&parameters)?.unwrap_or_default();
+    let key = key(caller, call);
+    known::check(shared, &key).await?;
+    let work = move |tx: &mut dyn TxEngine| {
+        table::waiting(tx, which, (&key.tenant, &key.id), (after, limit))
+    };
     let events = shared.database().inspect(work).await?;
-    let next = events.last().map(|event| event.position).filter(|_| events.len() == limit);
+    let next = events.last().filter(|_| events.len() == limit);
+    let next = next.map(|event| event.place().to_string());
     call.reply(200, &WaitingPageDocument { events, next })
 }

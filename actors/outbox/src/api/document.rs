@@ -1,5 +1,6 @@
 //! What is sent to and from the addresses of endpoints.
 
+use headwater::aggregate::Receipt;
 use headwater::api::Problem;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -13,7 +14,7 @@ use crate::payload::Format;
 use crate::plugin::{NoKey, Shared};
 use crate::read_model::{EndpointRow, Warned};
 use crate::schedule::RetrySchedule;
-use crate::secret::{SealError, SecretKind};
+use crate::secret::{SealError, SecretKind, SigningSecret};
 use crate::table::{EndpointKey, Standing};
 
 /// How an endpoint is to be set up. What is left out has its default.
@@ -74,8 +75,7 @@ pub(crate) struct EndpointDocument {
     /// Why it is disabled or paused.
     #[schema(required = true)]
     pub reason: Option<String>,
-    /// How it is set up; the values of headers are left out.
-    #[schema(value_type = Object)]
+    /// How it is set up; the headers are left out.
     pub config: EndpointConfig,
     /// The names of the headers that go with each request.
     pub headers: Vec<String>,
@@ -162,6 +162,23 @@ impl EndpointBody {
         config.disable_after_hours = self.disable_after_hours.unwrap_or(config.disable_after_hours);
         config.check().map_err(|error| invalid(&error))?;
         Ok(config)
+    }
+}
+
+impl ReceiptDocument {
+    pub const fn new(receipt: &Receipt) -> Self {
+        Self { revision: receipt.revision.get(), position: receipt.position.get() }
+    }
+}
+
+impl NewEndpointDocument {
+    pub fn new(id: String, secret: Option<&SigningSecret>, receipt: &Receipt) -> Self {
+        Self {
+            id,
+            secret: secret.map(SigningSecret::reveal),
+            public_key: secret.and_then(SigningSecret::public_key),
+            position: receipt.position.get(),
+        }
     }
 }
 

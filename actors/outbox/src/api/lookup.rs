@@ -6,8 +6,8 @@ use headwater::projection::{RowEntry, RowQuery};
 use headwater::runtime::System;
 use headwater::sql::TxEngine;
 
+use super::command::unknown;
 use super::document::EndpointDocument;
-use super::endpoint::unknown;
 use crate::plugin::Shared;
 use crate::read_model::EndpointRow;
 use crate::table::{self, EndpointKey};
@@ -33,7 +33,8 @@ pub(crate) async fn page(
     let tenant = query.tenant.clone();
     let page = system.catalog().query(query).await?;
     let head = *system.store().head().borrow();
-    let work = move |tx: &mut dyn TxEngine| table::standings(tx, &tenant, None, head);
+    let ids: Vec<String> = page.rows.iter().map(|entry| entry.key.clone()).collect();
+    let work = move |tx: &mut dyn TxEngine| table::standings(tx, &tenant, &ids, head);
     let mut standings = shared.database().inspect(work).await?;
     let document = |entry: RowEntry| {
         let delivery = standings.remove(&entry.key);
@@ -52,8 +53,8 @@ pub(crate) async fn one(
     let (tenant, id) = (key.tenant.clone(), key.id.to_string());
     let entry = system.catalog().get(READ_MODEL, tenant.clone(), id.clone()).await?;
     let entry = entry.ok_or_else(unknown)?;
-    let (name, head) = (id.clone(), *system.store().head().borrow());
-    let work = move |tx: &mut dyn TxEngine| table::standings(tx, &tenant, Some(&name), head);
+    let (ids, head) = ([id.clone()], *system.store().head().borrow());
+    let work = move |tx: &mut dyn TxEngine| table::standings(tx, &tenant, &ids, head);
     let mut standings = shared.database().inspect(work).await?;
     Ok(EndpointDocument::new(row(&entry)?, standings.remove(&id)))
 }

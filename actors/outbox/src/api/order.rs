@@ -1,24 +1,25 @@
 //! What operators order about dead letters and history; each order is an event.
 
-use headwater::aggregate::{Command, Decide};
+use headwater::aggregate::Receipt;
 use headwater::api::http::{HttpResponse, web::Data};
 use headwater::api::keys::{Admin, Caller};
 use headwater::api::{Call, Problem, ProblemKind};
 use headwater::event::Position;
+use headwater::runtime::{SendOptions, System};
 use headwater::sql::TxEngine;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::document::invalid;
-use super::endpoint::{command, key};
-use crate::endpoint::{Discard, Endpoint, OrderKind, Redrive, Replay, Selectable, Selection, Skip};
+use super::command::{CommandHeaders, CommandProblems, key, receipt_reply, send_with};
+use super::document::ReceiptDocument;
+use super::known;
+use super::selection::{Selected, count_selected};
+use crate::endpoint::{Discard, Order, OrderKind, Redrive, Replay, Selection, Skip};
 use crate::plugin::Shared;
-use crate::table::{self, EndpointKey, Waiting, WaitingEvent};
+use crate::table::{self, EndpointKey};
 
 /// The most replays of an endpoint at the same time.
 const REPLAYS_MAX: u64 = 8;
-/// The most dead letters that a trial looks at; more than an endpoint can have.
-const TRIAL_MAX: usize = 20_000;
 
 /// What is to be done with which dead letters.
 #[derive(Deserialize, ToSchema)]
@@ -51,10 +52,21 @@ pub(super) struct ReplayBody {
     rate_per_second: Option<u32>,
 }
 
+/// What became of an order about dead letters.
+#[derive(Serialize, ToSchema)]
+#[serde(untagged)]
+#[schema(as = OrderReply)]
+enum OrderReply {
+    /// It was given.
+    Given(ReceiptDocument),
+    /// It was not given: what it would do.
+    Trial(TrialDocument),
+}
+
 /// What an order would do.
 #[derive(Serialize, ToSchema)]
 #[schema(as = OrderTrial)]
-pub(super) struct TrialDocument {
+struct TrialDocument {
     /// How many dead letters are selected.
     selected: u64,
     /// About how many events wait behind them.
@@ -62,16 +74,19 @@ pub(super) struct TrialDocument {
 }
 
 macro_rules! orders {
-    ($( $(#[$doc:meta])* $name:ident, $id:literal => $make:expr; )+) => { $(
+    ($( $(#[$doc:meta])* $name:ident, $id:literal => $kind:expr; )+) => { $(
         $(#[$doc])*
         #[utoipa::path(
             post,
             path = concat!("/v1/endpoints/{id}/", stringify!($name)),
             tag = "endpoints",
             operation_id = $id,
-            params(("id" = String, Path, description = "The endpoint")),
+            params(("id" = String, Path, description = "The endpoint"), CommandHeaders),
             request_body(content = OrderBody),
-            responses((status = 200, description = "Ordered; or, as a trial, what it would do", body = serde_json::Value)),
+            responses(
+                (status = 200, description = "Ordered; or, as a trial, what it would do", body = OrderReply, headers(("ETag" = String, description = "Revision, in quotes; not of a trial"))),
+                CommandProblems,
+            ),
             security(("key" = ["admin"])),
         )]
         pub(super) async fn $name(
@@ -80,20 +95,18 @@ macro_rules! orders {
             mut call: Call,
         ) -> Result<HttpResponse, Problem> {
             let body: OrderBody = call.body().await?;
-            order(&call, &caller, &shared, body, $make).await
+            order(&call, &caller, &shared, $kind, body).await
         }
     )+ };
 }
 
 orders! {
     /// Sends dead letters again, and then what waits behind them.
-    redrive, "redriveDeadLetters" => |selection, rate_per_second| {
-        Redrive { selection, rate_per_second }
-    };
+    redrive, "redriveDeadLetters" => OrderKind::Redrive;
     /// Leaves dead letters out and goes on with what waits behind them.
-    skip, "skipDeadLetters" => |selection, _| Skip { selection };
+    skip, "skipDeadLetters" => OrderKind::Skip;
     /// Leaves dead letters out, and what waits behind them now.
-    discard, "discardDeadLetters" => |selection, _| Discard { selection };
+    discard, "discardDeadLetters" => OrderKind::Discard;
 }
 
 /// Sends a part of history again, beside what comes.
@@ -102,11 +115,11 @@ orders! {
     path = "/v1/endpoints/{id}/replay",
     tag = "endpoints",
     operation_id = "replayEvents",
-    params(("id" = String, Path, description = "The endpoint")),
+    params(("id" = String, Path, description = "The endpoint"), CommandHeaders),
     request_body(content = ReplayBody),
     responses(
-        (status = 200, description = "Ordered", body = super::document::ReceiptDocument),
-        (status = 422, description = "The endpoint has eight replays already, or is not known"),
+        (status = 200, description = "Ordered", body = ReceiptDocument, headers(("ETag" = String, description = "Revision, in quotes"))),
+        CommandProblems,
     ),
     security(("key" = ["admin"])),
 )]
@@ -115,10 +128,68 @@ pub(super) async fn replay(
     shared: Data<Shared>,
     mut call: Call,
 ) -> Result<HttpResponse, Problem> {
-    check_replays(&shared, &key(&caller, &call)).await?;
+    let key = key(&caller, &call);
+    check_replays(&shared, &key).await?;
     let ReplayBody { from, to, rate_per_second } = call.body().await?;
-    let (from, to) = (Position::new(from), Position::new(to));
-    command(&call, &caller, Replay { from, to, rate_per_second }).await
+    let (from, to) = (Some(Position::new(from)), Some(Position::new(to)));
+    let selection = Selection { from, to, ..Selection::default() };
+    let order = Order { kind: OrderKind::Replay, selection, rate_per_second };
+    let receipt = give(call.system(), &key, order, call.send_options(&caller)?).await?;
+    receipt_reply(&call, &receipt)
+}
+
+/// Gives an order to an endpoint.
+pub(crate) async fn give(
+    system: &System,
+    key: &EndpointKey,
+    order: Order,
+    options: SendOptions,
+) -> Result<Receipt, Problem> {
+    let at = (&key.tenant, &*key.id);
+    check_rate(&order)?;
+    let Order { kind, selection, rate_per_second } = order;
+    match kind {
+        OrderKind::Redrive => {
+            send_with(system, at, Redrive { selection, rate_per_second }, options).await
+        }
+        OrderKind::Skip => send_with(system, at, Skip { selection }, options).await,
+        OrderKind::Discard => send_with(system, at, Discard { selection }, options).await,
+        OrderKind::Replay => {
+            let from = selection.from.unwrap_or(Position::ZERO);
+            let to = selection.to.unwrap_or(Position::new(u64::MAX));
+            send_with(system, at, Replay { from, to, rate_per_second }, options).await
+        }
+    }
+}
+
+async fn order(
+    call: &Call,
+    caller: &Caller,
+    shared: &Shared,
+    kind: OrderKind,
+    body: OrderBody,
+) -> Result<HttpResponse, Problem> {
+    let (key, OrderBody { selection, rate_per_second, dry_run }) = (key(caller, call), body);
+    let order = Order { kind, selection, rate_per_second };
+    if !dry_run {
+        let receipt = give(call.system(), &key, order, call.send_options(caller)?).await?;
+        let reply = OrderReply::Given(ReceiptDocument::new(&receipt));
+        return Ok(call.at_revision(call.reply(200, &reply)?, receipt.revision));
+    }
+    check_rate(&order)?;
+    known::check(shared, &key).await?;
+    let Selected { count, waiting, .. } = count_selected(shared, &key, &order.selection, 0).await?;
+    call.reply(200, &OrderReply::Trial(TrialDocument { selected: count, waiting }))
+}
+
+/// Refuses a rate where nothing is sent.
+fn check_rate(order: &Order) -> Result<(), Problem> {
+    let sends = matches!(order.kind, OrderKind::Redrive | OrderKind::Replay);
+    if sends || order.rate_per_second.is_none() {
+        return Ok(());
+    }
+    let detail = format!("is not for {}, which sends nothing: leave it out", order.kind.name());
+    Err(Problem::field("/rate_per_second", detail))
 }
 
 /// Refuses one replay too many: each reads the log by itself.
@@ -136,50 +207,4 @@ async fn check_replays(shared: &Shared, key: &EndpointKey) -> Result<(), Problem
     let detail =
         format!("endpoint has {REPLAYS_MAX} replays already: wait until one of them is over");
     Err(Problem::new(ProblemKind::Rejected, detail).with("code", "too-many-replays"))
-}
-
-async fn order<C: Command>(
-    call: &Call,
-    caller: &Caller,
-    shared: &Shared,
-    body: OrderBody,
-    make: impl FnOnce(Selection, Option<u32>) -> C,
-) -> Result<HttpResponse, Problem>
-where
-    Endpoint: Decide<C>,
-{
-    let OrderBody { selection, rate_per_second, dry_run } = body;
-    if !dry_run {
-        return command(call, caller, make(selection, rate_per_second)).await;
-    }
-    let selected = selected(shared, &key(caller, call), &selection).await?;
-    let waiting = selected.iter().map(|event| event.waiting).sum();
-    call.reply(200, &TrialDocument { selected: selected.len() as u64, waiting })
-}
-
-/// Returns the dead letters that an order would be about, by position.
-pub(crate) async fn selected(
-    shared: &Shared,
-    key: &EndpointKey,
-    selection: &Selection,
-) -> Result<Vec<WaitingEvent>, Problem> {
-    selection.check().map_err(|error| invalid(&error))?;
-    let key = key.clone();
-    let work = move |tx: &mut dyn TxEngine| {
-        let page = (Position::ZERO, TRIAL_MAX);
-        table::waiting(tx, Waiting::DeadLetters, (&key.tenant, &key.id), page)
-    };
-    let mut dead = shared.database().inspect(work).await?;
-    dead.retain(|event| selection.matches(selectable(event)));
-    Ok(dead)
-}
-
-fn selectable(event: &WaitingEvent) -> Selectable<'_> {
-    Selectable {
-        position: Position::new(event.position),
-        tenant: &event.tenant,
-        category: &event.category,
-        stream: &event.stream,
-        event_type: &event.event_type,
-    }
 }

@@ -1,6 +1,6 @@
 //! Trying an endpoint out: a test message, and what a stored event looks like when it is sent.
 
-use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use headwater::api::http::{HttpResponse, web::Data};
@@ -13,20 +13,24 @@ use headwater::store::LogRead;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::endpoint::{key, unknown};
-use crate::dispatch::Registered;
-use crate::endpoint::{CATEGORY, Phase};
+use super::command::{key, unknown};
+use super::known::met;
+use crate::endpoint::CATEGORY;
 use crate::payload::render;
 use crate::plugin::Shared;
 use crate::sink;
-use crate::table::{EndpointKey, verdict_name};
+use crate::table::EndpointKey;
+use crate::webhook::Verdict;
+
+/// What a request needs beside its test message.
+const TELLING: Duration = Duration::from_secs(2);
 
 /// What came of a test message.
 #[derive(Serialize, ToSchema)]
 #[schema(as = TestResult)]
 pub(crate) struct TestDocument {
-    /// `delivered`, `failed`, `throttled`, `gone` or `refused`.
-    pub verdict: &'static str,
+    /// What would follow from it.
+    pub verdict: Verdict,
     /// The status of the answer; null when there was none.
     #[schema(required = true)]
     pub status: Option<u16>,
@@ -47,20 +51,25 @@ pub(super) struct ExampleDocument {
     /// The type of the body.
     content_type: &'static str,
     /// The headers that the format adds.
-    #[schema(value_type = Object)]
+    #[schema(value_type = std::collections::BTreeMap<String, String>)]
     headers: std::collections::BTreeMap<&'static str, String>,
     /// The body, as it would be signed.
     body: String,
 }
 
-/// Sends a test message, an event `Tested` that is not in the log, signed like any other.
+/// Sends a test message, an event `Tested` that is not in the log, signed like any other. It has
+/// the time that the endpoint gives a request, and 2 s less than this server does.
 #[utoipa::path(
     post,
     path = "/v1/endpoints/{id}/test",
     tag = "endpoints",
     operation_id = "testEndpoint",
     params(("id" = String, Path, description = "The endpoint")),
-    responses((status = 200, description = "What came of it", body = TestDocument)),
+    responses(
+        (status = 200, description = "What came of it", body = TestDocument),
+        (status = 404, description = "No such endpoint"),
+        (status = 422, description = "Consumers ask for its events, or it cannot be sent to: `detail` says why"),
+    ),
     security(("key" = ["admin"])),
 )]
 pub(super) async fn test(
@@ -68,23 +77,28 @@ pub(super) async fn test(
     shared: Data<Shared>,
     call: Call,
 ) -> Result<HttpResponse, Problem> {
-    call.reply(200, &try_out(&shared, &key(&caller, &call)).await?)
+    call.reply(200, &try_out(&call, &shared, &key(&caller, &call)).await?)
 }
 
 /// Sends a test message to an endpoint and tells what came of it.
-pub(crate) async fn try_out(shared: &Shared, key: &EndpointKey) -> Result<TestDocument, Problem> {
-    let registered = known(shared, key)?;
-    let config = registered.endpoint.config.as_ref().ok_or_else(unknown)?;
+pub(crate) async fn try_out(
+    call: &Call,
+    shared: &Shared,
+    key: &EndpointKey,
+) -> Result<TestDocument, Problem> {
+    let registered = met(shared, key).await?;
+    let mut config = registered.endpoint.config.clone().ok_or_else(unknown)?;
+    config.timeout_ms = config.timeout_ms.min(time_ms(call.limits().request_timeout));
     if config.target.is_pulled() {
         let detail = "consumers ask for this endpoint's events: append one, or look at its example";
         return Err(Problem::new(ProblemKind::Rejected, detail).with("code", "pulled"));
     }
-    let sink = sink::open(shared, key, &registered.endpoint, config);
+    let sink = sink::open(shared, key, &registered.endpoint, &config);
     let sink = sink.map_err(|words| Problem::new(ProblemKind::Rejected, words))?;
     let event = test_event(shared, key).ok_or_else(unknown)?;
     let attempted = sink.deliver(&event, 1).await.attempted;
     Ok(TestDocument {
-        verdict: verdict_name(attempted.verdict),
+        verdict: attempted.verdict,
         status: attempted.status,
         error: attempted.error,
         response: attempted.response,
@@ -105,6 +119,7 @@ pub(crate) async fn try_out(shared: &Shared, key: &EndpointKey) -> Result<TestDo
     responses(
         (status = 200, description = "The message", body = ExampleDocument),
         (status = 404, description = "No such endpoint, or the tenant has no such event"),
+        (status = 422, description = "The event cannot be made into a message"),
     ),
     security(("key" = ["read"])),
 )]
@@ -114,7 +129,7 @@ pub(super) async fn example(
     call: Call,
 ) -> Result<HttpResponse, Problem> {
     let wanted = call.parameters(&["position"])?.number("position")?.map(Position::new);
-    let registered = known(&shared, &key(&caller, &call))?;
+    let registered = met(&shared, &key(&caller, &call)).await?;
     let config = registered.endpoint.config.as_ref().ok_or_else(unknown)?;
     let from = wanted.unwrap_or(Position::ZERO).previous();
     let read = LogRead::after(from, 1).of_tenant(caller.tenant().clone());
@@ -133,11 +148,10 @@ pub(super) async fn example(
     call.reply(200, &document)
 }
 
-/// Returns an endpoint that is not removed.
-fn known(shared: &Shared, key: &EndpointKey) -> Result<Arc<Registered>, Problem> {
-    let registered = shared.directory.get(key);
-    let registered = registered.filter(|own| own.endpoint.phase != Phase::Removed);
-    registered.ok_or_else(unknown)
+/// Returns how long a test may take: what it came to must be told before the request is given up.
+fn time_ms(request_timeout: Duration) -> u32 {
+    let time = request_timeout.saturating_sub(TELLING).max(request_timeout / 2);
+    u32::try_from(time.as_millis()).unwrap_or(u32::MAX)
 }
 
 /// Makes an event that no log has.

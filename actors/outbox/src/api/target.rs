@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use headwater::api::keys::Caller;
 use headwater::api::{Problem, ProblemKind};
 use headwater::event::Tenant;
 use serde::Deserialize;
@@ -75,24 +74,6 @@ pub(super) enum TargetBody {
 }
 
 impl TargetBody {
-    /// Refuses a target that the caller's tenant may not have.
-    pub fn check_caller(&self, caller: &Caller, operator: &Tenant) -> Result<(), Problem> {
-        let is_broker = !matches!(self, Self::Webhook { .. } | Self::Pull { .. });
-        match is_broker && caller.tenant() != operator {
-            false => Ok(()),
-            true => {
-                let detail = "only admins of the operator's tenant may have events published to \
-                              brokers: use a key of it, or a webhook";
-                Err(Problem::new(ProblemKind::Forbidden, detail))
-            }
-        }
-    }
-
-    /// Returns whether messages are signed, so that there must be a secret.
-    pub const fn is_signed(&self) -> bool {
-        matches!(self, Self::Webhook { .. })
-    }
-
     /// Returns whether it is asked if it wants deliveries.
     pub const fn asks(&self) -> bool {
         matches!(self, Self::Webhook { handshake: true, .. })
@@ -105,35 +86,43 @@ impl TargetBody {
         key: &EndpointKey,
         before: Option<&EndpointConfig>,
     ) -> Result<Target, Problem> {
-        let missing = |setting: &str| {
-            let detail = format!("is a broker this server does not know: set {setting} first");
-            Problem::field("/target/kind", detail)
-        };
-        match self {
+        let target = match self {
             Self::Webhook { url, headers, .. } => {
                 let allowed = shared.client.rules().parse(&url);
                 allowed.map_err(|error| Problem::field("/target/url", error.to_string()))?;
                 let seal = |(name, value)| sealed(shared, key, before, (name, value));
                 let headers = headers.into_iter().map(seal).collect::<Result<_, Problem>>()?;
-                Ok(Target::Webhook { url, headers, handshake: None })
+                Target::Webhook { url, headers, handshake: None }
             }
-            Self::Nats { .. } if shared.brokers.nats.is_none() => Err(missing("outbox.nats")),
-            Self::Rabbitmq { .. } if shared.brokers.rabbitmq.is_none() => {
-                Err(missing("outbox.rabbitmq"))
-            }
-            Self::Kafka { .. } if !HAS_KAFKA => Err(Problem::field("/target/kind", NO_KAFKA)),
-            Self::Kafka { .. } if !shared.brokers.has_kafka_address => Err(missing("outbox.kafka")),
-            Self::Kafka { topic } => Ok(Target::Kafka { topic }),
-            Self::Nats { subject, stream } => Ok(Target::Nats { subject, stream }),
-            Self::Rabbitmq { exchange, routing_key } => {
-                Ok(Target::Rabbitmq { exchange, routing_key })
-            }
-            Self::Pull { ack_timeout_ms: None } => Ok(EndpointConfig::pull().target),
-            Self::Pull { ack_timeout_ms: Some(ack_timeout_ms) } => {
-                Ok(Target::Pull { ack_timeout_ms })
-            }
-        }
+            Self::Nats { subject, stream } => Target::Nats { subject, stream },
+            Self::Rabbitmq { exchange, routing_key } => Target::Rabbitmq { exchange, routing_key },
+            Self::Kafka { topic } => Target::Kafka { topic },
+            Self::Pull { ack_timeout_ms: None } => EndpointConfig::pull().target,
+            Self::Pull { ack_timeout_ms: Some(ack_timeout_ms) } => Target::Pull { ack_timeout_ms },
+        };
+        check_broker(shared, &key.tenant, &target)?;
+        Ok(target)
     }
+}
+
+/// Refuses a target that the tenant may not have, or that this server does not know.
+fn check_broker(shared: &Shared, tenant: &Tenant, target: &Target) -> Result<(), Problem> {
+    let brokers = &shared.brokers;
+    if target.is_published() && *tenant != brokers.operator {
+        let detail = format!("{}: use a key of it, or a webhook", target.not_operator());
+        return Err(Problem::new(ProblemKind::Forbidden, detail));
+    }
+    let missing = match target {
+        Target::Nats { .. } if brokers.nats.is_none() => "outbox.nats",
+        Target::Rabbitmq { .. } if brokers.rabbitmq.is_none() => "outbox.rabbitmq",
+        Target::Kafka { .. } if !HAS_KAFKA => {
+            return Err(Problem::field("/target/kind", NO_KAFKA));
+        }
+        Target::Kafka { .. } if !brokers.has_kafka_address => "outbox.kafka",
+        _ => return Ok(()),
+    };
+    let detail = format!("is a broker this server does not know: set {missing} first");
+    Err(Problem::field("/target/kind", detail))
 }
 
 fn sealed(

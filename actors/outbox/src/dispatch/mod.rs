@@ -31,5 +31,5 @@ pub(crate) use block::{Block, BlockPhase, Head, LastFailure};
 pub(crate) use directory::{Directory, Registered};
 pub(crate) use pace::Paces;
 pub(crate) use shard::{SHARDS, lease_of, shard_actor};
-pub(crate) use watch::{SILENCE_MAX, check_dispatcher};
+pub(crate) use watch::{Silence, check_dispatcher, silences};
 pub(crate) use window::Line;

@@ -197,6 +197,12 @@ impl Target {
         matches!(self, Self::Webhook { .. })
     }
 
+    /// Returns whether events are published to a broker, which is the operator's.
+    #[must_use]
+    pub const fn is_published(&self) -> bool {
+        matches!(self, Self::Nats { .. } | Self::Rabbitmq { .. } | Self::Kafka { .. })
+    }
+
     /// Returns whether consumers ask for the events.
     #[must_use]
     pub const fn is_pulled(&self) -> bool {

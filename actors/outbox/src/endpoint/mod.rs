@@ -186,6 +186,9 @@ impl Decide<Resume> for Endpoint {
 impl Decide<Disable> for Endpoint {
     fn decide(&self, Disable { cause }: Disable, _: &Context) -> Decision {
         self.known()?;
+        if let DisableCause::Operator { reason } = &cause {
+            config::checked_note("reason", reason.clone())?;
+        }
         let is_disabled = self.phase == Phase::Disabled;
         Ok(if is_disabled { Vec::new() } else { vec![EndpointEvent::Disabled { cause }] })
     }

@@ -35,6 +35,22 @@ pub enum OrderKind {
     Replay,
 }
 
+impl OrderKind {
+    /// What can be ordered about dead letters.
+    pub const OF_DEAD_LETTERS: [Self; 3] = [Self::Redrive, Self::Skip, Self::Discard];
+
+    /// Returns the name, as it is in addresses and in events.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Redrive => "redrive",
+            Self::Skip => "skip",
+            Self::Discard => "discard",
+            Self::Replay => "replay",
+        }
+    }
+}
+
 /// Which events an order is about: those to which everything that is given applies.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(default, deny_unknown_fields)]
@@ -112,7 +128,7 @@ impl Selection {
                 refused("selection.category", "is missing: a stream is a category and an id")
             }
             Self { from: Some(from), to: Some(to), .. } if from > to => {
-                refused("selection.from", "must not lie behind `to`")
+                refused("selection.from", "must not lie behind the end of the range")
             }
             _ => Ok(()),
         }

@@ -119,6 +119,21 @@ fn a_paused_endpoint_is_resumed_and_a_disabled_one_is_not_paused() {
 }
 
 #[test]
+fn what_an_operator_says_of_a_pause_or_a_disabling_is_short_and_plain() {
+    for reason in ["x".repeat(201), "a\nb".to_owned()] {
+        let reason = Some(reason);
+        let cause = DisableCause::Operator { reason: reason.clone() };
+        let problem = "must have at most 200 bytes and no control character";
+        given::<Endpoint>([registered()])
+            .when(Pause { reason })
+            .then_rejected(invalid("reason", problem));
+        given::<Endpoint>([registered()])
+            .when(Disable { cause })
+            .then_rejected(invalid("reason", problem));
+    }
+}
+
+#[test]
 fn an_endpoint_is_warned_about_each_part_once_until_it_works_again() {
     let failing_since = at("2026-01-01T00:00:00Z");
     let warn = |percent| Warn { percent, failing_since };

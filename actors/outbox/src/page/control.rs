@@ -5,18 +5,21 @@ use headwater::api::http::{HttpResponse, web::Data};
 use headwater::api::keys::{Admin, Caller};
 use headwater::api::{Call, Problem};
 use headwater::event::EventId;
-use headwater::page::{
-    Button, Confirm, Markup, Page, Weight, duration, facts, hidden, html, text_field,
-};
+use headwater::page::{Button, Confirm, Markup, Page, Weight, duration, facts, html};
 use headwater::runtime::SendOptions;
 
 use super::HOME;
 use super::desk::{Desk, path};
+use super::field::Field;
 use super::state::verdict;
-use crate::api::endpoint::send_with;
+use crate::api::command::send_with;
 use crate::api::sample::{TestDocument, try_out};
 use crate::endpoint::{Disable, DisableCause, Endpoint, Pause, Resume};
 use crate::plugin::Shared;
+use crate::table::verdict_name;
+
+const REASON: Field = Field::new("reason", "Why");
+pub(super) const INTENT: Field = Field::new("intent", "The name of the intent");
 
 /// Asks whether an endpoint shall be held back.
 pub(super) async fn ask_pause(
@@ -66,7 +69,7 @@ pub(super) async fn test(
 ) -> Result<HttpResponse, Problem> {
     let id = &*call.variable("id");
     let desk = Desk::of(&call, &shared, &caller);
-    let came = try_out(&shared, &desk.key(id)).await?;
+    let came = try_out(&call, &shared, &desk.key(id)).await?;
     let page = Page::new("A test message")
         .under(HOME, "Outbox")
         .under(path(id, ""), id)
@@ -119,8 +122,8 @@ async fn ask(
     let id = &*call.variable("id");
     desk.endpoint(id).await?;
     let fields = html! {
-        (hidden("intent", &EventId::fresh().to_string()))
-        (text_field("reason", "Why", "", "For whoever looks at it later; at most 200 bytes."))
+        (INTENT.hidden(&EventId::fresh().to_string()))
+        (REASON.input("", "For whoever looks at it later; at most 200 bytes."))
     };
     let confirm = Confirm::to(path(id, below), &format!("{verb} {id}?"))
         .telling(html! { p { (told) } })
@@ -135,9 +138,9 @@ async fn ask(
 }
 
 async fn reason(call: &mut Call) -> Result<(Option<String>, String), Problem> {
-    let fields = call.form(&["reason", "intent"]).await?;
-    let reason = fields.one("reason")?.map(str::trim).filter(|text| !text.is_empty());
-    Ok((reason.map(str::to_owned), fields.one("intent")?.unwrap_or_default().to_owned()))
+    let fields = call.form(&[REASON.name, INTENT.name]).await?;
+    let reason = Some(REASON.text(&fields)?).filter(|text| !text.is_empty());
+    Ok((reason, INTENT.text(&fields)?))
 }
 
 async fn done<C: Command>(
@@ -151,7 +154,9 @@ where
 {
     let id = &*call.variable("id");
     let options = options(call, caller, Some(intent))?;
-    send_with(call.system(), (caller.tenant(), id), command, options).await?;
+    let sent = send_with(call.system(), (caller.tenant(), id), command, options).await;
+    // The one field of these forms that may be wrong.
+    sent.map_err(|problem| REASON.about(problem))?;
     Ok(call.see_other(&path(id, &format!("?done={done}"))))
 }
 
@@ -161,7 +166,7 @@ fn outcome(came: &TestDocument) -> Markup {
         section class="panel" {
             h2 { "What came of it" }
             (facts([
-                ("Outcome", verdict(came.verdict)),
+                ("Outcome", verdict(verdict_name(came.verdict))),
                 ("Status", html! { (status) }),
                 ("Took", html! { (duration(came.took_us)) }),
                 ("Error", html! { (came.error.as_deref().unwrap_or("none")) }),

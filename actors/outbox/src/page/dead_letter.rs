@@ -5,10 +5,8 @@ use std::rc::Rc;
 use headwater::api::http::{HttpResponse, web::Data};
 use headwater::api::keys::Reader;
 use headwater::api::{Call, Problem};
-use headwater::event::Position;
 use headwater::page::{
-    Button, Markup, Page, Render, Table, Tone, Weight, count, html, moment, notice, text_field,
-    with_query,
+    Button, Markup, Page, Render, Table, Tone, Weight, count, html, moment, notice, with_query,
 };
 use headwater::sql::TxEngine;
 use jiff::Timestamp;
@@ -16,10 +14,11 @@ use jiff::Timestamp;
 use super::HOME;
 use super::desk::{Desk, path};
 use super::selection::{Chosen, FIELDS};
-use crate::api::order::selected;
-use crate::endpoint::Ordering;
+use crate::api::after;
+use crate::api::selection::selected;
+use crate::endpoint::{Ordering, Selection};
 use crate::plugin::Shared;
-use crate::table::{self as tables, Waiting, WaitingEvent};
+use crate::table::{self, Waiting, WaitingEvent, WaitingPlace};
 
 /// The most of a page.
 const PAGE: usize = 50;
@@ -28,7 +27,7 @@ struct View {
     desk: Desk,
     id: String,
     chosen: Chosen,
-    after: u64,
+    after: Option<WaitingPlace>,
 }
 
 /// Shows the dead letters of an endpoint that are chosen.
@@ -43,7 +42,7 @@ pub(super) async fn show(
         desk: Desk::of(&call, &shared, &caller),
         id: call.variable("id").into_owned(),
         chosen: Chosen::read(&parameters)?,
-        after: parameters.number("after")?.unwrap_or(0),
+        after: after(&parameters)?,
     });
     call.show(move || {
         let view = Rc::clone(&view);
@@ -58,16 +57,17 @@ impl View {
         let page =
             Page::new("Dead letters").under(HOME, "Outbox").under(path(&self.id, ""), &*self.id);
         let page = page.part(self.form());
-        if let Err(fault) = self.chosen.selection().check() {
-            return Ok(page.part(notice(Tone::Warn, fault.to_string())));
-        }
-        let mut events = self.events().await?;
+        let selection = match self.chosen.checked() {
+            Ok(selection) => selection,
+            Err(fault) => return Ok(page.part(notice(Tone::Warn, fault.detail()))),
+        };
+        let mut events = self.events(&selection).await?;
         let is_more = events.len() > PAGE;
         events.truncate(PAGE);
         let table = table(&self.desk, &self.id, &events, self.desk.now());
         let list = path(&self.id, "/dead-letters");
-        let first = (self.after > 0).then(|| self.chosen.query(&list, &[]));
-        let last = events.last().filter(|_| is_more).map(|event| event.position.to_string());
+        let first = self.after.map(|_| self.chosen.query(&list, &[]));
+        let last = events.last().filter(|_| is_more).map(|event| event.place().to_string());
         let next = last.map(|last| self.chosen.query(&list, &[("after", &last)]));
         let is_strict = document.config.ordering == Ordering::Strict;
         Ok(page
@@ -75,16 +75,13 @@ impl View {
             .live("dead", table.paged(first, next).render()))
     }
 
-    async fn events(&self) -> Result<Vec<WaitingEvent>, Problem> {
-        let key = self.desk.key(&self.id);
+    async fn events(&self, selection: &Selection) -> Result<Vec<WaitingEvent>, Problem> {
+        let (key, page) = (self.desk.key(&self.id), (self.after.unwrap_or_default(), PAGE + 1));
         if !self.chosen.is_all() {
-            let mut events = selected(&self.desk.shared, &key, &self.chosen.selection()).await?;
-            events.retain(|event| event.position > self.after);
-            return Ok(events);
+            return selected(&self.desk.shared, &key, selection, page).await;
         }
-        let page = (Position::new(self.after), PAGE + 1);
         let work = move |tx: &mut dyn TxEngine| {
-            tables::waiting(tx, Waiting::DeadLetters, (&key.tenant, &key.id), page)
+            table::waiting(tx, Waiting::DeadLetters, (&key.tenant, &key.id), page)
         };
         Ok(self.desk.shared.database().inspect(work).await?)
     }
@@ -108,15 +105,10 @@ impl View {
     }
 
     fn form(&self) -> Markup {
-        let number = |number: Option<u64>| number.map(|own| own.to_string()).unwrap_or_default();
         let list = path(&self.id, "/dead-letters");
         html! {
             form method="get" action=(list) class="panel filters" role="search" {
-                (text_field("category", "Category", &self.chosen.category, ""))
-                (text_field("stream", "Stream", &self.chosen.stream, ""))
-                (text_field("type", "Event type", &self.chosen.event_type, ""))
-                (text_field("from", "From position", &number(self.chosen.from), ""))
-                (text_field("to", "To position", &number(self.chosen.to), ""))
+                (self.chosen.inputs())
                 div class="buttons" {
                     button class="button" type="submit" { "Choose" }
                     @if !self.chosen.is_all() {

@@ -7,7 +7,6 @@ use std::time::{Duration, Instant};
 use headwater::api::http::{HttpResponse, web::Data};
 use headwater::api::keys::Reader;
 use headwater::api::{Call, Problem};
-use headwater::event::Position;
 use headwater::page::{
     Button, Markup, Page, Tone, Weight, count, html, moment, notice, stat, stats,
 };
@@ -19,7 +18,7 @@ use super::{HOME, config, dead_letter, history, list, retry, state};
 use crate::api::document::EndpointDocument;
 use crate::endpoint::Phase;
 use crate::plugin::Shared;
-use crate::table::{self, Waiting, WaitingEvent};
+use crate::table::{self, Waiting, WaitingEvent, WaitingPlace};
 
 /// How many waiting events are shown here.
 const FEW: usize = 10;
@@ -87,7 +86,7 @@ impl View {
     async fn waiting(&self, which: Waiting) -> Result<Vec<WaitingEvent>, Problem> {
         let (tenant, id) = (self.desk.tenant.clone(), self.id.clone());
         let work = move |tx: &mut dyn TxEngine| {
-            table::waiting(tx, which, (&tenant, &id), (Position::ZERO, FEW))
+            table::waiting(tx, which, (&tenant, &id), (WaitingPlace::default(), FEW))
         };
         Ok(self.desk.shared.database().inspect(work).await?)
     }

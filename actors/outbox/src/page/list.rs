@@ -1,27 +1,30 @@
 //! Every endpoint of the tenant: how it stands, what it owes, and whether anybody works for it.
 
 use std::rc::Rc;
-use std::time::Duration;
 
 use headwater::api::http::{HttpResponse, web::Data};
 use headwater::api::keys::Reader;
-use headwater::api::{Call, Problem};
+use headwater::api::{Call, Parameters, Problem};
 use headwater::page::{
-    Markup, Page, Render, Table, Tone, count, html, moment, notice, select_field, span, stat,
-    stats, text_field, with_query,
+    Markup, Page, Render, Table, Tone, count, html, moment, notice, span, stat, stats, with_query,
 };
 use headwater::projection::RowQuery;
 use jiff::Timestamp;
 
 use super::HOME;
 use super::desk::{Desk, path};
+use super::field::Field;
 use super::state::{CHOICES, State, place, shown, sink};
 use crate::api::document::EndpointDocument;
 use crate::api::lookup::{self, READ_MODEL};
-use crate::dispatch::SILENCE_MAX;
+use crate::dispatch::{SHARDS, Silence, silences};
 use crate::plugin::Shared;
 use crate::table;
 
+const TEXT: Field = Field::new("q", "Name, description or target");
+const STATE: Field = Field::new("state", "State");
+/// Set by links alone.
+const AFTER: Field = Field::new("after", "The id behind which the page begins");
 /// The most endpoints that are looked at.
 const ENDPOINTS_MAX: usize = RowQuery::LIMIT_MAX;
 /// The most of a page.
@@ -45,9 +48,8 @@ pub(super) async fn show(
     shared: Data<Shared>,
     call: Call,
 ) -> Result<HttpResponse, Problem> {
-    let parameters = call.parameters(&["q", "state", "after"])?;
-    let one = |name| parameters.one(name).map(|text| text.unwrap_or_default().trim().to_owned());
-    let choice = Choice { text: one("q")?, state: one("state")?, after: one("after")? };
+    let parameters = call.parameters(&[TEXT.name, STATE.name, AFTER.name])?;
+    let choice = Choice::read(&parameters)?;
     let view = Rc::new(View { desk: Desk::of(&call, &shared, &caller), choice });
     call.show(move || {
         let view = Rc::clone(&view);
@@ -62,11 +64,11 @@ impl View {
         let mut query = RowQuery::of(READ_MODEL, desk.tenant.clone());
         query.limit = ENDPOINTS_MAX;
         let found = lookup::page(&desk.system, &desk.shared, query).await?;
-        let beats = desk.shared.database().inspect(table::beats).await?;
+        let silent = silences(&desk.shared).await?;
         let now = desk.now();
         let is_cut = found.next.is_some();
         Ok(Page::new("Outbox")
-            .live("alarms", alarms(&beats, is_cut, now))
+            .live("alarms", alarms(&silent, is_cut))
             .live("totals", totals(&found.endpoints, now))
             .part(self.choice.form())
             .live("endpoints", self.table(&found.endpoints, now)))
@@ -98,6 +100,14 @@ impl View {
 }
 
 impl Choice {
+    fn read(parameters: &Parameters) -> Result<Self, Problem> {
+        let state = STATE.text(parameters)?;
+        if !CHOICES.iter().any(|(known, _)| *known == state) {
+            return Err(STATE.wrong("is none of those that endpoints have"));
+        }
+        Ok(Self { text: TEXT.text(parameters)?, state, after: AFTER.text(parameters)? })
+    }
+
     fn takes(&self, document: &EndpointDocument) -> bool {
         let holds = |text: &str| text.to_lowercase().contains(&self.text.to_lowercase());
         let description = document.config.description.as_deref().unwrap_or_default();
@@ -107,16 +117,17 @@ impl Choice {
     }
 
     fn path(&self, after: &str) -> String {
-        with_query(HOME, &[("q", &self.text), ("state", &self.state), ("after", after)])
+        let fields = [(TEXT.name, &*self.text), (STATE.name, &self.state), (AFTER.name, after)];
+        with_query(HOME, &fields)
     }
 
     fn form(&self) -> Markup {
         html! {
             form method="get" action=(HOME) class="panel filters" role="search" {
                 div class="wide" {
-                    (text_field("q", "Name, description or target", &self.text, ""))
+                    (TEXT.input(&self.text, ""))
                 }
-                (select_field("state", "State", &self.state, &CHOICES))
+                (STATE.select(&self.state, &CHOICES))
                 div class="buttons" {
                     button class="button" type="submit" { "Filter" }
                     @if !self.text.is_empty() || !self.state.is_empty() {
@@ -136,15 +147,13 @@ impl Choice {
     }
 }
 
-fn alarms(beats: &[(u32, Timestamp)], is_cut: bool, now: Timestamp) -> Markup {
-    let age = |at: Timestamp| Duration::try_from(now.duration_since(at)).unwrap_or_default();
-    let silent: Vec<_> = beats.iter().filter(|(_, at)| age(*at) > SILENCE_MAX).collect();
-    let longest = silent.iter().map(|(_, at)| age(*at)).max().unwrap_or_default();
+fn alarms(silent: &[Silence], is_cut: bool) -> Markup {
+    let longest = silent.iter().map(|own| own.time).max().unwrap_or_default();
     html! {
         @if !silent.is_empty() {
             (notice(Tone::Bad, html! {
                 b { "The dispatcher is silent. " }
-                "Nobody has worked for " (silent.len()) " of " (beats.len())
+                "Nobody has worked for " (silent.len()) " of " (SHARDS)
                 " shards of the endpoints, the longest for " (span(longest.as_secs()))
                 ": their events are not delivered. See the nodes and the health of the parts on the "
                 a href="/ui" { "overview" } "."
@@ -212,20 +221,15 @@ pub(super) fn age(oldest: Option<Timestamp>, now: Timestamp) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
 
     #[test]
-    fn the_alarm_names_the_shards_that_nobody_works_for() {
-        let at = |second| Timestamp::from_second(second).unwrap();
-        let beats = [(0, at(1_000)), (1, at(990)), (2, at(400))];
-        let text = alarms(&beats, false, at(1_002)).into_string();
-        assert!(text.contains("1 of 3 shards") && text.contains("10 min"), "{text}");
-        assert_eq!(alarms(&beats[..2], false, at(1_002)).into_string(), "");
-    }
-
-    #[test]
-    fn a_clock_that_runs_behind_makes_no_alarm() {
-        let at = |second| Timestamp::from_second(second).unwrap();
-        assert_eq!(alarms(&[(0, at(1_000))], false, at(900)).into_string(), "");
+    fn the_alarm_says_for_how_many_shards_nobody_works() {
+        let silence = Silence { shard: 2, time: Duration::from_secs(600) };
+        let text = alarms(&[silence], false).into_string();
+        assert!(text.contains("1 of 8 shards") && text.contains("10 min"), "{text}");
+        assert_eq!(alarms(&[], false).into_string(), "");
     }
 }

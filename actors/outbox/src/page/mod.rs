@@ -6,10 +6,12 @@ mod control;
 mod dead_letter;
 mod desk;
 mod endpoint;
+mod field;
 mod history;
 mod list;
 mod order;
 mod retry;
+mod search;
 mod selection;
 mod state;
 
@@ -31,7 +33,7 @@ pub(crate) fn pages(shared: Arc<Shared>) -> PageRoutes {
             .route("", web::get().to(list::show))
             .route("/{id}", web::get().to(endpoint::show))
             .route("/{id}/attempts", web::get().to(attempt::list))
-            .route("/{id}/attempts/{at}/{position}/{feed}", web::get().to(attempt::show))
+            .route("/{id}/attempts/{place}", web::get().to(attempt::show))
             .route("/{id}/dead-letters", web::get().to(dead_letter::show))
             .route("/{id}/retries", web::get().to(retry::show))
             .route("/{id}/order", web::get().to(order::ask))

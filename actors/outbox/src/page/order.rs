@@ -1,91 +1,27 @@
 //! Orders about dead letters: first what they would do, then the question, then the order.
 
-use headwater::aggregate::Receipt;
 use headwater::api::http::{HttpResponse, web::Data};
 use headwater::api::keys::Admin;
 use headwater::api::{Call, Parameters, Problem};
 use headwater::event::EventId;
-use headwater::page::{
-    Confirm, Markup, Page, Tone, Weight, count, hidden, html, notice, text_field,
-};
+use headwater::page::{Confirm, Markup, Page, Tone, Weight, count, html, notice};
 
 use super::HOME;
-use super::control::options;
+use super::control::{INTENT, options};
 use super::dead_letter::table;
 use super::desk::{Desk, path};
+use super::field::Field;
 use super::selection::{Chosen, FIELDS};
-use crate::api::endpoint::send_with;
-use crate::api::order::selected;
-use crate::endpoint::{Discard, Redrive, Skip};
+use crate::api::command::key;
+use crate::api::order;
+use crate::api::selection::{Selected, count_selected};
+use crate::endpoint::{Order, OrderKind};
 use crate::plugin::Shared;
-use crate::table::WaitingEvent;
 
+const KIND: Field = Field::new("kind", "The order");
+const RATE: Field = Field::new("rate", "At most so many a second");
 /// How many dead letters are shown before an order.
 const FEW: usize = 20;
-
-/// What is done with dead letters.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Kind {
-    Redrive,
-    Skip,
-    Discard,
-}
-
-impl Kind {
-    fn read(parameters: &Parameters) -> Result<Self, Problem> {
-        match parameters.one("kind")? {
-            Some("redrive") => Ok(Self::Redrive),
-            Some("skip") => Ok(Self::Skip),
-            Some("discard") => Ok(Self::Discard),
-            _ => Err(Problem::field("query:kind", "must be redrive, skip or discard")),
-        }
-    }
-
-    const fn name(self) -> &'static str {
-        match self {
-            Self::Redrive => "redrive",
-            Self::Skip => "skip",
-            Self::Discard => "discard",
-        }
-    }
-
-    const fn verb(self) -> &'static str {
-        match self {
-            Self::Redrive => "Redrive",
-            Self::Skip => "Skip",
-            Self::Discard => "Discard",
-        }
-    }
-
-    const fn weight(self) -> Weight {
-        match self {
-            Self::Redrive => Weight::Main,
-            Self::Skip | Self::Discard => Weight::Danger,
-        }
-    }
-
-    /// Says what will happen, exactly.
-    fn told(self, dead: u64, waiting: u64) -> String {
-        let (these, are) = if dead == 1 { ("It", "is") } else { ("They", "are") };
-        let behind = match waiting {
-            0 => "Nothing waits behind.".to_owned(),
-            waiting => format!("About {} wait behind.", events(waiting)),
-        };
-        let what = match self {
-            Self::Redrive => {
-                format!("{these} {are} sent again with the same ids, and then what waits behind.")
-            }
-            Self::Skip => {
-                format!("{these} {are} never sent to this endpoint; what waits behind is sent.")
-            }
-            Self::Discard => format!(
-                "{these} {are} never sent to this endpoint, nor is what waits behind now; what \
-                 comes later is sent."
-            ),
-        };
-        format!("{what} {behind} The order is an event of the endpoint, with the name of your key.")
-    }
-}
 
 /// Shows what an order would do, and asks.
 pub(super) async fn ask(
@@ -93,18 +29,18 @@ pub(super) async fn ask(
     shared: Data<Shared>,
     call: Call,
 ) -> Result<HttpResponse, Problem> {
-    let known: Vec<&str> = FIELDS.into_iter().chain(["kind"]).collect();
+    let known: Vec<&str> = FIELDS.into_iter().chain([KIND.name]).collect();
     let parameters = call.parameters(&known)?;
-    let (kind, chosen) = (Kind::read(&parameters)?, Chosen::read(&parameters)?);
+    let (kind, chosen) = (read(&parameters)?, Chosen::read(&parameters)?);
     let (desk, id) = (Desk::of(&call, &shared, &caller), &*call.variable("id"));
     // Says whether there is such an endpoint.
     desk.endpoint(id).await?;
-    let dead = selected(&shared, &desk.key(id), &chosen.selection()).await?;
-    let page = Page::new(format!("{} dead letters", kind.verb()))
+    let dead = count_selected(&shared, &desk.key(id), &chosen.checked()?, FEW).await?;
+    let page = Page::new(format!("{} dead letters", verb(kind)))
         .under(HOME, "Outbox")
         .under(path(id, ""), id)
         .under(path(id, "/dead-letters"), "Dead letters");
-    let page = match dead.last() {
+    let page = match dead.last {
         None => page.part(notice(
             Tone::Notice,
             html! {
@@ -113,11 +49,11 @@ pub(super) async fn ask(
             },
         )),
         Some(last) => {
-            let bounded = chosen.up_to(last.position);
-            let few = dead.get(..FEW).unwrap_or(&dead);
+            let bounded = chosen.up_to(last.get());
+            let desk = Desk { may_change: false, ..desk.clone() };
             page.part(question(id, kind, &bounded, &dead))
-                .part(table(&Desk { may_change: false, ..desk.clone() }, id, few, desk.now()))
-                .part(more(dead.len()))
+                .part(table(&desk, id, &dead.first, desk.now()))
+                .part(more(dead.count))
         }
     };
     Ok(call.show_once(&page))
@@ -125,51 +61,87 @@ pub(super) async fn ask(
 
 /// Gives the order.
 pub(super) async fn give(Admin(caller): Admin, mut call: Call) -> Result<HttpResponse, Problem> {
-    let known: Vec<&str> = FIELDS.into_iter().chain(["kind", "rate", "intent"]).collect();
+    let known: Vec<&str> = FIELDS.into_iter().chain([KIND.name, RATE.name, INTENT.name]).collect();
     let fields = call.form(&known).await?;
-    let (kind, selection) = (Kind::read(&fields)?, Chosen::read(&fields)?.selection());
-    let rate_per_second = match fields.one("rate")?.map(str::trim) {
-        None | Some("") => None,
-        Some(_) => fields.number("rate")?,
-    };
-    let options = options(&call, &caller, fields.one("intent")?)?;
-    let (system, at) = (call.system(), (caller.tenant(), &*call.variable("id")));
-    let _: Receipt = match kind {
-        Kind::Redrive => {
-            send_with(system, at, Redrive { selection, rate_per_second }, options).await?
-        }
-        Kind::Skip => send_with(system, at, Skip { selection }, options).await?,
-        Kind::Discard => send_with(system, at, Discard { selection }, options).await?,
-    };
-    Ok(call.see_other(&path(&call.variable("id"), &format!("?done={}", kind.name()))))
+    let (kind, selection) = (read(&fields)?, Chosen::read(&fields)?.checked()?);
+    let rate_per_second = RATE.number(&fields)?;
+    let options = options(&call, &caller, fields.one(INTENT.name)?)?;
+    let key = key(&caller, &call);
+    let order = Order { kind, selection, rate_per_second };
+    // What was chosen is checked already, so a field at fault is the rate.
+    let given = order::give(call.system(), &key, order, options).await;
+    given.map_err(|problem| RATE.about(problem))?;
+    let id = &key.id;
+    Ok(call.see_other(&path(id, &format!("?done={}", kind.name()))))
 }
 
-fn question(id: &str, kind: Kind, chosen: &Chosen, dead: &[WaitingEvent]) -> Confirm {
-    let waiting = dead.iter().map(|event| event.waiting).sum();
-    let (number, noun) = (dead.len() as u64, if dead.len() == 1 { "" } else { "s" });
-    let asked = format!("{} {} dead letter{noun} of {id}?", kind.verb(), count(number));
+fn question(id: &str, kind: OrderKind, chosen: &Chosen, dead: &Selected) -> Confirm {
+    let (number, noun) = (dead.count, if dead.count == 1 { "" } else { "s" });
+    let asked = format!("{} {} dead letter{noun} of {id}?", verb(kind), count(number));
     let fields = html! {
-        (hidden("kind", kind.name()))
-        (hidden("intent", &EventId::fresh().to_string()))
+        (KIND.hidden(kind.name()))
+        (INTENT.hidden(&EventId::fresh().to_string()))
         (chosen.hidden())
-        @if kind == Kind::Redrive {
-            (text_field(
-                "rate", "At most so many a second", "",
-                "Empty means without bound. A bound keeps an outage from coming back.",
-            ))
+        @if kind == OrderKind::Redrive {
+            (RATE.input("", "Empty means without bound. A bound keeps an outage from coming back."))
         }
     };
     Confirm::to(path(id, "/order"), &asked)
-        .telling(html! { p { (kind.told(number, waiting)) } })
+        .telling(html! { p { (told(kind, number, dead.waiting)) } })
         .with(fields)
-        .by(&format!("{} {} dead letter{noun}", kind.verb(), count(number)), kind.weight())
+        .by(&format!("{} {} dead letter{noun}", verb(kind), count(number)), weight(kind))
         .or_back_to(path(id, "/dead-letters"))
 }
 
-fn more(dead: usize) -> Markup {
+fn more(dead: u64) -> Markup {
+    let more = dead.saturating_sub(FEW as u64);
     html! {
-        @if dead > FEW { p class="soft" { "and " (count((dead - FEW) as u64)) " more" } }
+        @if more > 0 { p class="soft" { "and " (count(more)) " more" } }
     }
+}
+
+fn read(parameters: &Parameters) -> Result<OrderKind, Problem> {
+    let name = KIND.text(parameters)?;
+    let kind = OrderKind::OF_DEAD_LETTERS.into_iter().find(|kind| kind.name() == name);
+    kind.ok_or_else(|| KIND.wrong("must be redrive, skip or discard"))
+}
+
+const fn verb(kind: OrderKind) -> &'static str {
+    match kind {
+        OrderKind::Redrive => "Redrive",
+        OrderKind::Skip => "Skip",
+        OrderKind::Discard => "Discard",
+        OrderKind::Replay => "Replay",
+    }
+}
+
+const fn weight(kind: OrderKind) -> Weight {
+    match kind {
+        OrderKind::Redrive | OrderKind::Replay => Weight::Main,
+        OrderKind::Skip | OrderKind::Discard => Weight::Danger,
+    }
+}
+
+/// Says what will happen, exactly.
+fn told(kind: OrderKind, dead: u64, waiting: u64) -> String {
+    let (these, are) = if dead == 1 { ("It", "is") } else { ("They", "are") };
+    let behind = match waiting {
+        0 => "Nothing waits behind.".to_owned(),
+        waiting => format!("About {} wait behind.", events(waiting)),
+    };
+    let what = match kind {
+        OrderKind::Redrive | OrderKind::Replay => {
+            format!("{these} {are} sent again with the same ids, and then what waits behind.")
+        }
+        OrderKind::Skip => {
+            format!("{these} {are} never sent to this endpoint; what waits behind is sent.")
+        }
+        OrderKind::Discard => format!(
+            "{these} {are} never sent to this endpoint, nor is what waits behind now; what \
+             comes later is sent."
+        ),
+    };
+    format!("{what} {behind} The order is an event of the endpoint, with the name of your key.")
 }
 
 fn events(number: u64) -> String {
@@ -182,10 +154,10 @@ mod tests {
 
     #[test]
     fn an_order_says_what_it_does_and_with_how_many() {
-        let told = Kind::Skip.told(1, 1_200);
-        assert!(told.contains("It is never sent"), "{told}");
-        assert!(told.contains("About 1\u{202f}200 events wait behind."), "{told}");
-        assert!(Kind::Discard.told(2, 0).contains("They are never sent"));
-        assert!(Kind::Redrive.told(2, 0).contains("Nothing waits behind."));
+        let words = told(OrderKind::Skip, 1, 1_200);
+        assert!(words.contains("It is never sent"), "{words}");
+        assert!(words.contains("About 1\u{202f}200 events wait behind."), "{words}");
+        assert!(told(OrderKind::Discard, 2, 0).contains("They are never sent"));
+        assert!(told(OrderKind::Redrive, 2, 0).contains("Nothing waits behind."));
     }
 }

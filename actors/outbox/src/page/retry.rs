@@ -5,7 +5,6 @@ use std::rc::Rc;
 use headwater::api::http::{HttpResponse, web::Data};
 use headwater::api::keys::Reader;
 use headwater::api::{Call, Problem};
-use headwater::event::Position;
 use headwater::page::{Page, Render, Table, count, html, moment, with_query};
 use headwater::sql::TxEngine;
 use jiff::Timestamp;
@@ -13,8 +12,9 @@ use jiff::Timestamp;
 use super::HOME;
 use super::dead_letter::{event, last_error, stream};
 use super::desk::{Desk, path};
+use crate::api::after;
 use crate::plugin::Shared;
-use crate::table::{self as tables, Waiting, WaitingEvent};
+use crate::table::{self, Waiting, WaitingEvent, WaitingPlace};
 
 /// The most of a page.
 const PAGE: usize = 50;
@@ -22,7 +22,7 @@ const PAGE: usize = 50;
 struct View {
     desk: Desk,
     id: String,
-    after: u64,
+    after: Option<WaitingPlace>,
 }
 
 /// Shows every stream of an endpoint that waits for a retry.
@@ -31,7 +31,7 @@ pub(super) async fn show(
     shared: Data<Shared>,
     call: Call,
 ) -> Result<HttpResponse, Problem> {
-    let after = call.parameters(&["after"])?.number("after")?.unwrap_or(0);
+    let after = after(&call.parameters(&["after"])?)?;
     let (desk, id) = (Desk::of(&call, &shared, &caller), call.variable("id").into_owned());
     let view = Rc::new(View { desk, id, after });
     call.show(move || {
@@ -44,17 +44,17 @@ pub(super) async fn show(
 impl View {
     async fn page(&self) -> Result<Page, Problem> {
         self.desk.endpoint(&self.id).await?;
-        let (key, page) = (self.desk.key(&self.id), (Position::new(self.after), PAGE + 1));
+        let (key, page) = (self.desk.key(&self.id), (self.after.unwrap_or_default(), PAGE + 1));
         let work = move |tx: &mut dyn TxEngine| {
-            tables::waiting(tx, Waiting::Retries, (&key.tenant, &key.id), page)
+            table::waiting(tx, Waiting::Retries, (&key.tenant, &key.id), page)
         };
         let mut events = self.desk.shared.database().inspect(work).await?;
         let is_more = events.len() > PAGE;
         events.truncate(PAGE);
         let list = path(&self.id, "/retries");
-        let last = events.last().filter(|_| is_more).map(|event| event.position.to_string());
+        let last = events.last().filter(|_| is_more).map(|event| event.place().to_string());
         let next = last.map(|last| with_query(&list, &[("after", &last)]));
-        let first = (self.after > 0).then_some(list);
+        let first = self.after.map(|_| list);
         let table = table(&events, self.desk.now()).paged(first, next);
         Ok(Page::new("Retries")
             .under(HOME, "Outbox")

@@ -4,39 +4,41 @@ use headwater::api::{Parameters, Problem};
 use headwater::event::Position;
 use headwater::page::{Markup, hidden, html, with_query};
 
-use crate::endpoint::Selection;
+use super::field::Field;
+use crate::api::document::invalid;
+use crate::endpoint::{EndpointRejection, Selection};
+
+const POSITION: Field = Field::new("position", "Position");
+const CATEGORY: Field = Field::new("category", "Category");
+const STREAM: Field = Field::new("stream", "Stream");
+const TYPE: Field = Field::new("type", "Event type");
+const FROM: Field = Field::new("from", "From position");
+const TO: Field = Field::new("to", "To position");
 
 /// The names of the fields.
-pub(super) const FIELDS: [&str; 6] = ["position", "category", "stream", "type", "from", "to"];
+pub(super) const FIELDS: [&str; 6] =
+    [POSITION.name, CATEGORY.name, STREAM.name, TYPE.name, FROM.name, TO.name];
 
 /// What a person chose; each text is empty where nothing was said.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Chosen {
     position: Option<u64>,
-    pub category: String,
-    pub stream: String,
-    pub event_type: String,
-    pub from: Option<u64>,
-    pub to: Option<u64>,
+    category: String,
+    stream: String,
+    event_type: String,
+    from: Option<u64>,
+    to: Option<u64>,
 }
 
 impl Chosen {
     pub fn read(parameters: &Parameters) -> Result<Self, Problem> {
-        let text = |name| -> Result<String, Problem> {
-            Ok(parameters.one(name)?.unwrap_or_default().trim().to_owned())
-        };
-        // A form sends fields that are empty too.
-        let number = |name| match parameters.one(name)? {
-            None | Some("") => Ok(None),
-            Some(_) => parameters.number(name),
-        };
         Ok(Self {
-            position: number("position")?,
-            category: text("category")?,
-            stream: text("stream")?,
-            event_type: text("type")?,
-            from: number("from")?,
-            to: number("to")?,
+            position: POSITION.number(parameters)?,
+            category: CATEGORY.text(parameters)?,
+            stream: STREAM.text(parameters)?,
+            event_type: TYPE.text(parameters)?,
+            from: FROM.number(parameters)?,
+            to: TO.number(parameters)?,
         })
     }
 
@@ -55,7 +57,22 @@ impl Chosen {
         *self == Self::default()
     }
 
-    pub fn selection(&self) -> Selection {
+    /// Returns the selection; what is wrong with it names the fields as people know them.
+    pub fn checked(&self) -> Result<Selection, Problem> {
+        let selection = self.selection();
+        match selection.check() {
+            Ok(()) => Ok(selection),
+            Err(EndpointRejection::Invalid { field, problem }) => {
+                let name = field.rsplit('.').next().unwrap_or_default();
+                let all = [CATEGORY, STREAM, TYPE, FROM, TO];
+                let field = all.into_iter().find(|own| own.name == name);
+                Err(field.unwrap_or(POSITION).wrong(&problem))
+            }
+            Err(other) => Err(invalid(&other)),
+        }
+    }
+
+    fn selection(&self) -> Selection {
         let some = |text: &String| (!text.is_empty()).then(|| text.clone());
         Selection {
             position: self.position.map(Position::new),
@@ -74,6 +91,18 @@ impl Chosen {
         let own = FIELDS.into_iter().zip(values.iter().map(String::as_str));
         let all: Vec<_> = more.iter().copied().chain(own).collect();
         with_query(path, &all)
+    }
+
+    /// Shows the fields to choose by, with what was chosen.
+    pub fn inputs(&self) -> Markup {
+        let number = |number: Option<u64>| number.map(|own| own.to_string()).unwrap_or_default();
+        html! {
+            (CATEGORY.input(&self.category, ""))
+            (STREAM.input(&self.stream, ""))
+            (TYPE.input(&self.event_type, ""))
+            (FROM.input(&number(self.from), ""))
+            (TO.input(&number(self.to), ""))
+        }
     }
 
     pub fn hidden(&self) -> Markup {
@@ -107,6 +136,16 @@ mod tests {
         let bounded = Chosen::default().up_to(7).selection();
         assert!(!bounded.all && bounded.to == Some(Position::new(7)));
         assert_eq!(Chosen { to: Some(3), ..Chosen::default() }.up_to(7).to, Some(3));
+    }
+
+    #[test]
+    fn what_is_wrong_names_the_fields_that_people_see() {
+        let streams = Chosen { stream: "a".into(), ..Chosen::default() };
+        let told = streams.checked().unwrap_err().to_string();
+        assert!(told.contains("Category is missing"), "{told}");
+        let range = Chosen { from: Some(2), to: Some(1), ..Chosen::default() };
+        let told = range.checked().unwrap_err().to_string();
+        assert!(told.contains("From position must not lie behind"), "{told}");
     }
 
     #[test]

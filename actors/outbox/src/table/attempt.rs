@@ -9,8 +9,8 @@ use jiff::Timestamp;
 use parking_lot::Mutex;
 
 use super::cursor::Feed;
-use super::{Cells, int};
-use crate::webhook::{Attempted, Verdict};
+use super::{Cells, int, verdict_name};
+use crate::webhook::Attempted;
 
 /// How many parts there are.
 const PARTS: u64 = 4;
@@ -147,16 +147,5 @@ impl AttemptRow {
             attempted.response.as_deref().into(),
             i64::try_from(attempted.took.as_micros()).unwrap_or(i64::MAX).into(),
         ]
-    }
-}
-
-/// Returns the name under which a verdict is stored and served.
-pub(crate) const fn verdict_name(verdict: Verdict) -> &'static str {
-    match verdict {
-        Verdict::Delivered => "delivered",
-        Verdict::Gone => "gone",
-        Verdict::Throttled => "throttled",
-        Verdict::Failed => "failed",
-        Verdict::Refused => "refused",
     }
 }

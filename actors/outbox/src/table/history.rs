@@ -6,7 +6,8 @@ use jiff::Timestamp;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::{Cells, int};
+use super::{AttemptPlace, Cells, int, verdict_name};
+use crate::webhook::Verdict;
 
 /// Microseconds of a minute.
 const MINUTE_US: i64 = 60_000_000;
@@ -31,7 +32,8 @@ pub(crate) struct AttemptView {
     pub event_type: String,
     /// The how manieth attempt it was, from 1.
     pub attempt: u64,
-    /// `delivered`, `failed`, `throttled`, `gone` or `refused`.
+    /// What followed from it.
+    #[schema(value_type = Verdict)]
     pub verdict: String,
     /// The status of the answer; null when there was none.
     #[schema(required = true)]
@@ -53,12 +55,12 @@ pub(crate) struct AttemptView {
 pub(crate) struct AttemptQuery {
     /// Ended before this time.
     pub before: Option<Timestamp>,
-    /// Or ended at it, of an event before this position: where a page that was read ends.
-    pub below: Position,
+    /// Only what follows this place, the latest first: where a page that was read ends.
+    pub after: Option<AttemptPlace>,
     /// Ended at this time or later.
     pub since: Option<Timestamp>,
     pub position: Option<Position>,
-    pub verdict: Option<String>,
+    pub verdict: Option<Verdict>,
     pub stream: Option<String>,
     pub event_type: Option<String>,
     pub event_id: Option<String>,
@@ -76,11 +78,18 @@ pub(crate) struct MinuteCount {
     pub count: u64,
 }
 
+impl AttemptView {
+    /// Returns where it is in the log of attempts.
+    pub fn place(&self) -> AttemptPlace {
+        AttemptPlace { at: self.at, position: Position::new(self.position), feed: self.replay }
+    }
+}
+
 impl Default for AttemptQuery {
     fn default() -> Self {
         Self {
             before: None,
-            below: Position::ZERO,
+            after: None,
             since: None,
             position: None,
             verdict: None,
@@ -97,10 +106,11 @@ const COLUMNS: &str = "at_us, position, event_id, category, stream, event_type, 
 status, error, response, took_us, feed";
 
 const CHOSEN: &str = "tenant = $1 and endpoint = $2 \
-and (at_us < $3 or (at_us = $3 and position < $8)) and at_us >= $9 \
+and at_us < $3 and (at_us, position, feed) < ($8, $14, $15) and at_us >= $9 \
 and ($4 < 0 or position = $4) and ($5 = '' or verdict = $5) and ($6 = '' or stream = $6) \
 and ($10 = '' or event_type = $10) and ($11 = '' or event_id = $11) \
-and coalesce(status, 0) between $12 and $13 order by at_us desc, position desc limit $7";
+and coalesce(status, 0) between $12 and $13 \
+order by at_us desc, position desc, feed desc limit $7";
 
 /// Returns attempts of an endpoint, the latest first.
 pub(crate) fn attempts(
@@ -109,30 +119,34 @@ pub(crate) fn attempts(
     query: &AttemptQuery,
 ) -> Result<Vec<AttemptView>, SqlError> {
     let (least, greatest) = query.status;
+    let after = query.after.map(|own| (own.at.as_microsecond(), own.position.get(), own.feed));
+    let (at_us, position, feed) = after.unwrap_or((i64::MAX, 0, 0));
     let values = [
         tenant.to_value(),
         endpoint.to_value(),
         query.before.map_or(i64::MAX, Timestamp::as_microsecond).to_value(),
         query.position.map_or(Value::Int(-1), |position| position.to_value()),
-        query.verdict.clone().unwrap_or_default().to_value(),
+        query.verdict.map_or("", verdict_name).to_value(),
         query.stream.clone().unwrap_or_default().to_value(),
         int(query.limit as u64),
-        query.below.to_value(),
+        at_us.to_value(),
         query.since.map_or(i64::MIN, Timestamp::as_microsecond).to_value(),
         query.event_type.clone().unwrap_or_default().to_value(),
         query.event_id.clone().unwrap_or_default().to_value(),
         Value::Int(least.into()),
         Value::Int(greatest.into()),
+        int(position),
+        int(feed),
     ];
     let sql = format!("select {COLUMNS} from outbox_attempts where {CHOSEN}");
     tx.query(&sql, &values)?.into_iter().map(attempt).collect()
 }
 
-/// Returns one attempt: when it ended, of which event, for which replay.
+/// Returns the attempt at a place.
 pub(crate) fn one_attempt(
     tx: &mut dyn TxEngine,
     (tenant, endpoint): (&Tenant, &str),
-    (at, position, feed): (Timestamp, Position, u64),
+    AttemptPlace { at, position, feed }: AttemptPlace,
 ) -> Result<Option<AttemptView>, SqlError> {
     let sql = format!(
         "select {COLUMNS} from outbox_attempts where tenant = $1 and endpoint = $2 \

@@ -6,10 +6,12 @@ mod block;
 mod cursor;
 mod history;
 mod left_out;
+mod place;
 mod report;
 mod shard;
+mod verdict;
 
-pub(crate) use attempt::{AttemptLog, AttemptRow, verdict_name};
+pub(crate) use attempt::{AttemptLog, AttemptRow};
 pub(crate) use block::{load as load_blocks, save as save_block};
 pub(crate) use cursor::{
     Cursor, Feed, load as load_cursors, remove as remove_cursor, save as save_cursor,
@@ -18,8 +20,10 @@ pub(crate) use history::{
     AttemptQuery, AttemptView, MinuteCount, attempts, by_minute, one_attempt,
 };
 pub(crate) use left_out::{load as load_left_out, save as save_left_out};
+pub(crate) use place::{AttemptPlace, PlaceError, WaitingPlace};
 pub(crate) use report::{Standing, Waiting, WaitingEvent, replays, standings, waiting};
 pub(crate) use shard::{beat, beats, enter, known};
+pub(crate) use verdict::{VERDICTS, verdict_name, verdict_of};
 
 use std::sync::Arc;
 

@@ -3,12 +3,12 @@
 use std::collections::BTreeMap;
 
 use headwater::event::{Position, Revision, Tenant};
-use headwater::sql::{SqlError, SqlRow, ToValue, TxEngine};
+use headwater::sql::{SqlError, SqlRow, ToValue, TxEngine, Value};
 use jiff::Timestamp;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::{Cells, int};
+use super::{Cells, WaitingPlace, int};
 
 /// How the deliveries of an endpoint stand, as they were stored last: at most a second ago while
 /// something happens.
@@ -84,12 +84,22 @@ pub(crate) struct WaitingEvent {
     pub replay: u64,
 }
 
+impl WaitingEvent {
+    /// Returns where it is among those that wait.
+    pub fn place(&self) -> WaitingPlace {
+        WaitingPlace { position: Position::new(self.position), feed: self.replay }
+    }
+}
+
 /// Which of the waiting events.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Waiting {
     Retries,
     DeadLetters,
 }
+
+/// How many endpoints one statement asks about.
+const TOGETHER: usize = 64;
 
 const STANDING: &str = "\
 select c.endpoint, c.position, c.delivered, c.failed, c.failing_since, c.oldest_at, c.is_broken, \
@@ -100,17 +110,33 @@ and r.feed = 0), \
 and d.feed = 0), \
 (select cast(coalesce(sum(o.waiting), 0) as bigint) from outbox o where o.tenant = c.tenant \
 and o.endpoint = c.endpoint and o.feed = 0) \
-from outbox_cursors c where c.tenant = $1 and c.feed = 0 and ($2 = '' or c.endpoint = $2)";
+from outbox_cursors c where c.tenant = $1 and c.feed = 0 and c.endpoint in";
 
-/// Returns how the deliveries of a tenant's endpoints stand, or of one.
+/// Returns how the deliveries of some of a tenant's endpoints stand.
+///
+/// They are named one by one: read models go by the bytes of ids, databases by a language's order,
+/// so the first and the last of a page are no bounds here.
 pub(crate) fn standings(
     tx: &mut dyn TxEngine,
     tenant: &Tenant,
-    endpoint: Option<&str>,
+    endpoints: &[String],
     head: Position,
 ) -> Result<BTreeMap<String, Standing>, SqlError> {
-    let values = [tenant.to_value(), endpoint.unwrap_or_default().to_value()];
-    tx.query(STANDING, &values)?.into_iter().map(|row| standing(row, head)).collect()
+    let mut standings = BTreeMap::new();
+    for some in endpoints.chunks(TOGETHER) {
+        let slots = if some.len() == 1 { 1 } else { TOGETHER };
+        let list: Vec<String> = (0..slots).map(|slot| format!("${}", slot + 2)).collect();
+        let sql = format!("{STANDING} ({})", list.join(", "));
+        // Filled up with the same again, so that there are two statements and not one a number.
+        let names = some.iter().cycle().take(slots);
+        let values: Vec<Value> =
+            std::iter::once(tenant.to_value()).chain(names.map(ToValue::to_value)).collect();
+        for row in tx.query(&sql, &values)? {
+            let (endpoint, own) = standing(row, head)?;
+            standings.insert(endpoint, own);
+        }
+    }
+    Ok(standings)
 }
 
 fn standing(row: SqlRow, head: Position) -> Result<(String, Standing), SqlError> {
@@ -151,12 +177,12 @@ pub(crate) fn replays(
     Ok((running, Revision::new(u64::try_from(orders).unwrap_or_default())))
 }
 
-/// Returns waiting events of an endpoint behind a position, the oldest first.
+/// Returns waiting events of an endpoint behind a place, the oldest first.
 pub(crate) fn waiting(
     tx: &mut dyn TxEngine,
     which: Waiting,
     (tenant, endpoint): (&Tenant, &str),
-    (after, limit): (Position, usize),
+    (after, limit): (WaitingPlace, usize),
 ) -> Result<Vec<WaitingEvent>, SqlError> {
     let (table, time) = match which {
         Waiting::Retries => ("outbox_retries", "due_at"),
@@ -165,9 +191,16 @@ pub(crate) fn waiting(
     let sql = format!(
         "select position, event_id, event_tenant, category, stream, event_type, revision, recorded_at, \
         attempts, first_failed_at, {time}, last_status, last_error, waiting, feed from {table} \
-        where tenant = $1 and endpoint = $2 and position > $3 order by position, feed limit $4"
+        where tenant = $1 and endpoint = $2 and (position, feed) > ($3, $4) \
+        order by position, feed limit $5"
     );
-    let values = [tenant.to_value(), endpoint.to_value(), after.to_value(), int(limit as u64)];
+    let values = [
+        tenant.to_value(),
+        endpoint.to_value(),
+        after.position.to_value(),
+        int(after.feed),
+        int(limit as u64),
+    ];
     tx.query(&sql, &values)?.into_iter().map(waiting_event).collect()
 }
 

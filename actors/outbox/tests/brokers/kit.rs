@@ -35,6 +35,7 @@ impl World {
             seal: None,
             client: WebhookClient::new(&WebhookSettings::default()).unwrap(),
             attempts_kept: 4_000,
+            endpoints_max: 1_000,
             brokers,
         };
         let outbox = Outbox::new(config, store.clone(), database.clone()).unwrap();

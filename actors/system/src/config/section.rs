@@ -29,6 +29,8 @@ pub struct OutboxSettings {
     pub ca_file: Option<PathBuf>,
     /// About how many attempts are kept.
     pub attempts_kept: u64,
+    /// The most endpoints of a tenant.
+    pub endpoints_max: usize,
     /// Where NATS is; `None` when there is none.
     pub nats: Option<NatsAddress>,
     /// Where RabbitMQ is; `None` when there is none.
@@ -190,6 +192,7 @@ impl OutboxSettings {
             allow_networks: reader.networks("outbox.allow_networks"),
             ca_file: reader.file("outbox.ca_file"),
             attempts_kept: reader.number("outbox.attempts_kept"),
+            endpoints_max: reader.number("outbox.endpoints_max"),
             nats: reader.nats("outbox.nats"),
             rabbitmq: reader.rabbitmq("outbox.rabbitmq"),
             kafka: reader.kafka("outbox.kafka"),

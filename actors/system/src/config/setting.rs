@@ -162,7 +162,7 @@ const fn span(min_ms: u64, max_s: u64) -> Kind {
 
 /// Every setting of the program, in the order of the reference page.
 #[rustfmt::skip]
-pub const SETTINGS: [Setting; 49] = [
+pub const SETTINGS: [Setting; 50] = [
     Setting::new("data_dir", DEFAULT_DATA_DIR, Kind::Folder, "Where the log and the read models lie; made when missing"),
     Setting::new("store", EMBEDDED, Kind::Place, "The engine of the log: files in the data folder, or PostgreSQL"),
     Setting::new("read", EMBEDDED, Kind::Place, "The engine of the read models: a SQLite file in the data folder, or PostgreSQL"),
@@ -199,6 +199,7 @@ pub const SETTINGS: [Setting; 49] = [
     Setting::new("outbox.allow_networks", "", Kind::Networks, "Networks that webhooks may go to although they are not public"),
     Setting::new("outbox.ca_file", "", Kind::File, "Certificates, PEM, of authorities to believe besides the machine's"),
     Setting::new("outbox.attempts_kept", "200000", Kind::Count(1_000, 10 * MILLION), "About how many attempts of deliveries are kept"),
+    Setting::new("outbox.endpoints_max", "1000", Kind::Count(1, 100_000), "The most endpoints of a tenant; past it one more is refused"),
     Setting::new("outbox.nats", "", Kind::Nats, "Servers of NATS whose streams endpoints of the operator's tenant may publish to; none when empty"),
     Setting::new("outbox.rabbitmq", "", Kind::Rabbitmq, "RabbitMQ with the virtual host whose exchanges endpoints of the operator's tenant may publish to; none when empty"),
     Setting::new("outbox.kafka", "", Kind::Kafka, "Kafka, to whose topics endpoints of the operator's tenant may publish, in a program built with the feature `kafka`; none when empty"),

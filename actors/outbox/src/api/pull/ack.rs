@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::super::endpoint::key;
+use super::super::command::key;
 use super::document::wall;
 use super::place::{self, Place};
 use crate::plugin::Shared;

@@ -42,7 +42,7 @@ pub(super) struct DeliveryDocument {
     pub content_type: &'static str,
     /// What the endpoint's format puts beside the body.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
-    #[schema(value_type = Object)]
+    #[schema(value_type = BTreeMap<String, String>)]
     pub headers: BTreeMap<&'static str, String>,
     /// The event in the endpoint's format.
     #[schema(value_type = serde_json::Value)]

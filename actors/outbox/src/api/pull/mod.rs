@@ -15,7 +15,7 @@ use headwater::api::{Call, Problem};
 
 use self::document::DeliveryPageDocument;
 use self::place::Place;
-use super::endpoint::key;
+use super::command::key;
 use crate::plugin::Shared;
 
 /// The most deliveries of one answer, and of one connection; an endpoint's concurrency, which

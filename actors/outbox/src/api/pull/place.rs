@@ -2,22 +2,17 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Duration;
 
 use headwater::api::http::HttpResponse;
 use headwater::api::{Call, Problem, ProblemKind};
 use headwater::nodes::{Node, NodeState};
-use tokio::time::timeout;
 
-use super::super::endpoint::unknown;
-use crate::dispatch::{Registered, lease_of};
-use crate::endpoint::Phase;
+use super::super::command::unknown;
+use super::super::known::{PATIENCE, met};
+use crate::dispatch::lease_of;
 use crate::plugin::Shared;
 use crate::pull::Group;
 use crate::table::EndpointKey;
-
-/// How long a request waits for an endpoint that was just registered, or is just taken over.
-const PATIENCE: Duration = Duration::from_secs(2);
 
 /// Where to ask.
 pub(super) enum Place {
@@ -39,7 +34,7 @@ pub(super) async fn find(
     call: &Call,
     key: &EndpointKey,
 ) -> Result<Place, Problem> {
-    let registered = met(shared, call, key).await?;
+    let registered = met(shared, key).await?;
     let config = registered.endpoint.config.as_ref().ok_or_else(unknown)?;
     if !config.target.is_pulled() {
         let detail = format!(
@@ -95,28 +90,6 @@ fn holder(call: &Call, key: &EndpointKey) -> Holder {
     }
     let node = roster.nodes.iter().find(|node| node.id == id && node.state == NodeState::Alive);
     node.cloned().map_or(Holder::Nobody, Holder::Other)
-}
-
-/// Returns an endpoint that is not removed. One that this node has not read of yet is waited for,
-/// so that it can be asked as soon as it is registered.
-async fn met(shared: &Shared, call: &Call, key: &EndpointKey) -> Result<Arc<Registered>, Problem> {
-    let found = || shared.directory.get(key);
-    if found().is_none() {
-        let head = *call.system().store().head().borrow();
-        let (mut view, mut pages) = (shared.directory.watch(), shared.directory.tail().follow());
-        let read = async {
-            while found().is_none() && view.borrow_and_update().position < head {
-                tokio::select! {
-                    changed = view.changed() => if changed.is_err() { return },
-                    page = pages.recv() => drop(page),
-                }
-            }
-        };
-        // Past it the endpoint is as unknown as it was.
-        let _ = timeout(PATIENCE, read).await;
-    }
-    let registered = found().filter(|own| own.endpoint.phase != Phase::Removed);
-    registered.ok_or_else(unknown)
 }
 
 #[cfg(test)]

@@ -32,6 +32,8 @@ pub struct Desk {
 pub struct Client {
     pub address: SocketAddr,
     pub key: String,
+    /// More lines of the head, each with its end.
+    pub lines: String,
 }
 
 /// What came back.
@@ -40,6 +42,8 @@ pub struct Reply {
     pub status: u16,
     pub head: String,
     pub body: Value,
+    /// The body as it came.
+    pub text: String,
 }
 
 impl Desk {
@@ -52,7 +56,7 @@ impl Desk {
         world.register_as("one", config, Start::Beginning).await;
         let key = key(&world.database, Tenant::default_tenant(), &Scope::ALL).await;
         let api = serve_at(&world.system, "127.0.0.1:0".parse().unwrap()).await;
-        let client = Client { address: api.address(), key };
+        let client = Client::new(api.address(), key);
         Self { world, api: Some(api), client }
     }
 
@@ -90,8 +94,32 @@ pub async fn key(database: &Database, tenant: Tenant, scopes: &[Scope]) -> Strin
 }
 
 impl Client {
+    pub const fn new(address: SocketAddr, key: String) -> Self {
+        Self { address, key, lines: String::new() }
+    }
+
+    /// Reads a page for people; returns the whole reply.
+    pub async fn page_of(&self, path: &str) -> String {
+        let Reply { head, text, .. } = self.ask("GET", path, None).await;
+        format!("{head}\r\n\r\n{text}")
+    }
+
     pub async fn ask(&self, method: &str, path: &str, body: Option<Value>) -> Reply {
         self.try_ask(method, path, body).await.unwrap()
+    }
+
+    /// Sends a form of a page.
+    pub async fn form(&self, path: &str, fields: &str) -> Reply {
+        let request = format!(
+            "POST {path} HTTP/1.1\r\nhost: test\r\norigin: http://test\r\n\
+             authorization: Bearer {}\r\ncontent-type: application/x-www-form-urlencoded\r\n\
+             content-length: {}\r\nconnection: close\r\n\r\n{fields}",
+            self.key,
+            fields.len()
+        );
+        let mut stream = TcpStream::connect(self.address).await.unwrap();
+        stream.write_all(request.as_bytes()).await.unwrap();
+        Asked(stream).reply().await.unwrap()
     }
 
     /// Asks a server that may be gone.
@@ -114,9 +142,10 @@ impl Client {
         let body = body.map(|body| body.to_string()).unwrap_or_default();
         let request = format!(
             "{method} {path} HTTP/1.1\r\nhost: test\r\nauthorization: Bearer {}\r\n\
-             content-type: application/json\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{body}",
+             content-type: application/json\r\ncontent-length: {}\r\nconnection: close\r\n{}\r\n{body}",
             self.key,
-            body.len()
+            body.len(),
+            self.lines
         );
         let mut stream = TcpStream::connect(self.address).await?;
         stream.write_all(request.as_bytes()).await?;
@@ -177,8 +206,9 @@ impl Asked {
         timeout(BOUND, self.0.read_to_string(&mut text)).await.unwrap()?;
         let (head, body) = text.split_once("\r\n\r\n").unwrap();
         let status = head[9..12].parse().unwrap();
-        let body = serde_json::from_str(body).unwrap_or_default();
-        Ok(Reply { status, head: head.into(), body })
+        let text = body.to_owned();
+        let body = serde_json::from_str(&text).unwrap_or_default();
+        Ok(Reply { status, head: head.into(), body, text })
     }
 }
 

@@ -1,7 +1,7 @@
 //! Consumers that ask a running server for an endpoint's events.
 
 mod ack;
-mod kit;
+pub mod kit;
 mod nodes;
 mod phase;
 mod push;

@@ -38,7 +38,7 @@ impl Node {
         let api = serve_at(&system, address).await;
         let key = key(&database, Tenant::default_tenant(), &Scope::ALL).await;
         let world = World::of((store.clone(), database), system, seal.clone());
-        Self { world, api, client: Client { address, key } }
+        Self { world, api, client: Client::new(address, key) }
     }
 
     async fn stop(self) {

@@ -63,10 +63,20 @@ pub struct Ledger {
 
 impl World {
     pub async fn start() -> Self {
+        Self::with(|_| {}).await
+    }
+
+    /// Starts one whose outbox is set up as wanted.
+    pub async fn with(set: impl FnOnce(&mut OutboxConfig)) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let database = SqliteConfig::at(dir.path().join("rows.db")).open().unwrap();
-        let world = Self::over(MemoryStore::shared(), database, SealKey::generate().unwrap()).await;
-        Self { _dir: Some(dir), ..world }
+        let (store, seal) = (MemoryStore::shared(), SealKey::generate().unwrap());
+        let mut config = config(&seal);
+        set(&mut config);
+        let outbox = Outbox::new(config, store.clone(), database.clone()).unwrap();
+        let system = System::builder(store.clone(), database.clone()).plugin(outbox);
+        let system = system.start().await.unwrap();
+        Self { _dir: Some(dir), ..Self::of((store, database), system, seal) }
     }
 
     pub async fn over(store: SharedStore, database: Database, seal: SealKey) -> Self {
@@ -169,18 +179,22 @@ pub async fn start(store: &SharedStore, database: &Database, seal: &SealKey) -> 
 
 /// Makes an outbox that may reach this machine.
 pub fn outbox(store: &SharedStore, database: &Database, seal: &SealKey) -> Outbox {
+    Outbox::new(config(seal), store.clone(), database.clone()).unwrap()
+}
+
+fn config(seal: &SealKey) -> OutboxConfig {
     let allow_networks = vec!["127.0.0.0/8".parse().unwrap()];
     let settings =
         WebhookSettings { allow_http: true, allow_networks, ..WebhookSettings::default() };
-    let config = OutboxConfig {
+    OutboxConfig {
         source: "/test".into(),
         origin: Some("events.example.com".into()),
         seal: Some(seal.clone()),
         client: WebhookClient::new(&settings).unwrap(),
         attempts_kept: 4_000,
+        endpoints_max: 1_000,
         brokers: Default::default(),
-    };
-    Outbox::new(config, store.clone(), database.clone()).unwrap()
+    }
 }
 
 /// Selects everything.

@@ -43,6 +43,7 @@ impl OutboxBed {
             seal: Some(seal.clone()),
             client: WebhookClient::new(&settings)?,
             attempts_kept: 200_000,
+            endpoints_max: 1_000,
             brokers: BrokerConfig { nats: ground.nats.clone(), ..BrokerConfig::default() },
         };
         let outbox = Outbox::new(config, log.clone(), database.clone())?;

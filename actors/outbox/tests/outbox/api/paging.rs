@@ -1,0 +1,77 @@
+//! Lists read page by page: every row is on one of them, and on one alone.
+
+use std::collections::BTreeSet;
+
+use headwater::event::Position;
+use headwater_outbox::endpoint::{Batching, Replay};
+use headwater_outbox::payload::Format;
+use headwater_outbox::schedule::RetrySchedule;
+use serde_json::Value;
+
+use super::kit::{Front, pointer_of};
+use crate::system::kit::{Ledger, Reply};
+
+/// Reads a list to its end; returns the position and replay of every row, as they came.
+async fn read_all(front: &Front, list: &str, field: &str) -> Vec<(u64, u64)> {
+    let (mut rows, mut after) = (Vec::new(), String::new());
+    loop {
+        let path = format!("/v1/endpoints/one/{list}?limit=3{after}");
+        let page = front.get(&path).await;
+        let place =
+            |own: &Value| (own["position"].as_u64().unwrap(), own["replay"].as_u64().unwrap());
+        rows.extend(page[field].as_array().unwrap().iter().map(place));
+        match page["next"].as_str() {
+            Some(next) => after = format!("&after={next}"),
+            None => return rows,
+        }
+        assert!(rows.len() < 1_000, "{list} does not end");
+    }
+}
+
+#[tokio::test]
+async fn attempts_that_ended_at_the_same_time_are_all_paged_through() {
+    let (front, ledger) = (Front::open().await, Ledger::open().await);
+    let world = &front.world;
+    world.append("a", 10).await;
+    world
+        .register("one", &ledger, |config| {
+            config.format = Format::CloudEventsBatch;
+            config.batch = Some(Batching { events_max: 10, wait_ms: 0 });
+        })
+        .await;
+    world.until("select count(*) from outbox_attempts", 10).await;
+    assert_eq!(world.count("select count(distinct at_us) from outbox_attempts").await, 1);
+    let rows = read_all(&front, "attempts", "attempts").await;
+    let different: BTreeSet<_> = rows.iter().collect();
+    assert_eq!((rows.len(), different.len()), (10, 10), "{rows:?}");
+    let text = front.client.page_of("/ui/outbox/one/attempts?after=1.2.3").await;
+    assert!(text.starts_with("HTTP/1.1 200 "), "{text}");
+}
+
+#[tokio::test]
+async fn what_comes_and_a_replay_of_it_are_both_on_the_pages_of_what_waits() {
+    let (front, ledger) = (Front::open().await, Ledger::open().await);
+    ledger.answer(|_| Reply::Status(500));
+    let world = &front.world;
+    for stream in ["a", "b", "c"] {
+        world.append(stream, 1).await;
+    }
+    world.register("one", &ledger, |config| config.retry = schedule()).await;
+    let (from, to) = (Position::new(1), Position::new(3));
+    world.tell("one", Replay { from, to, rate_per_second: None }).await.unwrap();
+    world.until("select count(*) from outbox_retries", 6).await;
+    let rows = read_all(&front, "retries", "events").await;
+    assert_eq!(rows, [(1, 0), (1, 2), (2, 0), (2, 2), (3, 0), (3, 2)]);
+    for list in ["retries", "dead-letters"] {
+        let path = format!("/v1/endpoints/one/{list}?after=2");
+        let reply = front.client.ask("GET", &path, None).await;
+        assert_eq!((reply.status, pointer_of(&reply)), (400, "query:after"));
+        let text = front.client.page_of(&format!("/ui/outbox/one/{list}?after=2.0")).await;
+        assert!(text.starts_with("HTTP/1.1 200 "), "{text}");
+    }
+}
+
+/// Tries again after so long that it waits until the test is over.
+fn schedule() -> RetrySchedule {
+    RetrySchedule::new(vec![3_600_000]).unwrap()
+}
