@@ -16,7 +16,8 @@ async fn an_endpoint_that_has_only_failed_for_long_is_warned_of_in_steps_and_dis
     let back = "update outbox_cursors set failing_since = '2026-01-01T00:00:00Z'";
     world.database.write(move |tx| tx.execute(back, &[]).map(drop)).await.unwrap();
     world.restart_stopped().await;
-    let disabled = "select count(*) from outbox_endpoints where data like '%failing%'";
+    let disabled =
+        r#"select count(*) from outbox_endpoints where data like '%"phase":"disabled"%'"#;
     world.until(disabled, 1).await;
     let stream = headwater::event::StreamId::new("endpoint", "one").unwrap();
     let tenant = headwater::event::Tenant::default_tenant();
