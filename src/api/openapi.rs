@@ -63,6 +63,20 @@ use crate::runtime::{CommandInfo, System};
 )]
 struct Document;
 
+/// Problems that addresses of any kind may reply with.
+const SHARED_PROBLEMS: [ProblemKind; 10] = [
+    ProblemKind::Invalid,
+    ProblemKind::Unauthenticated,
+    ProblemKind::Forbidden,
+    ProblemKind::NotAcceptable,
+    ProblemKind::BodyTimeout,
+    ProblemKind::TooLarge,
+    ProblemKind::UnsupportedMedia,
+    ProblemKind::RateLimited,
+    ProblemKind::Internal,
+    ProblemKind::Unavailable,
+];
+
 /// Makes the document, with an address for each of the commands.
 #[must_use]
 pub fn openapi(commands: &[CommandInfo]) -> Value {
@@ -81,6 +95,7 @@ fn complete(document: utoipa::openapi::OpenApi, commands: &[CommandInfo]) -> Val
     let mut document = serde_json::to_value(document).unwrap_or_default();
     add_security(&mut document);
     add_commands(&mut document, commands);
+    add_shared_problems(&mut document);
     let paths = document.get_mut("paths").and_then(Value::as_object_mut);
     for (path, item) in paths.into_iter().flatten() {
         for (method, operation) in item.as_object_mut().into_iter().flatten() {
@@ -147,7 +162,7 @@ fn refer(schema: Value, rename: &impl Fn(&str) -> String) -> Value {
     }
 }
 
-/// Adds the problems that every address of its kind may reply with, and their content.
+/// Adds the problems that every address of its kind may reply with, and the content of its own.
 fn add_problems(path: &str, method: &str, operation: &mut Value) {
     let is_open = operation.get("security").is_none();
     let has_body = operation.get("requestBody").is_some();
@@ -166,16 +181,26 @@ fn add_problems(path: &str, method: &str, operation: &mut Value) {
     ];
     let responses = operation.get_mut("responses").and_then(Value::as_object_mut);
     let Some(responses) = responses else { return };
+    let own = responses.iter_mut().filter(|(status, _)| status.as_str() >= "400");
+    own.for_each(|(_, response)| put(response, &["content"], problem_content()));
     for (_, kind) in general.iter().filter(|(applies, _)| *applies) {
-        let response = json!({ "description": kind.title() });
-        responses.entry(kind.status().as_str()).or_insert(response);
+        let shared = json!({ "$ref": format!("#/components/responses/{kind:?}") });
+        responses.entry(kind.status().as_str()).or_insert(shared);
     }
-    let content = json!({
+}
+
+/// Describes each problem once that many addresses may reply with.
+fn add_shared_problems(document: &mut Value) {
+    for kind in SHARED_PROBLEMS {
+        let response = json!({ "description": kind.title(), "content": problem_content() });
+        put(document, &["components", "responses", &format!("{kind:?}")], response);
+    }
+}
+
+fn problem_content() -> Value {
+    json!({
         "application/problem+json": { "schema": { "$ref": "#/components/schemas/ProblemDocument" } }
-    });
-    for (_, response) in responses.iter_mut().filter(|(status, _)| status.as_str() >= "400") {
-        put(response, &["content"], content.clone());
-    }
+    })
 }
 
 /// Puts a value at a place, making the objects on the way.

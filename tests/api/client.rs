@@ -85,7 +85,10 @@ impl Reply {
             assert_eq!(self.body["correlation_id"], self.header("x-correlation-id"));
         }
         let Some(operation) = operation(document, method, &format!("/{path}")) else { return };
-        let response = &operation["responses"][self.status.to_string()];
+        let mut response = &operation["responses"][self.status.to_string()];
+        if let Some(shared) = response["$ref"].as_str() {
+            response = document.pointer(&shared[1..]).unwrap();
+        }
         assert!(response.is_object(), "{method} {path}: {} is not documented", self.status);
         match &response["content"] {
             Value::Null => assert_eq!(self.text, ""),

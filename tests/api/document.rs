@@ -7,14 +7,21 @@ use crate::server::Server;
 
 const FILE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/schema/openapi/v1.json");
 
+/// The file is the document of the program, which its own tests compare and write anew: the
+/// framework's part lies in it unchanged.
 #[test]
-fn the_checked_in_openapi_document_is_that_of_the_code() {
-    let made = serde_json::to_string_pretty(&headwater::api::openapi(&[])).unwrap() + "\n";
+fn the_framework_lies_in_the_checked_in_openapi_document_as_the_code_has_it() {
     if std::env::var_os("UPDATE_OPENAPI").is_some() {
-        std::fs::write(FILE, &made).unwrap();
+        return;
     }
-    let stored = std::fs::read_to_string(FILE).unwrap_or_default();
-    assert!(stored == made, "schema/openapi/v1.json has drifted: run with UPDATE_OPENAPI=1");
+    let (made, stored) = (headwater::api::openapi(&[]), std::fs::read(FILE).unwrap());
+    let stored: Value = serde_json::from_slice(&stored).unwrap();
+    for part in ["/info", "/paths", "/components/schemas", "/components/securitySchemes"] {
+        for (name, own) in made.pointer(part).and_then(Value::as_object).unwrap() {
+            let kept = stored.pointer(part).and_then(|all| all.get(name));
+            assert!(kept == Some(own), "{part}: {name} has drifted: run `make openapi`");
+        }
+    }
 }
 
 #[test]

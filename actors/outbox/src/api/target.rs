@@ -21,7 +21,7 @@ use crate::table::EndpointKey;
 pub(super) enum TargetBody {
     /// An HTTP server, by POST.
     Webhook {
-        /// Its address.
+        /// Its address. Keys with the scope `read` see it: put what is secret in `headers`.
         #[schema(max_length = 2000)]
         url: String,
         /// Headers that go with each request. Their values are kept sealed and never shown;

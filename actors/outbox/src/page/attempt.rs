@@ -85,7 +85,7 @@ fn attempt_table(id: &str, attempts: &[AttemptView]) -> Table {
                         (time(own.at))
                     }
                 },
-                verdict(&own.verdict),
+                verdict(own.verdict),
                 html! { (status(own)) },
                 html! {
                     (own.event_type) span class="under one-line" { "position " (count(own.position)) }
@@ -104,7 +104,7 @@ fn details(id: &str, own: &AttemptView) -> Markup {
     html! {
         section class="panel" {
             (facts([
-                ("Outcome", verdict(&own.verdict)),
+                ("Outcome", verdict(own.verdict)),
                 ("Status", html! { (status(own)) }),
                 ("Error", html! { (own.error.as_deref().unwrap_or("none")) }),
                 ("Ended", html! { (time(own.at)) }),

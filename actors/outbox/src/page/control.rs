@@ -16,7 +16,6 @@ use crate::api::command::send_with;
 use crate::api::sample::{TestDocument, try_out};
 use crate::endpoint::{Disable, DisableCause, Endpoint, Pause, Resume};
 use crate::plugin::Shared;
-use crate::table::verdict_name;
 
 const REASON: Field = Field::new("reason", "Why");
 pub(super) const INTENT: Field = Field::new("intent", "The name of the intent");
@@ -166,7 +165,7 @@ fn outcome(came: &TestDocument) -> Markup {
         section class="panel" {
             h2 { "What came of it" }
             (facts([
-                ("Outcome", verdict(verdict_name(came.verdict))),
+                ("Outcome", verdict(came.verdict)),
                 ("Status", html! { (status) }),
                 ("Took", html! { (duration(came.took_us)) }),
                 ("Error", html! { (came.error.as_deref().unwrap_or("none")) }),

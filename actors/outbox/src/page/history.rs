@@ -7,13 +7,14 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::desk::Desk;
 use crate::table::{self, MinuteCount};
+use crate::webhook::Verdict;
 
 const MINUTES: i64 = 60;
 /// Outcomes from the bottom of the stack to its top.
-const SERIES: [(&str, &[&str], Tone); 3] = [
-    ("Delivered", &["delivered"], Tone::Good),
-    ("Throttled", &["throttled"], Tone::Warn),
-    ("Failed", &["failed", "refused", "gone"], Tone::Bad),
+const SERIES: [(&str, &[Verdict], Tone); 3] = [
+    ("Delivered", &[Verdict::Delivered], Tone::Good),
+    ("Throttled", &[Verdict::Throttled], Tone::Warn),
+    ("Failed", &[Verdict::Failed, Verdict::Refused, Verdict::Gone], Tone::Bad),
 ];
 
 /// Draws the chart of an endpoint.
@@ -39,29 +40,34 @@ pub(super) async fn chart(desk: &Desk, id: &str) -> Result<Markup, Problem> {
 }
 
 fn values(counts: &[MinuteCount], minute: i64) -> Vec<u64> {
-    let of = |names: &[&str]| {
+    let of = |verdicts: &[Verdict]| {
         let own = counts.iter().filter(|own| own.minute == minute);
-        own.filter(|own| names.contains(&own.verdict.as_str())).map(|own| own.count).sum()
+        own.filter(|own| verdicts.contains(&own.verdict)).map(|own| own.count).sum()
     };
-    SERIES.iter().map(|(_, names, _)| of(names)).collect()
+    SERIES.iter().map(|(_, verdicts, _)| of(verdicts)).collect()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::table::VERDICTS;
+
+    #[test]
+    fn every_outcome_is_in_one_series() {
+        for verdict in VERDICTS {
+            let series = SERIES.iter().filter(|(_, own, _)| own.contains(&verdict));
+            assert_eq!(series.count(), 1, "{verdict:?}");
+        }
+    }
 
     #[test]
     fn outcomes_are_counted_in_their_minute_and_series() {
-        let count = |minute, verdict: &str, count| MinuteCount {
-            minute,
-            verdict: verdict.to_owned(),
-            count,
-        };
+        let count = |minute, verdict, count| MinuteCount { minute, verdict, count };
         let counts = [
-            count(7, "delivered", 5),
-            count(7, "failed", 1),
-            count(7, "refused", 2),
-            count(8, "throttled", 4),
+            count(7, Verdict::Delivered, 5),
+            count(7, Verdict::Failed, 1),
+            count(7, Verdict::Refused, 2),
+            count(8, Verdict::Throttled, 4),
         ];
         assert_eq!(values(&counts, 7), [5, 0, 3]);
         assert_eq!(values(&counts, 8), [0, 4, 0]);

@@ -5,6 +5,8 @@ use jiff::Timestamp;
 
 use crate::api::document::EndpointDocument;
 use crate::endpoint::{Phase, Target};
+use crate::table::verdict_name;
+use crate::webhook::Verdict;
 
 /// The states by which endpoints are chosen, with their words.
 pub(super) const CHOICES: [(&str, &str); 7] = [
@@ -95,13 +97,13 @@ pub(super) fn shown(document: &EndpointDocument, now: Timestamp) -> Markup {
 }
 
 /// Shows the outcome of an attempt.
-pub(super) fn verdict(verdict: &str) -> Markup {
+pub(super) fn verdict(verdict: Verdict) -> Markup {
     let tone = match verdict {
-        "delivered" => Tone::Good,
-        "throttled" => Tone::Warn,
-        _ => Tone::Bad,
+        Verdict::Delivered => Tone::Good,
+        Verdict::Throttled => Tone::Warn,
+        Verdict::Failed | Verdict::Gone | Verdict::Refused => Tone::Bad,
     };
-    badge(tone, verdict)
+    badge(tone, verdict_name(verdict))
 }
 
 /// Says where events go: the host alone, because a path may hold a secret.

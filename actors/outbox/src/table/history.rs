@@ -33,8 +33,7 @@ pub(crate) struct AttemptView {
     /// The how manieth attempt it was, from 1.
     pub attempt: u64,
     /// What followed from it.
-    #[schema(value_type = Verdict)]
-    pub verdict: String,
+    pub verdict: Verdict,
     /// The status of the answer; null when there was none.
     #[schema(required = true)]
     pub status: Option<u16>,
@@ -74,7 +73,7 @@ pub(crate) struct AttemptQuery {
 pub(crate) struct MinuteCount {
     /// Minutes since 1970.
     pub minute: i64,
-    pub verdict: String,
+    pub verdict: Verdict,
     pub count: u64,
 }
 
@@ -175,7 +174,7 @@ pub(crate) fn by_minute(
     let values = [tenant.to_value(), endpoint.to_value(), since.as_microsecond().to_value()];
     let counted = |row| {
         let mut cells = Cells::of(row);
-        Ok(MinuteCount { minute: cells.int()?, verdict: cells.text()?, count: cells.count()? })
+        Ok(MinuteCount { minute: cells.int()?, verdict: cells.verdict()?, count: cells.count()? })
     };
     tx.query(&sql, &values)?.into_iter().map(counted).collect()
 }
@@ -190,7 +189,7 @@ fn attempt(row: SqlRow) -> Result<AttemptView, SqlError> {
         stream: cells.text()?,
         event_type: cells.text()?,
         attempt: cells.count()?,
-        verdict: cells.text()?,
+        verdict: cells.verdict()?,
         status: cells.int_or_none().and_then(|status| u16::try_from(status).ok()),
         error: cells.text_or_none(),
         response: cells.text_or_none(),

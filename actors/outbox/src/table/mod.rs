@@ -31,6 +31,8 @@ use headwater::event::{Position, Revision, Tenant};
 use headwater::sql::{MigrationSet, SqlError, SqlRow, Value};
 use jiff::Timestamp;
 
+use crate::webhook::Verdict;
+
 /// The steps of the outbox's schema.
 pub const MIGRATIONS: MigrationSet = headwater::migrations!("outbox" in "../../migrations/outbox" {
     "0001_outbox",
@@ -83,6 +85,11 @@ impl Cells {
 
     fn int_or_none(&mut self) -> Option<i64> {
         self.0.next().and_then(|value| value.as_int())
+    }
+
+    fn verdict(&mut self) -> Result<Verdict, SqlError> {
+        let name = self.text()?;
+        verdict_of(&name).ok_or_else(|| damaged(&format!("{name:?} is no verdict")))
     }
 
     fn count(&mut self) -> Result<u64, SqlError> {

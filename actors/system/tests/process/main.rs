@@ -9,6 +9,8 @@ mod database;
 #[cfg(test)]
 mod demo;
 #[cfg(test)]
+mod document;
+#[cfg(test)]
 mod faults;
 #[cfg(test)]
 mod harness;

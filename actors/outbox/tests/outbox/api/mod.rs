@@ -2,9 +2,11 @@
 
 mod alarm;
 mod bound;
+mod control;
 mod kit;
 mod naming;
 mod paging;
 mod precondition;
+mod scope;
 mod trying;
 mod validation;
