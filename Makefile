@@ -16,8 +16,9 @@ KILLS ?= 20
 EVENTS ?= 10000000
 # Where tests that cannot run on this machine note what they lack.
 SKIPPED := $(abspath $(or $(CARGO_TARGET_DIR),target))/skipped-tests
-# Deliveries while a snapshot of PostgreSQL is held.
+# Deliveries while a snapshot of PostgreSQL is held, and for how many seconds it is.
 DELIVERIES ?= 200000
+HOLD_S ?= 60
 
 .PHONY: help
 help: ## list the targets
@@ -81,9 +82,9 @@ sql-lint: ## check the steps of migrations on PostgreSQL; tests/tidy does a litt
 	fi
 
 .PHONY: torture
-torture: ## run the simulations, the passivation, the kill, the PostgreSQL and the outbox tests at full length (SEEDS=100000 COMMANDS=1000000 KILLS=20 EVENTS=10000000 DELIVERIES=200000)
+torture: ## run the simulations, the passivation, the kill, the PostgreSQL and the outbox tests at full length (SEEDS=100000 COMMANDS=1000000 KILLS=20 EVENTS=10000000 DELIVERIES=200000 HOLD_S=60)
 	HEADWATER_SEEDS=$(SEEDS) HEADWATER_COMMANDS=$(COMMANDS) HEADWATER_KILLS=$(KILLS) HEADWATER_EVENTS=$(EVENTS) \
-		HEADWATER_DELIVERIES=$(DELIVERIES) \
+		HEADWATER_DELIVERIES=$(DELIVERIES) HEADWATER_HOLD_S=$(HOLD_S) \
 		$(WITH_SERVICES) $(CARGO) test --release --locked --workspace \
 		--test crash --test runtime --test process --test postgres_store --test outbox
 	HEADWATER_SEEDS=$(SEEDS) $(CARGO) test --release --locked --workspace --lib simulation

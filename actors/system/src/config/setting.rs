@@ -129,7 +129,7 @@ pub(super) const VARIABLE_PREFIX: &str = "HEADWATER_";
 
 /// Variables with the program's prefix that are no settings: the commands' own, and those of
 /// the tests, which start the program.
-pub const ELSEWHERE: [&str; 10] = [
+pub const ELSEWHERE: [&str; 11] = [
     "HEADWATER_CONFIG",
     "HEADWATER_KEY",
     "HEADWATER_URL",
@@ -139,6 +139,7 @@ pub const ELSEWHERE: [&str; 10] = [
     "HEADWATER_DELIVERIES",
     "HEADWATER_EVENTS",
     "HEADWATER_KILLS",
+    "HEADWATER_HOLD_S",
     "HEADWATER_RETAIL_CSV",
 ];
 

@@ -33,7 +33,7 @@ pub fn owed(client: &Client) -> usize {
 #[test]
 fn a_server_killed_under_load_loses_no_webhook_and_keeps_each_stream_in_order() {
     let mut random = Random::of_this_run("kills of a server that sends webhooks");
-    let (folder, receivers) = (Folder::new(), [Receiver::start(), Receiver::start()]);
+    let (folder, receivers) = (Folder::new(), [Receiver::start(), Receiver::refusing(9)]);
     let args = [&ARGS[..], &LOCAL[..]].concat();
     let mut server = Server::start(&folder, &args);
     let key = server.client.key().to_owned();

@@ -1,6 +1,7 @@
 //! What deliveries leave behind in PostgreSQL while somebody holds an old snapshot.
 //!
-//! `HEADWATER_DELIVERIES` sets how many there are; 6,000 otherwise.
+//! `HEADWATER_DELIVERIES` sets how many there are at least, 6,000 otherwise; `HEADWATER_HOLD_S` for
+//! how long the snapshot is held at least.
 
 use std::time::Instant;
 
@@ -31,12 +32,16 @@ async fn dead_rows_do_not_grow_with_deliveries_while_a_snapshot_is_held() {
     // A transaction that sees the tables as they are now, until the test ends.
     let reader = connect(scratch.address()).await.unwrap();
     reader.batch_execute(HOLD).await.unwrap();
-    let (deliveries, start) = (deliveries(), Instant::now());
-    for _ in 0..deliveries / 200 {
+    let (mut deliveries, start) = (0, Instant::now());
+    while deliveries < number("HEADWATER_DELIVERIES", 6_000)
+        || start.elapsed().as_secs() < number("HEADWATER_HOLD_S", 0)
+    {
         world.append("a", 100).await;
         world.append("b", 100).await;
+        deliveries += 200;
+        ledger.came(usize::try_from(deliveries).unwrap()).await;
     }
-    ledger.taken(usize::try_from(deliveries).unwrap()).await;
+    let deliveries = i64::try_from(deliveries).unwrap();
     world.until("select delivered from outbox_cursors", deliveries).await;
     let seconds = i64::try_from(start.elapsed().as_secs()).unwrap() + 1;
     world
@@ -50,8 +55,6 @@ async fn dead_rows_do_not_grow_with_deliveries_while_a_snapshot_is_held() {
     drop(reader);
 }
 
-/// Returns how many deliveries to make, a multiple of 200.
-fn deliveries() -> i64 {
-    let asked = std::env::var("HEADWATER_DELIVERIES").ok();
-    asked.map_or(6_000, |text| text.parse::<i64>().unwrap() / 200 * 200)
+fn number(variable: &str, default: u64) -> u64 {
+    std::env::var(variable).map_or(default, |text| text.parse().unwrap())
 }

@@ -254,6 +254,13 @@ impl Ledger {
         self.until(|messages| messages.len() >= count && distinct(messages) >= count).await
     }
 
+    /// Waits until so many messages came, doubles included, and looks at none.
+    pub async fn came(&self, count: usize) {
+        let mut seen = self.messages.subscribe();
+        let wait = seen.wait_for(|messages| messages.len() >= count);
+        assert!(tokio::time::timeout(BOUND, wait).await.is_ok(), "{count} did not come");
+    }
+
     pub fn messages(&self) -> Vec<Message> {
         self.messages.borrow().clone()
     }
