@@ -9,17 +9,19 @@ mod event;
 mod filter;
 mod order;
 mod rejection;
+mod target;
 mod template;
 
 pub use command::{
     Change, Disable, Discard, Pause, Redrive, Register, Remove, Replay, Resume, RotateSecret, Skip,
     Warn,
 };
-pub use config::{Batching, EndpointConfig, Ordering, Start, Target};
+pub use config::{Batching, EndpointConfig, Ordering, Start};
 pub use event::{DisableCause, EndpointEvent};
 pub use filter::{Expression, ExpressionError, Filter};
 pub use order::{Order, OrderKind, Selectable, Selection};
 pub use rejection::EndpointRejection;
+pub use target::Target;
 pub(crate) use template::Template;
 
 use headwater::aggregate::{Aggregate, Context, Decide};
