@@ -44,6 +44,8 @@ create table outbox_retries (
     feed bigint not null,
     -- The stream; empty when every later event waits, the position when none does.
     line text not null,
+    -- Whose event it is; that of the endpoint, unless it gets those of others.
+    event_tenant text not null,
     category text not null,
     stream text not null,
     event_type text not null,
@@ -69,6 +71,8 @@ create table outbox_dead_letters (
     endpoint text not null,
     feed bigint not null,
     line text not null,
+    -- Whose event it is; that of the endpoint, unless it gets those of others.
+    event_tenant text not null,
     category text not null,
     stream text not null,
     event_type text not null,
@@ -83,6 +87,17 @@ create table outbox_dead_letters (
     last_status bigint,
     last_error text,
     waiting bigint not null,
+    primary key (tenant, endpoint, feed, line)
+);
+
+-- What operators had left out, while the cursor of the endpoint is before it: events of the line up
+-- to a position, which are not sent when they are read again.
+create table outbox_left_out (
+    tenant text not null,
+    endpoint text not null,
+    feed bigint not null,
+    line text not null,
+    position bigint not null,
     primary key (tenant, endpoint, feed, line)
 );
 
@@ -184,14 +199,15 @@ union all select * from outbox_attempts_1
 union all select * from outbox_attempts_2
 union all select * from outbox_attempts_3;
 
--- Everything that was read and is not delivered: what is tried again and what was given up.
+-- What is pending: of each stream the event that is tried again or was given up, with the number of
+-- those behind it. What no request was made for yet lies in the log behind the cursor.
 create view outbox as
-select tenant, endpoint, feed, 'retrying' as state, category, stream, event_type, event_id,
+select tenant, endpoint, feed, 'retrying' as state, event_tenant, category, stream, event_type, event_id,
     position, revision, recorded_at, attempts, first_failed_at, due_at, last_status, last_error,
     waiting
 from outbox_retries
 union all
-select tenant, endpoint, feed, 'dead' as state, category, stream, event_type, event_id,
+select tenant, endpoint, feed, 'dead' as state, event_tenant, category, stream, event_type, event_id,
     position, revision, recorded_at, attempts, first_failed_at, null as due_at, last_status,
     last_error, waiting
 from outbox_dead_letters;

@@ -47,6 +47,15 @@ impl RecordedEvent {
         record_len(bytes)
     }
 
+    /// Returns the same event in memory of its own.
+    ///
+    /// An event shares the memory of all that was read with it, and keeps it: who keeps few of
+    /// many for long takes them out.
+    #[must_use]
+    pub fn detached(&self) -> Self {
+        Self { record: Bytes::copy_from_slice(&self.record), layout: self.layout }
+    }
+
     /// Returns the whole record.
     #[must_use]
     pub fn as_bytes(&self) -> &Bytes {

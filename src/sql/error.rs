@@ -96,12 +96,26 @@ pub enum OpenError {
     /// The server or the address is wrong. Operator.
     #[error(transparent)]
     Server(#[from] crate::postgres::Fault),
-    /// The file is damaged. Operator: delete it, the projections rebuild it from the log.
-    #[error("database {path} is damaged: {problem}; restore it, or delete it to rebuild it")]
+    /// The file is damaged. Operator: restore it, or set it aside: projections make their rows
+    /// again from the log, and nobody makes what is in no log, such as keys.
+    #[error(
+        "database {path} is damaged: {problem}; restore it, or set it aside: rows are made anew, \
+         keys and all else in it are not"
+    )]
     Damaged {
         /// The file.
         path: String,
         /// What the engine says.
+        problem: String,
+    },
+    /// The file could not be copied. Operator: correct the rights, or make room for the copy.
+    #[error("database {path} cannot be copied into {copy}: {problem}")]
+    NotCopied {
+        /// The file.
+        path: String,
+        /// Where the copy was to lie.
+        copy: String,
+        /// What the engine or the system says.
         problem: String,
     },
 }

@@ -10,6 +10,7 @@ mod pooler;
 mod postgres;
 mod process;
 mod server;
+mod skip;
 
 pub use faulty_store::{AppendFault, FaultyStore};
 pub use given::{Given, When, given, given_nothing};
@@ -17,6 +18,7 @@ pub use given_rows::{GivenRows, given_rows};
 pub use pooler::ScratchPooler;
 pub use postgres::{ScratchError, ScratchSchema};
 pub use server::ScratchServer;
+pub use skip::skip;
 
 /// Compiles and runs the guide's examples.
 #[cfg(doctest)]

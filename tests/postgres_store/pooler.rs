@@ -8,7 +8,7 @@ use headwater::sql::OpenError;
 use headwater::sql::PostgresConfig;
 use headwater::store::postgres::{HeadSource, PostgresStore};
 use headwater::store::{EventStore, Expected};
-use headwater::test::{ScratchPooler, ScratchSchema};
+use headwater::test::{ScratchPooler, ScratchSchema, skip};
 
 use super::kit::{append, node, opening, scratch, whole_log};
 use super::random::seed;
@@ -20,7 +20,7 @@ const FEW: [&str; 1] = ["default_pool_size = 3"];
 /// A pooler before a schema with a log; `None`, said aloud, where PgBouncer is not installed.
 fn pooled(mode: Pooler, settings: &[&str]) -> Option<(ScratchSchema, ScratchPooler)> {
     if !ScratchPooler::is_installed() {
-        println!("SKIPPED: pgbouncer is not installed (Debian: apt install pgbouncer)");
+        skip("pgbouncer is not installed (Debian: apt install pgbouncer)");
         return None;
     }
     let scratch = scratch();

@@ -1,6 +1,8 @@
 //! What can go wrong with a file.
 
-use headwater::sql::{OpenError, SqlError, SqliteConfig, Value};
+use std::sync::atomic::{AtomicI64, Ordering};
+
+use headwater::sql::{Database, OpenError, SqlError, SqliteConfig, Value};
 use tempfile::TempDir;
 
 use super::fixture::World;
@@ -57,4 +59,57 @@ async fn a_full_disk_is_told_and_the_transaction_undone() {
     let error = database.write(work).await.unwrap_err();
     assert!(matches!(&error, SqlError::DiskFull { path } if path.ends_with("read.db")), "{error}");
     assert!(database.read("select * from t", vec![]).await.is_err());
+}
+
+/// Adds one to both numbers in one transaction, again and again; tells how often that was done.
+async fn count_up(database: &Database, done: &AtomicI64) {
+    loop {
+        let work = |tx: &mut dyn headwater::sql::TxEngine| {
+            tx.execute("update pair set one = one + 1", &[])?;
+            tx.execute("update pair set other = other + 1", &[])
+        };
+        database.write(work).await.unwrap();
+        done.fetch_add(1, Ordering::SeqCst);
+    }
+}
+
+async fn pair(path: &std::path::Path) -> [i64; 2] {
+    let copy = SqliteConfig::at(path).open().unwrap();
+    let rows = copy.read("select one, other from pair", vec![]).await.unwrap().rows;
+    [0, 1].map(|column| rows[0][column].as_int().unwrap())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_copy_is_the_database_at_one_moment_while_others_write() {
+    let folder = TempDir::new().unwrap();
+    let config = SqliteConfig::at(folder.path().join("read.db"));
+    let database = config.clone().open().unwrap();
+    let script = "create table pair (one bigint, other bigint); insert into pair values (0, 0)";
+    database.write(move |tx| tx.run_script(script)).await.unwrap();
+    let done = std::sync::Arc::new(AtomicI64::new(0));
+    let (own, told) = (database.clone(), done.clone());
+    let writing = tokio::spawn(async move { count_up(&own, &told).await });
+    for number in 0..5 {
+        let (copy, before) =
+            (folder.path().join(format!("{number}.db")), done.load(Ordering::SeqCst));
+        let bytes = config.copy_to(&copy).unwrap();
+        assert_eq!(bytes, std::fs::metadata(&copy).unwrap().len());
+        let [one, other] = pair(&copy).await;
+        assert!(one == other && one >= before, "{one} and {other}, after {before}");
+    }
+    writing.abort();
+}
+
+#[test]
+fn a_copy_that_cannot_be_made_is_told_and_makes_or_replaces_no_file() {
+    let folder = TempDir::new().unwrap();
+    let (path, copy) = (folder.path().join("read.db"), folder.path().join("copy.db"));
+    let config = SqliteConfig::at(&path);
+    let told = config.copy_to(&copy).unwrap_err().to_string();
+    assert!(told.contains("read.db cannot be copied into") && told.contains("copy.db"), "{told}");
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
+    config.clone().open().map(drop).unwrap();
+    std::fs::write(&copy, "mine").unwrap();
+    assert!(matches!(config.copy_to(&copy), Err(OpenError::NotCopied { .. })));
+    assert_eq!(std::fs::read_to_string(&copy).unwrap(), "mine");
 }

@@ -43,11 +43,21 @@ pub struct OutboxConfig {
 
 /// The outbox as a capability: endpoints, dispatcher, routes.
 pub struct Outbox {
+    /// `None` sends nothing.
+    dispatcher: Option<Dispatcher>,
+}
+
+/// What sends is made from.
+struct Dispatcher {
     config: OutboxConfig,
     store: SharedStore,
     database: Database,
     metrics: OutboxMetrics,
+    is_held: bool,
 }
+
+/// What the health check says of an outbox that an operator holds back.
+const HELD: &str = "nothing is sent by this node: outbox.hold is set, start it without";
 
 /// What all parts of the outbox on a node share.
 pub(crate) struct Shared {
@@ -111,7 +121,25 @@ impl Outbox {
         database: Database,
     ) -> Result<Self, OutboxError> {
         let metrics = OutboxMetrics::new()?;
-        Ok(Self { config, store, database, metrics })
+        Ok(Self {
+            dispatcher: Some(Dispatcher { config, store, database, metrics, is_held: false }),
+        })
+    }
+
+    /// Sets whether it sends nothing for now: endpoints can be looked at, paused, changed and
+    /// tested, but nobody works for them. The health check says so.
+    #[must_use]
+    pub fn held(mut self, is_held: bool) -> Self {
+        self.dispatcher.iter_mut().for_each(|dispatcher| dispatcher.is_held = is_held);
+        self
+    }
+
+    /// Makes one that sends nothing, for a system that is there for a moment: tables, commands
+    /// and read model of the endpoints, without actors, routes, pages and health check. What
+    /// its system appends is sent by the next one that has a dispatcher.
+    #[must_use]
+    pub const fn without_dispatcher() -> Self {
+        Self { dispatcher: None }
     }
 }
 
@@ -121,8 +149,39 @@ impl Plugin for Outbox {
     }
 
     fn contribute(self, parts: Contribution) -> Contribution {
-        let Self { config, store, database, metrics } = self;
-        let shared = Arc::new(Shared {
+        let parts = parts
+            .migrations(MIGRATIONS)
+            .aggregate(AggregateSpec::<Endpoint>::new().reserved())
+            .rows(Endpoints);
+        match self.dispatcher {
+            Some(dispatcher) => dispatcher.contribute(parts),
+            None => parts,
+        }
+    }
+}
+
+impl Dispatcher {
+    fn contribute(self, parts: Contribution) -> Contribution {
+        let (metrics, is_held) = (self.metrics.clone(), self.is_held);
+        let shared = Arc::new(self.share());
+        let watched = Arc::clone(&shared);
+        let check = move || {
+            let shared = Arc::clone(&watched);
+            async move { if is_held { Err(HELD.to_owned()) } else { check_dispatcher(&shared).await } }
+        };
+        let parts = parts
+            .actor(shared.directory.actor())
+            .metrics(metrics.registry())
+            .routes(crate::api::routes(Arc::clone(&shared)))
+            .routes(crate::page::pages(Arc::clone(&shared)))
+            .health("outbox dispatcher", check);
+        let shards = if is_held { 0..0 } else { 0..SHARDS };
+        shards.fold(parts, |parts, number| parts.actor(shard_actor(number, Arc::clone(&shared))))
+    }
+
+    fn share(self) -> Shared {
+        let Self { config, store, database, metrics, .. } = self;
+        Shared {
             source: config.source,
             origin: config.origin,
             seal: config.seal,
@@ -133,28 +192,12 @@ impl Plugin for Outbox {
             clock: SystemClock::shared(),
             attempt_log: AttemptLog::new(config.attempts_kept),
             directory: Directory::new(),
-            metrics: metrics.clone(),
+            metrics,
             paces: Paces::default(),
             watched_since: OnceLock::new(),
             groups: Groups::default(),
             store,
             database,
-        });
-        let parts = parts
-            .migrations(MIGRATIONS)
-            .aggregate(AggregateSpec::<Endpoint>::new().reserved())
-            .rows(Endpoints)
-            .actor(shared.directory.actor())
-            .metrics(metrics.registry())
-            .routes(crate::api::routes(Arc::clone(&shared)))
-            .routes(crate::page::pages(Arc::clone(&shared)));
-        let watched = Arc::clone(&shared);
-        let check = move || {
-            let shared = Arc::clone(&watched);
-            async move { check_dispatcher(&shared).await }
-        };
-        let parts = parts.health("outbox dispatcher", check);
-        (0..SHARDS)
-            .fold(parts, |parts, number| parts.actor(shard_actor(number, Arc::clone(&shared))))
+        }
     }
 }

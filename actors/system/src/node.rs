@@ -23,6 +23,11 @@ use crate::config::Config;
 use crate::data_folder::DataFolder;
 use crate::error::Failure;
 
+/// The file of the read side in a data folder.
+pub const READ_FILE: &str = "read.sqlite";
+/// The file of the key that seals endpoints' secrets in a data folder.
+pub const SEAL_KEY_FILE: &str = "outbox.key";
+
 /// Everything that runs over the data.
 pub struct Node {
     /// The log.
@@ -35,33 +40,60 @@ pub struct Node {
     _folder: Option<DataFolder>,
 }
 
+/// What a node is there for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Stay {
+    /// To serve, and to send what endpoints are owed.
+    Service,
+    /// For one command.
+    Command,
+}
+
 impl Node {
-    /// Opens log and read side, making them when they are not there, and starts the actors.
+    /// Opens log and read side, making them when they are not there, and starts the actors, those
+    /// that send to endpoints among them: for what serves, and for nothing else.
     ///
     /// # Errors
     /// A [`Failure`] naming the file or the database and the fix, for example that another
     /// process has it.
-    pub async fn open(config: Config) -> Result<Self, Failure> {
+    pub async fn serve(config: Config) -> Result<Self, Failure> {
         let node = config.node_config();
-        Self::start(config, node).await
+        Self::start(config, node, Stay::Service).await
     }
 
-    /// The same for a command that is there for a moment, and takes no work from other nodes.
+    /// The same for a command that is there for a moment: nothing leaves the system.
+    ///
+    /// A command ends in the middle of whatever is sent, and its settings of the outbox need not
+    /// be those of the server: each try would be refused and noted. What it appends is sent by
+    /// the next program that serves.
     ///
     /// # Errors
-    /// As [`Node::open`].
-    pub async fn visit(config: Config) -> Result<Self, Failure> {
-        let node = NodeConfig { is_visitor: true, address: None, ..config.node_config() };
-        Self::start(config, node).await
+    /// As [`Node::serve`].
+    pub async fn open(config: Config) -> Result<Self, Failure> {
+        let node = config.node_config();
+        Self::start(config, node, Stay::Command).await
     }
 
-    async fn start(config: Config, node: NodeConfig) -> Result<Self, Failure> {
+    /// The same as [`Node::open`] beside servers, without taking work from them.
+    ///
+    /// # Errors
+    /// As [`Node::serve`].
+    pub async fn visit(config: Config) -> Result<Self, Failure> {
+        let node = NodeConfig { is_visitor: true, address: None, ..config.node_config() };
+        Self::start(config, node, Stay::Command).await
+    }
+
+    async fn start(config: Config, node: NodeConfig, stay: Stay) -> Result<Self, Failure> {
         // The embedded log keeps others out of its folder by itself.
         let is_read_alone = config.store.is_some() && config.read.is_none();
         let folder = is_read_alone.then(|| DataFolder::take(&config.data_dir)).transpose()?;
         let log = open_log(&config, node.is_visitor).await?;
         let database = open_database(&config)?;
-        let outbox = Outbox::new(outbox_config(&config)?, log.store(), database.clone())?;
+        let outbox = match stay {
+            Stay::Service => Outbox::new(outbox_config(&config)?, log.store(), database.clone())?
+                .held(config.outbox.hold),
+            Stay::Command => Outbox::without_dispatcher(),
+        };
         let system = System::builder(log.store(), database.clone())
             .config(config.runtime.runtime_config())
             .node(node)
@@ -148,7 +180,7 @@ pub fn existing_database(config: &Config) -> Result<Database, Failure> {
 }
 
 fn read_file(config: &Config) -> PathBuf {
-    config.data_dir.join("read.sqlite")
+    config.data_dir.join(READ_FILE)
 }
 
 /// Opens the tables of the log for migrations; `None` when the log is files.
@@ -176,7 +208,7 @@ fn outbox_config(config: &Config) -> Result<OutboxConfig, Failure> {
         None if is_shared => None,
         None => {
             make_data_dir(&config.data_dir)?;
-            Some(SealKey::load_or_create(&config.data_dir.join("outbox.key"))?)
+            Some(SealKey::load_or_create(&config.data_dir.join(SEAL_KEY_FILE))?)
         }
     };
     let settings = WebhookSettings {

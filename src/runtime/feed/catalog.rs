@@ -342,7 +342,7 @@ async fn check_end(cx: &Context) -> Result<(), StepError> {
     let end = *cx.store.head().borrow();
     Err(cx.refused(format!(
         "its rows are of position {position}, the log ends at {end}: bring the newer log back, or \
-         remove the read side's file, then rows are made anew"
+         set the read side's file aside: rows are made anew, keys and all else in it are not"
     )))
 }
 

@@ -82,7 +82,7 @@ fn set_up(connection: &Connection, config: &SqliteConfig, pragmas: &str) -> rusq
     connection.execute_batch(pragmas)
 }
 
-fn busy_timeout(config: &SqliteConfig) -> Duration {
+pub(super) fn busy_timeout(config: &SqliteConfig) -> Duration {
     Duration::from_millis(u64::from(config.busy_timeout_ms))
 }
 

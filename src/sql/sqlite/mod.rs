@@ -5,6 +5,7 @@
 //! [`Durability::Power`](super::Durability::Power).
 
 mod connection;
+mod copy;
 mod fault;
 mod transaction;
 mod worker;

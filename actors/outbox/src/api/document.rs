@@ -1,7 +1,7 @@
 //! What is sent to and from the addresses of endpoints.
 
 use headwater::aggregate::Receipt;
-use headwater::api::Problem;
+use headwater::api::{Problem, ProblemKind};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -161,6 +161,10 @@ impl EndpointBody {
         config.retry = self.retry.unwrap_or(config.retry);
         config.disable_after_hours = self.disable_after_hours.unwrap_or(config.disable_after_hours);
         config.check().map_err(|error| invalid(&error))?;
+        if key.tenant != shared.brokers.operator && config.filter.names_others(&key.tenant) {
+            let detail = format!("filter.tenants {}", Filter::NOT_OPERATOR);
+            return Err(Problem::new(ProblemKind::Forbidden, detail));
+        }
         Ok(config)
     }
 }
@@ -210,18 +214,18 @@ pub(crate) fn invalid(error: &EndpointRejection) -> Problem {
         EndpointRejection::Invalid { field, problem } => {
             Problem::field(format!("/{}", field.replace('.', "/")), problem.as_str())
         }
-        other => Problem::new(headwater::api::ProblemKind::Rejected, other.to_string()),
+        other => Problem::new(ProblemKind::Rejected, other.to_string()),
     }
 }
 
 pub(super) fn unsealed(error: &SealError) -> Problem {
     tracing::error!(%error, "secret could not be sealed");
     let detail = "secret could not be sealed: the cause is logged";
-    Problem::new(headwater::api::ProblemKind::Internal, detail)
+    Problem::new(ProblemKind::Internal, detail)
 }
 
 impl From<NoKey> for Problem {
     fn from(error: NoKey) -> Self {
-        Self::new(headwater::api::ProblemKind::Rejected, error.to_string()).with("code", "no-key")
+        Self::new(ProblemKind::Rejected, error.to_string()).with("code", "no-key")
     }
 }

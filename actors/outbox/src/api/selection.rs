@@ -97,6 +97,7 @@ async fn each(
 fn selectable(event: &WaitingEvent) -> Selectable<'_> {
     Selectable {
         position: Position::new(event.position),
+        tenant: &event.tenant,
         category: &event.category,
         stream: &event.stream,
         event_type: &event.event_type,

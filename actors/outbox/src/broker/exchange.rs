@@ -1,5 +1,5 @@
 //! The channel to one exchange. Each exchange has its own, because RabbitMQ closes the channel,
-//! with everything under way on it, over an exchange that is not there.
+//! with everything under way on it, over an exchange that is there no more.
 
 use std::time::Duration;
 

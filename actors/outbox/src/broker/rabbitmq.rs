@@ -4,10 +4,10 @@ use std::collections::HashMap;
 use std::path::Path;
 
 use bytes::Bytes;
-use lapin::options::ConfirmSelectOptions;
+use lapin::options::{ConfirmSelectOptions, ExchangeDeclareOptions};
 use lapin::tcp::OwnedTLSConfig;
-use lapin::types::ShortString;
-use lapin::{BasicProperties, ConnectionProperties, DefaultConnectionBuilder};
+use lapin::types::{FieldTable, ShortString};
+use lapin::{BasicProperties, ConnectionProperties, DefaultConnectionBuilder, ExchangeKind};
 use tokio::sync::{Mutex, mpsc, oneshot};
 
 use super::Refusal;
@@ -82,6 +82,15 @@ impl RabbitmqConnection {
         }
         let problem = |error: lapin::Error| refusal(&error, exchange);
         let channel = self.connection.create_channel().await.map_err(problem)?;
+        if !exchange.is_empty() {
+            // Asked before anything is published: over a message to an exchange that is not there
+            // RabbitMQ closes the channel, and a message that the library sends just then on the
+            // closed channel ends the connection, with all that is under way to other exchanges.
+            let asking = ExchangeDeclareOptions { passive: true, ..Default::default() };
+            let (name, table) = (exchange.into(), FieldTable::default());
+            let kind = ExchangeKind::default();
+            channel.exchange_declare(name, kind, asking, table).await.map_err(problem)?;
+        }
         channel.confirm_select(ConfirmSelectOptions::default()).await.map_err(problem)?;
         let (sender, orders) = mpsc::channel(ORDERS_MAX);
         tokio::spawn(run(channel, exchange.to_owned(), orders));

@@ -2,7 +2,7 @@
 //! of those behind it.
 
 use std::collections::VecDeque;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use headwater::event::{Position, RecordedEvent, Revision};
 use jiff::Timestamp;
@@ -25,6 +25,10 @@ pub(crate) struct Block {
     pub last: LastFailure,
     /// How many events were seen behind the head.
     pub waiting: u64,
+    /// How many of them are stored: about as many.
+    pub told: u64,
+    /// The time between what an operator has ordered to be sent again; not stored.
+    pub pace: Option<Duration>,
     /// What is to be done.
     pub phase: BlockPhase,
     /// Events of the line that were fetched, the next first; never kept beyond a failure.
@@ -36,6 +40,8 @@ pub(crate) struct Block {
 pub(crate) struct Head {
     pub position: Position,
     pub revision: Revision,
+    /// Whose event it is: not always the endpoint's tenant's.
+    pub tenant: String,
     pub category: String,
     pub stream: String,
     pub event_type: String,
@@ -66,6 +72,7 @@ impl Head {
         Self {
             position: event.position(),
             revision: event.revision(),
+            tenant: event.tenant().to_owned(),
             category: event.category().to_owned(),
             stream: event.stream_id().to_owned(),
             event_type: event.event_type().to_owned(),
@@ -86,6 +93,8 @@ impl Block {
             first_failed_at: now,
             last: LastFailure::default(),
             waiting: 0,
+            told: 0,
+            pace: None,
             phase: BlockPhase::Dead(now),
             queue: VecDeque::new(),
         }
@@ -95,6 +104,14 @@ impl Block {
     pub fn without_queue(&self) -> Self {
         let queue = VecDeque::new();
         Self { queue, head: self.head.clone(), last: self.last.clone(), ..*self }
+    }
+
+    /// Notes one more event behind it; returns whether so many have come that it is to be stored.
+    /// Not each time: a stream that waits for long would cost a write for each of its events.
+    pub const fn wait_behind(&mut self, revision: Revision) -> bool {
+        self.waiting += 1;
+        self.seen = revision;
+        self.waiting > self.told + self.told / 8
     }
 
     pub const fn is_dead(&self) -> bool {

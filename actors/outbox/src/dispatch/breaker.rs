@@ -21,6 +21,8 @@ struct Open {
     until: Instant,
     rest: Duration,
     is_probing: bool,
+    /// Whether the endpoint asked for it, so that only a probe closes it.
+    is_asked: bool,
 }
 
 /// What may be sent now.
@@ -63,20 +65,38 @@ impl Breaker {
         self.open.filter(|open| !open.is_probing).map(|open| open.until)
     }
 
+    /// Returns whether it rests because the endpoint asked for it, so that nothing is tried before
+    /// its time.
+    pub fn is_asked(&self) -> bool {
+        self.open.is_some_and(|open| open.is_asked)
+    }
+
     /// Returns whether it lets only probes through.
     pub const fn is_open(&self) -> bool {
         self.open.is_some()
     }
 
-    /// Lets nothing through for a while, whatever came before.
+    /// Lets nothing through for a while, because the endpoint asked for it; what was under way
+    /// and succeeds does not cut that short.
     pub fn rest(&mut self, until: Instant) {
-        let open = self.open.get_or_insert(Open { until, rest: REST_MIN, is_probing: false });
+        let new = Open { until, rest: REST_MIN, is_probing: false, is_asked: true };
+        let open = self.open.get_or_insert(new);
         open.until = open.until.max(until);
+        open.is_asked = true;
+    }
+
+    /// The same for the shortest rest, unless it rests already.
+    pub fn rest_briefly(&mut self, now: Instant, share: f64) {
+        self.open.get_or_insert_with(|| Open::after(REST_MIN, now, share)).is_asked = true;
     }
 
     /// Notes a success; returns whether that has closed it.
     pub fn succeeded(&mut self) -> bool {
         self.failures = 0;
+        let is_kept = |open: &Open| open.is_asked && !open.is_probing;
+        if self.open.as_ref().is_some_and(is_kept) {
+            return false;
+        }
         self.open.take().is_some()
     }
 
@@ -96,7 +116,7 @@ impl Breaker {
 impl Open {
     fn after(rest: Duration, now: Instant, share: f64) -> Self {
         let until = now + rest.mul_f64(0.8 + 0.4 * share.clamp(0.0, 1.0));
-        Self { until, rest, is_probing: false }
+        Self { until, rest, is_probing: false, is_asked: false }
     }
 }
 
@@ -139,7 +159,9 @@ mod tests {
         let (soon, later) = (now + Duration::from_secs(5), now + Duration::from_secs(60));
         breaker.rest(later);
         breaker.rest(soon);
+        assert!(!breaker.succeeded(), "it was under way already");
         assert_eq!((breaker.leave(soon), breaker.leave(later)), (Leave::None, Leave::Probe));
+        breaker.probe();
         assert!(breaker.succeeded());
     }
 

@@ -92,6 +92,8 @@ impl Directory {
         drop(system);
         search(&store, &mut view, &actor).await?;
         view.is_complete = true;
+        // Whoever watches compares generations, also across a restart of this actor.
+        view.generation += self.view.borrow().generation + 1;
         let from = view.position;
         self.view.send_replace(Arc::new(view));
         let follow = self.tail.run(store, from, |page| {

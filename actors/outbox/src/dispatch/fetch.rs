@@ -1,11 +1,13 @@
 //! Reads again what waits behind a failure.
 
-use headwater::event::{NameError, Revision, StreamId};
+use std::sync::Arc;
+
+use headwater::event::{NameError, Revision, StreamId, Tenant};
 use headwater::store::{LogRead, SharedStore, StoreError, StreamRead};
 
 use super::backlog::Fetched;
 use super::block::Head;
-use super::reader::Sieve;
+use super::sieve::Sieve;
 use super::window::Line;
 
 /// The most events of a stream that are read at once.
@@ -25,7 +27,7 @@ pub(super) enum FetchError {
 /// Reads the events of a stream behind a revision, or the one event of a line of its own.
 pub(super) async fn fetch(
     store: &SharedStore,
-    sieve: &Sieve,
+    sieve: &Arc<Sieve>,
     (line, head): (&Line, &Head),
     after: Revision,
 ) -> Result<Fetched, FetchError> {
@@ -35,10 +37,10 @@ pub(super) async fn fetch(
         return Ok(Fetched { events: page.events, considered: head.revision, is_end: true });
     }
     let stream = StreamId::new(&head.category, &head.stream)?;
-    let read = StreamRead::after(sieve.tenant().clone(), stream, after, PAGE_EVENTS);
+    let read = StreamRead::after(Tenant::new(&head.tenant)?, stream, after, PAGE_EVENTS);
     let page = store.read_stream(read).await?;
     let considered = page.events.last().map_or(after, |event| event.revision());
     let is_end = page.next.is_none();
-    let events = page.events.into_iter().filter(|event| sieve.lets_through(event)).collect();
+    let events = sieve.pass(page.events).await;
     Ok(Fetched { events, considered, is_end })
 }

@@ -3,14 +3,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use headwater::event::{EventQuery, Position, RecordedEvent, Tenant};
+use headwater::event::{Position, RecordedEvent};
 use headwater::store::{LogRead, SharedStore, StoreError};
 use tokio::sync::broadcast::error::RecvError;
 use tokio::sync::{broadcast, mpsc, watch};
 
 use super::lane::Reading;
+use super::sieve::Sieve;
 use super::tail::{Page, Tail};
-use crate::endpoint::{EndpointRejection, Expression, Filter};
 
 /// How long the tail may say nothing before the log's end is looked at.
 const LOOK: Duration = Duration::from_secs(1);
@@ -18,36 +18,6 @@ const LOOK: Duration = Duration::from_secs(1);
 const OUTAGE_WAIT: Duration = Duration::from_secs(1);
 /// The most events that are read at once.
 const PAGE_EVENTS: usize = 512;
-
-/// Which events an endpoint gets, ready to be asked.
-#[derive(Clone, Debug)]
-pub(crate) struct Sieve {
-    tenant: Tenant,
-    query: EventQuery,
-    filter: Filter,
-    expression: Option<Expression>,
-}
-
-impl Sieve {
-    /// Makes a sieve of a filter.
-    pub fn new(tenant: Tenant, filter: &Filter) -> Result<Self, EndpointRejection> {
-        let (query, expression) = (filter.query()?, filter.parsed_expression()?);
-        Ok(Self { tenant, query, filter: filter.clone(), expression })
-    }
-
-    /// Returns whose events they are.
-    pub const fn tenant(&self) -> &Tenant {
-        &self.tenant
-    }
-
-    /// Returns whether the endpoint gets an event.
-    pub fn lets_through(&self, event: &RecordedEvent) -> bool {
-        event.tenant() == self.tenant.as_str()
-            && self.filter.takes_category(event.category())
-            && self.query.matches(event)
-            && self.expression.as_ref().is_none_or(|own| own.matches(event))
-    }
-}
 
 /// A reader of the log for one endpoint.
 pub(crate) struct Reader {
@@ -132,7 +102,7 @@ impl Reader {
     async fn push(&mut self) -> Option<Batch> {
         let page = tokio::time::timeout(LOOK, self.pages.recv()).await;
         match page {
-            Ok(Ok(page)) if page.after <= self.at => return self.take(&page),
+            Ok(Ok(page)) if page.after <= self.at => return self.take(&page).await,
             Ok(Ok(_) | Err(RecvError::Lagged(_))) => self.is_live = false,
             Ok(Err(RecvError::Closed)) => {
                 tokio::time::sleep(LOOK).await;
@@ -144,29 +114,31 @@ impl Reader {
     }
 
     /// Takes what a page has behind the place; `None` when it has nothing.
-    fn take(&mut self, page: &Page) -> Option<Batch> {
+    async fn take(&mut self, page: &Page) -> Option<Batch> {
         let end = page.next.min(self.until);
         if end <= self.at {
             return None;
         }
-        let (at, sieve) = (self.at, Arc::clone(&self.sieve.borrow()));
-        let own = |event: &&RecordedEvent| {
-            event.position() > at && event.position() <= end && sieve.lets_through(event)
-        };
-        let events = page.events.iter().filter(own).cloned().collect();
-        self.at = end;
-        Some(Batch { events, next: end })
+        let behind = page.events.iter().filter(|event| event.position() > self.at);
+        let events = behind.take_while(|event| event.position() <= end).cloned().collect();
+        Some(self.keep(events, end).await)
     }
 
     async fn read(&mut self, room: usize) -> Result<Batch, StoreError> {
         let sieve = Arc::clone(&self.sieve.borrow());
         let read = LogRead::after(self.at, room.clamp(1, self.store.limits().page_events_max));
-        let read = read.of_tenant(sieve.tenant.clone()).matching(sieve.query.clone());
-        let page = self.store.read_log(read).await?;
+        let page = self.store.read_log(sieve.narrow(read)).await?;
         let end = page.next.min(self.until);
-        let own = |event: &RecordedEvent| event.position() <= end && sieve.lets_through(event);
-        let events = page.events.into_iter().filter(own).collect();
+        let is_within = |event: &RecordedEvent| event.position() <= end;
+        let events = page.events.into_iter().filter(is_within).collect();
+        Ok(self.keep(events, end).await)
+    }
+
+    /// Keeps what the endpoint gets of what was read up to a position.
+    async fn keep(&mut self, events: Vec<RecordedEvent>, end: Position) -> Batch {
+        let sieve = Arc::clone(&self.sieve.borrow());
+        let events = sieve.pass(events).await;
         self.at = end;
-        Ok(Batch { events, next: end })
+        Batch { events, next: end }
     }
 }

@@ -2,17 +2,19 @@
 
 use std::cell::Cell;
 use std::rc::Rc;
+use std::time::Instant;
 
 use headwater::runtime::{SendError, WeakSystem};
-use jiff::Timestamp;
 
+use super::failing::Failing;
 use crate::endpoint::{Disable, DisableCause, Endpoint, EndpointRejection, Warn};
 use crate::table::EndpointKey;
 
 /// The parts of the time until it is disabled at which an endpoint is warned about, in percent.
 const WARNINGS: [u8; 4] = [50, 70, 90, 100];
 
-/// Sends commands to one endpoint, each once.
+/// Sends commands to one endpoint, each once; all clones are one.
+#[derive(Clone)]
 pub(super) struct Signals {
     system: WeakSystem,
     key: EndpointKey,
@@ -33,29 +35,32 @@ impl Signals {
     /// Takes an endpoint that said it is gone out of service.
     pub fn gone(&self) {
         if self.told.replace(u8::MAX) != u8::MAX {
-            self.send(None, Some(Disable { cause: DisableCause::Gone {} }));
+            self.send(Vec::new(), Some(Disable { cause: DisableCause::Gone {} }));
         }
     }
 
-    /// Warns of an endpoint that has only failed since a time, and disables it in the end.
-    pub fn failing(&self, (failing_since, now): (Timestamp, Timestamp), hours: u16) {
-        let percent = percent(now.duration_since(failing_since).as_secs(), hours);
-        let due = WARNINGS.into_iter().rfind(|warning| percent >= i64::from(*warning));
-        let Some(due) = due.filter(|due| *due > self.told.get()) else { return };
-        self.told.set(due);
+    /// Warns of an endpoint that has only failed for a while, and disables it in the end.
+    pub fn failing(&self, failing: Failing, now: Instant, hours: u16) {
+        let percent = percent(failing.lasts(now).as_secs(), hours);
+        let is_due = |own: &u8| percent >= u64::from(*own) && *own > self.told.get();
+        let due: Vec<u8> = WARNINGS.into_iter().filter(is_due).collect();
+        let Some(last) = due.last().copied() else { return };
+        self.told.set(last);
+        let failing_since = failing.since();
+        let warns = due.into_iter().map(|percent| Warn { percent, failing_since }).collect();
         let disable = Disable { cause: DisableCause::Failing { hours } };
-        self.send(Some(Warn { percent: due, failing_since }), Some(disable).filter(|_| due == 100));
+        self.send(warns, Some(disable).filter(|_| last == 100));
     }
 
-    /// Sends both, in this order; what could not be sent is sent with the next failure.
-    fn send(&self, warn: Option<Warn>, disable: Option<Disable>) {
+    /// Sends all, in this order; what could not be sent is sent again later.
+    fn send(&self, warns: Vec<Warn>, disable: Option<Disable>) {
         let Some(system) = self.system.upgrade() else { return };
         let handle = system.at::<Endpoint>(&self.key.tenant, &*self.key.id);
         let (endpoint, told) = (self.key.id.clone(), Rc::clone(&self.told));
         tokio::task::spawn_local(async move {
             let Ok(handle) = handle else { return };
             let sent = async {
-                if let Some(warn) = warn {
+                for warn in warns {
                     handle.send(warn).await?;
                 }
                 if let Some(disable) = disable {
@@ -72,8 +77,8 @@ impl Signals {
 }
 
 /// Returns which part of so many hours some seconds are.
-fn percent(seconds: i64, hours: u16) -> i64 {
-    seconds.saturating_mul(100) / (i64::from(hours.max(1)) * 3_600)
+fn percent(seconds: u64, hours: u16) -> u64 {
+    seconds.saturating_mul(100) / (u64::from(hours.max(1)) * 3_600)
 }
 
 #[cfg(test)]

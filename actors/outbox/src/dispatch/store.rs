@@ -22,6 +22,8 @@ pub(super) struct Commit {
     pub cursors: Vec<(Feed, Cursor)>,
     /// Blocks that changed; `None` when one is gone.
     pub blocks: Vec<(Feed, Line, Option<Block>)>,
+    /// Up to where lines were left out; `None` when that is past.
+    pub left_out: Vec<(Feed, Line, Option<Position>)>,
     pub attempts: Vec<AttemptRow>,
     pub replays: Vec<(EndpointKey, Ordered)>,
     /// Feeds that are over.
@@ -37,6 +39,7 @@ impl Commit {
             now: Timestamp::UNIX_EPOCH,
             cursors: Vec::new(),
             blocks: Vec::new(),
+            left_out: Vec::new(),
             attempts: Vec::new(),
             replays: Vec::new(),
             removed: Vec::new(),
@@ -47,6 +50,7 @@ impl Commit {
     pub const fn is_empty(&self) -> bool {
         self.cursors.is_empty()
             && self.blocks.is_empty()
+            && self.left_out.is_empty()
             && self.attempts.is_empty()
             && self.replays.is_empty()
             && self.removed.is_empty()
@@ -58,6 +62,9 @@ impl Commit {
         }
         for (feed, line, block) in &self.blocks {
             table::save_block(tx, feed, line, block.as_ref())?;
+        }
+        for (feed, line, to) in &self.left_out {
+            table::save_left_out(tx, feed, line, *to)?;
         }
         for (feed, cursor) in &self.cursors {
             table::save_cursor(tx, self.shard, (feed, cursor), self.now)?;

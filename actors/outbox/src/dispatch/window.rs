@@ -27,6 +27,8 @@ struct Slot {
     event: RecordedEvent,
     line: Option<Line>,
     is_settled: bool,
+    /// Whether it was taken by itself.
+    is_taken: bool,
     /// Whether it goes in a message of its own, because one with others was refused.
     is_alone: bool,
 }
@@ -69,7 +71,13 @@ impl Window {
         }
         self.frontier = self.frontier.max(event.position());
         self.bytes += event.as_bytes().len();
-        self.slots.push_back(Slot { event, line, is_settled: false, is_alone: false });
+        self.slots.push_back(Slot {
+            event,
+            line,
+            is_settled: false,
+            is_taken: false,
+            is_alone: false,
+        });
     }
 
     /// Notes that everything up to a position was read.
@@ -110,8 +118,16 @@ impl Window {
     /// Takes the next event that may be sent, with its number.
     pub fn take(&mut self) -> Option<(u64, RecordedEvent)> {
         let number = self.ready.pop_front()?;
-        let slot = self.slots.get(self.at(number))?;
+        let at = self.at(number);
+        let slot = self.slots.get_mut(at)?;
+        slot.is_taken = true;
         Some((number, slot.event.clone()))
+    }
+
+    /// Returns the first event, which nothing behind it can pass, if it was taken by itself.
+    pub fn stuck(&self) -> Option<(u64, RecordedEvent)> {
+        let slot = self.slots.front().filter(|slot| slot.is_taken)?;
+        Some((self.first, slot.event.clone()))
     }
 
     /// Takes the next events that may go in one message, with their numbers, in the order of the
@@ -130,6 +146,10 @@ impl Window {
 
     /// Gives an event back that was taken; it is the next again.
     pub fn put_back(&mut self, number: u64) {
+        let at = self.at(number);
+        if let Some(slot) = self.slots.get_mut(at) {
+            slot.is_taken = false;
+        }
         self.ready.push_front(number);
     }
 

@@ -1,25 +1,26 @@
 //! Which events an endpoint gets.
 
 use std::fmt;
-use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Arc;
 
-use cel::{Context, Env, Program, Value};
-use headwater::event::{Category, EventQuery, EventType, QueryItem, RecordedEvent, Tag};
+use headwater::event::{Category, EventQuery, EventType, QueryItem, Tag, Tenant};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::{CATEGORY, EndpointRejection};
+use super::{CATEGORY, EndpointRejection, Expression};
 
+/// Stands for all tenants.
+const ALL: &str = "*";
 /// The most entries of a list.
 const LIST_MAX: usize = 64;
-/// The most bytes of an expression.
-const EXPRESSION_LEN_MAX: usize = 2_000;
 
 /// Which events: those to which everything that is given applies.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Filter {
+    /// Of any of these tenants, `*` for all; of the endpoint's own when empty. Only endpoints of
+    /// the operator's tenant may name others.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub tenants: Vec<String>,
     /// Of any of these categories; of all but `endpoint` when empty.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub categories: Vec<String>,
@@ -29,33 +30,26 @@ pub struct Filter {
     /// With all of these tags.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub tags: Vec<String>,
-    /// A CEL expression over `data`, `type`, `category`, `stream`, `tags`, `version`, `revision`
-    /// and `position` that must be true. One that fails on an event, for example because a field
+    /// A CEL expression over `data`, `type`, `category`, `stream`, `tenant`, `tags`, `version`,
+    /// `revision` and `position` that must be true. One that fails on an event, for example because a field
     /// is missing, does not let it through: ask `has(data.field)` first.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(example = "type == 'Placed' && data.country != 'EIRE'")]
     pub expression: Option<String>,
 }
 
-/// A parsed expression; cheap to clone.
-#[derive(Clone)]
-pub struct Expression {
-    program: Arc<Program>,
-    env: Arc<Env>,
-}
-
-/// Says why an expression is not one. Caller: mend it.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{0}")]
-pub struct ExpressionError(String);
-
 impl Filter {
+    /// Why an endpoint may not name other tenants.
+    pub const NOT_OPERATOR: &str =
+        "names other tenants: only endpoints of the operator's tenant may do that";
+
     /// Checks names, bounds and the expression.
     ///
     /// # Errors
     /// [`EndpointRejection::Invalid`] naming the field.
     pub fn check(&self) -> Result<(), EndpointRejection> {
         self.query().map(drop)?;
+        self.tenants().map(drop)?;
         self.parsed_expression().map(drop)
     }
 
@@ -70,6 +64,23 @@ impl Filter {
             tags: names("tags", &self.tags, |text| Tag::new(text))?,
         };
         Ok(EventQuery { items: vec![item] })
+    }
+
+    /// Returns whose events match; `None` when all tenants' do, nobody's when none is named.
+    ///
+    /// # Errors
+    /// [`EndpointRejection::Invalid`] naming the field.
+    pub fn tenants(&self) -> Result<Option<Vec<Tenant>>, EndpointRejection> {
+        match self.tenants.iter().any(|name| name == ALL) {
+            true => Ok(None),
+            false => names("tenants", &self.tenants, |text| Tenant::new(text)).map(Some),
+        }
+    }
+
+    /// Returns whether it names other tenants than the endpoint's own.
+    #[must_use]
+    pub fn names_others(&self, own: &Tenant) -> bool {
+        self.tenants.iter().any(|name| name != own.as_str())
     }
 
     /// Returns whether events of a category may match at all.
@@ -88,76 +99,6 @@ impl Filter {
                 .map_err(|error| EndpointRejection::invalid("filter.expression", error.to_string()))
         };
         self.expression.as_ref().map(parse).transpose()
-    }
-}
-
-impl Expression {
-    /// Parses an expression.
-    ///
-    /// # Errors
-    /// [`ExpressionError`] when it is too long or does not parse.
-    pub fn parse(text: &str) -> Result<Self, ExpressionError> {
-        if text.len() > EXPRESSION_LEN_MAX {
-            return Err(ExpressionError(format!("has more than {EXPRESSION_LEN_MAX} bytes")));
-        }
-        let env = Arc::new(Env::stdlib());
-        // The parser is another's code over a caller's text.
-        let program = catch_unwind(AssertUnwindSafe(|| env.compile(text)))
-            .map_err(|_| ExpressionError("cannot be parsed".into()))?
-            .map_err(|error| ExpressionError(format!("does not parse: {error}")))?;
-        Ok(Self { program: Arc::new(program), env })
-    }
-
-    /// Returns whether it is true of an event; false when it fails on it.
-    #[must_use]
-    pub fn matches(&self, event: &RecordedEvent) -> bool {
-        self.evaluate(event).unwrap_or(false)
-    }
-
-    /// Says whether it is true of an event.
-    ///
-    /// # Errors
-    /// [`ExpressionError`] when it fails on the event or is no truth value.
-    pub fn evaluate(&self, event: &RecordedEvent) -> Result<bool, ExpressionError> {
-        catch_unwind(AssertUnwindSafe(|| self.run(event)))
-            .unwrap_or_else(|_| Err(ExpressionError("failed in the interpreter".into())))
-    }
-
-    fn run(&self, event: &RecordedEvent) -> Result<bool, ExpressionError> {
-        let context = self.context(event).map_err(ExpressionError)?;
-        match self.program.execute(&context) {
-            Ok(Value::Bool(truth)) => Ok(truth),
-            Ok(_) => Err(ExpressionError("is not a truth value: compare it with something".into())),
-            Err(error) => Err(ExpressionError(format!("failed on the event: {error}"))),
-        }
-    }
-
-    fn context(&self, event: &RecordedEvent) -> Result<Context<'static, 'static>, String> {
-        let data: serde_json::Value =
-            serde_json::from_slice(event.data()).map_err(|error| error.to_string())?;
-        let mut context = Context::with_env(Arc::clone(&self.env));
-        context.add_variable("data", data).map_err(|error| error.to_string())?;
-        let number = |number: u64| i64::try_from(number).unwrap_or(i64::MAX);
-        let tags: Vec<Value> = event.tags().map(Value::from).collect();
-        let variables: [(&str, Value); 7] = [
-            ("type", event.event_type().into()),
-            ("category", event.category().into()),
-            ("stream", event.stream_id().into()),
-            ("tags", tags.into()),
-            ("version", i64::from(event.version()).into()),
-            ("revision", number(event.revision().get()).into()),
-            ("position", number(event.position().get()).into()),
-        ];
-        for (name, value) in variables {
-            context.add_variable_from_value(name, value);
-        }
-        Ok(context)
-    }
-}
-
-impl fmt::Debug for Expression {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Expression")
     }
 }
 

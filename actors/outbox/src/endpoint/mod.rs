@@ -5,7 +5,9 @@
 
 mod command;
 mod config;
+mod cost;
 mod event;
+mod expression;
 mod filter;
 mod order;
 mod rejection;
@@ -18,7 +20,8 @@ pub use command::{
 };
 pub use config::{Batching, EndpointConfig, Ordering, Start};
 pub use event::{DisableCause, EndpointEvent};
-pub use filter::{Expression, ExpressionError, Filter};
+pub use expression::{Expression, ExpressionError};
+pub use filter::Filter;
 pub use order::{Order, OrderKind, Selectable, Selection};
 pub use rejection::EndpointRejection;
 pub use target::Target;

@@ -59,6 +59,9 @@ pub struct Selection {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<u64>)]
     pub position: Option<Position>,
+    /// Of this tenant, where the endpoint gets events of several.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tenant: Option<String>,
     /// Of this category.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub category: Option<String>,
@@ -86,6 +89,8 @@ pub struct Selection {
 pub struct Selectable<'a> {
     /// The event's position.
     pub position: Position,
+    /// Its tenant.
+    pub tenant: &'a str,
     /// Its category.
     pub category: &'a str,
     /// The id of its stream.
@@ -98,6 +103,7 @@ impl<'a> From<&'a RecordedEvent> for Selectable<'a> {
     fn from(event: &'a RecordedEvent) -> Self {
         Self {
             position: event.position(),
+            tenant: event.tenant(),
             category: event.category(),
             stream: event.stream_id(),
             event_type: event.event_type(),
@@ -135,6 +141,7 @@ impl Selection {
             wanted.is_none_or(|wanted| wanted == own)
         }
         fits(self.position.as_ref(), &event.position)
+            && fits(self.tenant.as_deref(), event.tenant)
             && fits(self.category.as_deref(), event.category)
             && fits(self.stream.as_deref(), event.stream)
             && fits(self.event_type.as_deref(), event.event_type)

@@ -76,6 +76,7 @@ impl Chosen {
         let some = |text: &String| (!text.is_empty()).then(|| text.clone());
         Selection {
             position: self.position.map(Position::new),
+            tenant: None,
             category: some(&self.category),
             stream: some(&self.stream),
             event_type: some(&self.event_type),

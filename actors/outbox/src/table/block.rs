@@ -15,7 +15,7 @@ use crate::dispatch::{Block, BlockPhase, Head, LastFailure, Line, Now};
 /// The longest wait that is believed when rows are read: beyond it somebody moved the clock.
 const WAIT_MAX: Duration = Duration::from_secs(8 * 24 * 3600);
 
-const COLUMNS: &str = "line, category, stream, event_type, event_id, position, revision, \
+const COLUMNS: &str = "line, event_tenant, category, stream, event_type, event_id, position, revision, \
     after_revision, recorded_at, attempts, first_failed_at, last_status, last_error, waiting";
 
 /// Where a block is kept: the table and the column of its time.
@@ -75,7 +75,7 @@ fn insert(
         .collect();
     let sql = format!(
         "insert into {table} (tenant, endpoint, feed, {columns}) values \
-        ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18) \
+        ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19) \
         on conflict (tenant, endpoint, feed, line) do update set {}",
         changed.join(", ")
     );
@@ -84,6 +84,7 @@ fn insert(
     let mut values = feed.values().to_vec();
     values.extend([
         Value::Text(line.to_string()),
+        head.tenant.to_value(),
         head.category.to_value(),
         head.stream.to_value(),
         head.event_type.to_value(),
@@ -105,12 +106,21 @@ fn insert(
 fn parse(row: SqlRow, now: Now, is_dead: bool) -> Result<(Line, Block), SqlError> {
     let mut cells = Cells::of(row);
     let line = Arc::from(cells.text()?);
-    let (category, stream) = (cells.text()?, cells.text()?);
+    let (tenant, category, stream) = (cells.text()?, cells.text()?, cells.text()?);
     let (event_type, event_id) = (cells.text()?, cells.text()?);
     let (position, revision, after) = (cells.position()?, cells.revision()?, cells.revision()?);
     let recorded_at = cells.time()?;
     let block = Block {
-        head: Head { position, revision, category, stream, event_type, event_id, recorded_at },
+        head: Head {
+            position,
+            revision,
+            tenant,
+            category,
+            stream,
+            event_type,
+            event_id,
+            recorded_at,
+        },
         after,
         seen: Revision::ZERO,
         attempts: u32::try_from(cells.int()?).unwrap_or(u32::MAX),
@@ -120,10 +130,13 @@ fn parse(row: SqlRow, now: Now, is_dead: bool) -> Result<(Line, Block), SqlError
             error: cells.text_or_none(),
         },
         waiting: cells.count()?,
+        told: 0,
+        pace: None,
         phase: phase(cells.time()?, now, is_dead),
         queue: VecDeque::new(),
     };
-    Ok((line, block))
+    let told = block.waiting;
+    Ok((line, Block { told, ..block }))
 }
 
 /// Turns a stored time into one that does not jump.
@@ -133,4 +146,26 @@ fn phase(at: Timestamp, now: Now, is_dead: bool) -> BlockPhase {
     }
     let wait = Duration::try_from(at.duration_since(now.wall)).unwrap_or_default();
     BlockPhase::Due(now.tick + wait.min(WAIT_MAX), at)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Instant;
+
+    use jiff::SignedDuration;
+
+    use super::*;
+
+    #[test]
+    fn a_time_that_a_moved_clock_made_is_believed_within_bounds() {
+        let wall: Timestamp = "2026-01-01T00:00:00Z".parse().unwrap();
+        let now = Now { wall, tick: Instant::now() };
+        let wait = |hours| match phase(wall + SignedDuration::from_hours(hours), now, false) {
+            BlockPhase::Due(at, _) => at - now.tick,
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(wait(24), Duration::from_hours(24));
+        assert_eq!(wait(24 * 365), WAIT_MAX, "the clock was set back since");
+        assert_eq!(wait(-24 * 365), Duration::ZERO, "it was set forward");
+    }
 }

@@ -82,7 +82,7 @@ pub(crate) fn save(
 
 /// Removes a feed with all that it owes.
 pub(crate) fn remove(tx: &mut dyn TxEngine, feed: &Feed) -> Result<(), SqlError> {
-    for table in ["outbox_cursors", "outbox_retries", "outbox_dead_letters"] {
+    for table in ["outbox_cursors", "outbox_retries", "outbox_dead_letters", "outbox_left_out"] {
         let sql = format!("delete from {table} where tenant = $1 and endpoint = $2 and feed = $3");
         tx.execute(&sql, &feed.values())?;
     }

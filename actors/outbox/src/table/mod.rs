@@ -5,6 +5,7 @@ mod attempt;
 mod block;
 mod cursor;
 mod history;
+mod left_out;
 mod place;
 mod report;
 mod shard;
@@ -18,6 +19,7 @@ pub(crate) use cursor::{
 pub(crate) use history::{
     AttemptQuery, AttemptView, MinuteCount, attempts, by_minute, one_attempt,
 };
+pub(crate) use left_out::{load as load_left_out, save as save_left_out};
 pub(crate) use place::{AttemptPlace, PlaceError, WaitingPlace};
 pub(crate) use report::{Standing, Waiting, WaitingEvent, replays, standings, waiting};
 pub(crate) use shard::{beat, beats, enter, known};

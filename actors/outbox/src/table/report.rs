@@ -50,6 +50,8 @@ pub(crate) struct WaitingEvent {
     pub position: u64,
     /// Its id; the message's too, unless that held several events.
     pub event_id: String,
+    /// Whose event it is: the endpoint's tenant's, unless its filter names others.
+    pub tenant: String,
     /// Its category.
     pub category: String,
     /// The id of its stream.
@@ -187,7 +189,7 @@ pub(crate) fn waiting(
         Waiting::DeadLetters => ("outbox_dead_letters", "died_at"),
     };
     let sql = format!(
-        "select position, event_id, category, stream, event_type, revision, recorded_at, \
+        "select position, event_id, event_tenant, category, stream, event_type, revision, recorded_at, \
         attempts, first_failed_at, {time}, last_status, last_error, waiting, feed from {table} \
         where tenant = $1 and endpoint = $2 and (position, feed) > ($3, $4) \
         order by position, feed limit $5"
@@ -207,6 +209,7 @@ fn waiting_event(row: SqlRow) -> Result<WaitingEvent, SqlError> {
     Ok(WaitingEvent {
         position: cells.count()?,
         event_id: cells.text()?,
+        tenant: cells.text()?,
         category: cells.text()?,
         stream: cells.text()?,
         event_type: cells.text()?,

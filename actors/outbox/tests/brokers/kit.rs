@@ -7,6 +7,7 @@ use headwater::event::{EventId, NewEvent, StreamId, Tenant};
 use headwater::runtime::System;
 use headwater::sql::{Database, SqliteConfig, Value};
 use headwater::store::{Append, Expected, MemoryStore, SharedStore};
+use headwater::test::skip;
 use headwater_outbox::broker::BrokerConfig;
 use headwater_outbox::endpoint::{Endpoint, EndpointConfig, Register, Start, Target};
 use headwater_outbox::schedule::RetrySchedule;
@@ -121,7 +122,7 @@ pub fn broker(variable: &str, (port, address): (u16, &str)) -> Option<String> {
     let found = std::env::var(variable).ok().filter(|url| !url.is_empty());
     let found = found.or_else(|| listens().then(|| address.to_owned()));
     if found.is_none() {
-        println!("SKIPPED: no broker: set {variable}, or run this through tests/with-brokers");
+        skip(&format!("no broker: set {variable}, or run this through tests/with-brokers"));
     }
     found
 }

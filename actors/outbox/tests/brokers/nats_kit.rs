@@ -7,6 +7,7 @@ use std::process::{Child, Command, Stdio};
 
 use async_nats::HeaderMap;
 use async_nats::jetstream::{self, stream};
+use headwater::test::skip;
 use headwater_outbox::broker::BrokerConfig;
 use headwater_outbox::endpoint::Target;
 
@@ -114,7 +115,7 @@ impl Server {
         let folders = std::env::split_paths(&path).chain(["/usr/sbin".into()]);
         let program = folders.map(|own| own.join("nats-server")).find(|own| own.exists());
         if program.is_none() {
-            println!("SKIPPED: nats-server is not installed (Debian: apt install nats-server)");
+            skip("nats-server is not installed (Debian: apt install nats-server)");
         }
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         let folder = tempfile::tempdir().unwrap();

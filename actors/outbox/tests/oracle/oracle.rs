@@ -5,6 +5,7 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
+use headwater::test::skip;
 use serde_json::Value;
 
 /// What is installed; a change of it makes a new folder.
@@ -35,11 +36,7 @@ impl Oracle {
 
     fn folder(self) -> Option<PathBuf> {
         let installed = self.installed();
-        installed
-            .map_err(|problem| {
-                say(&format!("no {}, its checks are skipped: {problem}", self.name()));
-            })
-            .ok()
+        installed.map_err(|problem| skip(&format!("no {}: {problem}", self.name()))).ok()
     }
 
     const fn name(self) -> &'static str {

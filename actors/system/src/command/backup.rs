@@ -1,111 +1,170 @@
-//! `headwater backup`: copies a consistent log.
+//! `headwater backup`: copies what cannot be made again: the log, what the read side alone knows,
+//! and the key of the endpoints' secrets.
 
-use std::fs;
-use std::io::ErrorKind;
-use std::path::{Path, PathBuf};
+use std::fs::{self, OpenOptions};
+use std::io::{self, ErrorKind, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
 
+use headwater::sql::SqliteConfig;
 use headwater::store::StoreError;
 use headwater::store::log::{BackupReport, LogStore};
 use serde_json::json;
 
+use super::backup_target::BackupTarget;
 use super::output::{self, thousands};
 use crate::cli::BackupArgs;
 use crate::command::output::say;
+use crate::config::Config;
 use crate::error::Failure;
-use crate::node::log_dir;
+use crate::node::{READ_FILE, SEAL_KEY_FILE, log_dir};
 
-/// Copies the log into a data folder of its own; read models are rebuilt from it.
+/// What is removed when a copy fails, besides the log: SQLite's own file beside the copy too.
+const FILES: [&str; 3] = [READ_FILE, "read.sqlite-journal", SEAL_KEY_FILE];
+
+/// What was copied.
+struct Copied {
+    log: BackupReport,
+    read_side: ReadSide,
+    seal_key: SealKeyFile,
+}
+
+/// What became of the read side.
+enum ReadSide {
+    /// It was copied, so many bytes.
+    Copied(u64),
+    /// The folder has none.
+    Missing,
+    /// It lies in PostgreSQL, in this schema.
+    Elsewhere(String),
+}
+
+/// What became of the key that seals the endpoints' secrets.
+enum SealKeyFile {
+    Copied,
+    /// The folder has none: no server was ever started on it.
+    Missing,
+    /// A setting is the key.
+    Setting,
+}
+
+/// Copies a data folder.
 pub fn run(args: &BackupArgs) -> Result<(), Failure> {
     let config = super::settings(&args.shared)?;
-    if let Some(address) = &config.store {
-        let schema = address.schema();
-        let words = "the log lies in PostgreSQL, back it up with its own tools";
-        return Err(Failure::new(format!("{words}: pg_dump --schema={schema}")));
-    }
-    let target = Target::make(&args.dir)?;
-    let from = log_dir(&config);
-    let copied = LogStore::backup_folder(&from, target.log_dir());
-    let report = copied.map_err(|error| target.give_up(&from, error))?;
+    expect_embedded(&config)?;
+    let target = BackupTarget::make(&args.dir)?;
+    let copied = copy(&config, &target).map_err(|error| target.give_up(&FILES, &error))?;
     if args.shared.json {
-        return output::json(&json!({
-            "position": report.position, "segments": report.segments, "bytes": report.bytes,
-        }));
+        return output::json(&document(&copied));
     }
-    print(&report, &args.dir);
+    print(&copied, &args.dir);
     Ok(())
 }
 
-fn print(report: &BackupReport, dir: &Path) {
-    say!(
-        "copied {} segments, {} bytes, up to position {} into {}",
-        report.segments,
-        thousands(report.bytes),
-        report.position,
-        dir.display(),
-    );
-    say!("it opens with: headwater serve --data-dir {}", dir.display());
+/// Refuses a log in PostgreSQL and says how that is backed up, the read side first.
+fn expect_embedded(config: &Config) -> Result<(), Failure> {
+    let Some(store) = &config.store else { return Ok(()) };
+    let log = format!("pg_dump --schema={}", store.schema());
+    let how = match &config.read {
+        Some(read) if read == store => log,
+        Some(read) => format!("pg_dump --schema={} of the read models, then {log}", read.schema()),
+        None => {
+            let dir = config.data_dir.display();
+            format!("stop the server, copy {READ_FILE} and {SEAL_KEY_FILE} of {dir}, then {log}")
+        }
+    };
+    let words = "the log lies in PostgreSQL, back it up with its own tools";
+    Err(Failure::new(format!("{words}: {how}")))
 }
 
-/// The folder of the copy, and what was made for it.
-struct Target {
-    dir: PathBuf,
-    /// Folders that were not there before, the innermost first; the log's own not among them.
-    made: Vec<PathBuf>,
+/// Copies the read side before the log, so that it has rows of no event that the log's copy lacks.
+fn copy(config: &Config, target: &BackupTarget) -> Result<Copied, Failure> {
+    let read_side = copy_read_side(config, target)?;
+    let seal_key = copy_seal_key(config, target)?;
+    let (from, to) = (log_dir(config), target.log_dir());
+    let log = LogStore::backup_folder(&from, &to);
+    let log = log.map_err(|error| at_source(error, &from, &to))?;
+    Ok(Copied { log, read_side, seal_key })
 }
 
-impl Target {
-    /// Makes the folder; one that holds anything is refused and not touched.
-    fn make(dir: &Path) -> Result<Self, Failure> {
-        expect_empty(dir)?;
-        let outer = dir.ancestors().take_while(|outer| !outer.as_os_str().is_empty());
-        let made = outer.take_while(|outer| !outer.exists()).map(Path::to_owned).collect();
-        let target = Self { dir: dir.to_owned(), made };
-        // Made here and not there before, so it may be removed when the copy fails.
-        let done = fs::create_dir_all(dir).and_then(|()| fs::create_dir(target.log_dir()));
-        match done {
-            Ok(()) => Ok(target),
-            Err(error) => {
-                target.remove_made();
-                Err(Failure::new(format!("create {}: {error}", dir.display())))
-            }
+fn copy_read_side(config: &Config, target: &BackupTarget) -> Result<ReadSide, Failure> {
+    if let Some(address) = &config.read {
+        return Ok(ReadSide::Elsewhere(address.schema().to_owned()));
+    }
+    let path = config.data_dir.join(READ_FILE);
+    let permissions = match fs::metadata(&path) {
+        Ok(found) => found.permissions(),
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(ReadSide::Missing),
+        Err(error) => return Err(Failure::new(format!("{}: {error}", path.display()))),
+    };
+    let to = target.file(READ_FILE);
+    let bytes = SqliteConfig::at(&path).copy_to(&to)?;
+    fs::set_permissions(&to, permissions)?;
+    Ok(ReadSide::Copied(bytes))
+}
+
+fn copy_seal_key(config: &Config, target: &BackupTarget) -> Result<SealKeyFile, Failure> {
+    if config.outbox.key.is_some() {
+        return Ok(SealKeyFile::Setting);
+    }
+    let path = config.data_dir.join(SEAL_KEY_FILE);
+    let told = |error: io::Error| Failure::new(format!("copy {}: {error}", path.display()));
+    match fs::read(&path) {
+        Ok(key) => {
+            write_secret(&target.file(SEAL_KEY_FILE), &key).map_err(told)?;
+            Ok(SealKeyFile::Copied)
         }
-    }
-
-    fn log_dir(&self) -> PathBuf {
-        self.dir.join("log")
-    }
-
-    /// Removes what was made and says why there is no copy.
-    fn give_up(&self, from: &Path, error: StoreError) -> Failure {
-        let error = at_source(error, from, &self.log_dir());
-        let removed = fs::remove_dir_all(self.log_dir());
-        self.remove_made();
-        match removed {
-            Ok(()) => Failure::new(format!("{error}; nothing is left of the copy")),
-            Err(left) => {
-                let dir = self.dir.display();
-                Failure::new(format!("{error}; remove {dir}, which could not be removed: {left}"))
-            }
-        }
-    }
-
-    fn remove_made(&self) {
-        // A folder in which somebody else has put something stays.
-        let _ = self.made.iter().try_for_each(fs::remove_dir);
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(SealKeyFile::Missing),
+        Err(error) => Err(told(error)),
     }
 }
 
-fn expect_empty(dir: &Path) -> Result<(), Failure> {
-    let shown = dir.display();
-    match fs::read_dir(dir).map(|mut found| found.next().is_none()) {
-        Ok(true) => Ok(()),
-        Ok(false) => Err(Failure::new(format!("{shown} is not empty: name a new folder"))),
-        Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
-        Err(error) if error.kind() == ErrorKind::NotADirectory => {
-            Err(Failure::new(format!("{shown} is no folder: name a new one")))
+/// Writes a file for its owner's eyes.
+fn write_secret(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
+    file.write_all(bytes)?;
+    file.sync_all()
+}
+
+fn document(copied: &Copied) -> serde_json::Value {
+    let (read_side, read_bytes, dump) = match &copied.read_side {
+        ReadSide::Copied(bytes) => ("copied", Some(*bytes), None),
+        ReadSide::Missing => ("missing", None, None),
+        ReadSide::Elsewhere(schema) => {
+            ("in PostgreSQL", None, Some(format!("pg_dump --schema={schema}")))
         }
-        Err(error) => Err(Failure::new(format!("list {shown}: {error}"))),
+    };
+    let seal_key = match copied.seal_key {
+        SealKeyFile::Copied => "copied",
+        SealKeyFile::Missing => "missing",
+        SealKeyFile::Setting => "a setting",
+    };
+    let log = &copied.log;
+    json!({
+        "position": log.position, "segments": log.segments, "bytes": log.bytes,
+        "read_side": read_side, "read_side_bytes": read_bytes, "read_side_by": dump,
+        "outbox_key": seal_key,
+    })
+}
+
+fn print(copied: &Copied, dir: &Path) {
+    let (log, dir) = (&copied.log, dir.display());
+    let (segments, bytes, position) = (log.segments, thousands(log.bytes), log.position);
+    say!("copied {segments} segments, {bytes} bytes, up to position {position} into {dir}");
+    match &copied.read_side {
+        ReadSide::Copied(bytes) => say!("copied {READ_FILE}, {} bytes", thousands(*bytes)),
+        ReadSide::Missing => say!("{READ_FILE} is not there: read models are made from the log"),
+        ReadSide::Elsewhere(schema) => say!(
+            "the read models lie in PostgreSQL and are not copied; their dump must be older than \
+             this copy: if it is not, pg_dump --schema={schema}, then back up again"
+        ),
     }
+    match copied.seal_key {
+        SealKeyFile::Copied => say!("copied {SEAL_KEY_FILE}: keep the copy as you keep keys"),
+        SealKeyFile::Missing => {}
+        SealKeyFile::Setting => say!("{SEAL_KEY_FILE} is a setting and not copied: keep it apart"),
+    }
+    say!("it opens with: headwater serve --data-dir {dir}");
 }
 
 /// Names the file that was copied where its copy, which goes away, was found damaged.

@@ -47,7 +47,11 @@ pub async fn run(args: DemoArgs) -> Result<(), Failure> {
     if !is_quiet {
         say!("A year of a shop: commands → aggregates → log → read models\n");
     }
-    let node = Node::open(config.clone()).await?;
+    // What ends with the summary is a command like others, and sends nothing.
+    let node = match args.exit {
+        true => Node::open(config.clone()).await?,
+        false => Node::serve(config.clone()).await?,
+    };
     let summary = run_shop(&node, &args).await?;
     show(&summary, &config, is_quiet)?;
     if args.exit {

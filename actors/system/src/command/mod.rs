@@ -1,6 +1,7 @@
 //! The commands of the command line, one a file.
 
 mod backup;
+mod backup_target;
 mod demo;
 mod events;
 mod import;

@@ -17,7 +17,7 @@ use crate::node::Node;
 /// Serves the data folder.
 pub async fn run(args: ServeArgs) -> Result<(), Failure> {
     let config = super::settings(&args.shared)?;
-    let node = Node::open(config.clone()).await?;
+    let node = Node::serve(config.clone()).await?;
     let first = first_key(&node, &args.shared.tenant).await?;
     let server = start(&node, &config).await?;
     let stop = StopSignals::listen()?;

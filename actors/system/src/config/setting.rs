@@ -162,7 +162,7 @@ const fn span(min_ms: u64, max_s: u64) -> Kind {
 
 /// Every setting of the program, in the order of the reference page.
 #[rustfmt::skip]
-pub const SETTINGS: [Setting; 49] = [
+pub const SETTINGS: [Setting; 50] = [
     Setting::new("data_dir", DEFAULT_DATA_DIR, Kind::Folder, "Where the log and the read models lie; made when missing"),
     Setting::new("store", EMBEDDED, Kind::Place, "The engine of the log: files in the data folder, or PostgreSQL"),
     Setting::new("read", EMBEDDED, Kind::Place, "The engine of the read models: a SQLite file in the data folder, or PostgreSQL"),
@@ -194,6 +194,7 @@ pub const SETTINGS: [Setting; 49] = [
     Setting::new("outbox.source", "/headwater", Kind::Source, "The source of CloudEvents, which names this system to receivers"),
     Setting::new("outbox.origin", "", Kind::Origin, "The name of this system, told to webhooks that are asked whether they want deliveries (`handshake`); nobody is asked when empty"),
     Setting::new("outbox.key", "", Kind::SealKey, "What endpoints' secrets are sealed with, the same on all nodes; empty means `outbox.key` in the data folder, made when missing, or none with log and read models on PostgreSQL"),
+    Setting::new("outbox.hold", "false", Kind::Switch, "Whether this program sends nothing to endpoints for now; they can be looked at, paused, changed and tested"),
     Setting::new("outbox.allow_http", "false", Kind::Switch, "Whether webhooks may go to http:// addresses, without encryption"),
     Setting::new("outbox.allow_networks", "", Kind::Networks, "Networks that webhooks may go to although they are not public"),
     Setting::new("outbox.ca_file", "", Kind::File, "Certificates, PEM, of authorities to believe besides the machine's"),

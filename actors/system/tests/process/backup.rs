@@ -1,12 +1,17 @@
-//! A backup that is made while a server runs under load: it holds, opens and can be served.
+//! A backup that is made while a server runs under load: it holds, opens, can be served, and its
+//! endpoints go on where they were.
 
+use std::os::unix::fs::PermissionsExt;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Sender, channel};
 use std::thread;
 
 use serde_json::{Value, json};
 
-use super::harness::{Client, Folder, Server};
+use super::harness::{Client, Folder, Receiver, Server, wait_until};
+use super::outbox::{LOCAL, register};
+
+const HELD: [&str; 2] = ["--outbox-hold", "true"];
 
 /// Adds products until it is told to stop, and tells the position of each.
 fn add_products(client: &Client, lane: usize, is_over: &AtomicBool, tell: &Sender<u64>) {
@@ -67,6 +72,69 @@ fn a_copy_can_be_served() {
     let server = Server::start(&folder, &["--data-dir", "copy"]);
     let rows = server.client.get(&format!("/v1/read/orders?at_least={head}"));
     assert_eq!(rows["rows"].as_array().unwrap().len(), 60);
+    server.stop();
+}
+
+/// Adds products, sends them to an endpoint `one`, and waits until that is stored.
+fn deliver(client: &Client, receiver: &Receiver, events: usize) {
+    register(client, "one", receiver);
+    (0..events).for_each(|number| add_product(client, &format!("EARLY{number}")));
+    receiver.ledger.wait_for(events);
+    wait_until("the cursor", || {
+        // Not found until the read model has it.
+        let delivery = client.ask("GET", "/v1/endpoints/one").body["delivery"].clone();
+        (delivery["delivered"] == events && delivery["lag_events"] == 0).then_some(())
+    });
+}
+
+fn add_product(client: &Client, id: &str) {
+    let (path, add) = (format!("/v1/product/{id}/add"), json!({ "description": "A MUG" }));
+    client.command(&path, id, &add).unwrap().body_of(201);
+}
+
+#[test]
+fn an_endpoint_goes_on_where_it_was_and_keys_work_when_a_copy_is_served() {
+    let (folder, receiver) = (Folder::new(), Receiver::start());
+    let server = Server::start(&folder, &LOCAL);
+    let key = server.client.key().to_owned();
+    deliver(&server.client, &receiver, 20);
+    let report = folder.json(&["backup", "copy", "--json"]);
+    assert_eq!((&report["read_side"], &report["outbox_key"]), (&json!("copied"), &json!("copied")));
+    let mode = std::fs::metadata(folder.path("copy/outbox.key")).unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o600);
+    add_product(&server.client, "LOST");
+    receiver.ledger.wait_for(21);
+    server.stop();
+    let copy = [&["--data-dir", "copy"][..], &LOCAL].concat();
+    let server = Server::start_again(&folder, &copy, &key);
+    add_product(&server.client, "LATE");
+    // Without the key of its secret it would be refused.
+    receiver.ledger.wait_for(22);
+    assert_eq!(receiver.ledger.assert_in_order(), 0);
+    server.stop();
+}
+
+#[test]
+fn an_endpoint_whose_cursor_is_lost_is_held_back_and_then_begins_anew() {
+    let (folder, receiver) = (Folder::new(), Receiver::start());
+    let server = Server::start(&folder, &LOCAL);
+    deliver(&server.client, &receiver, 5);
+    server.stop();
+    std::fs::remove_file(folder.path("headwater-data/read.sqlite")).unwrap();
+    let server = Server::start(&folder, &[&HELD[..], &LOCAL].concat());
+    let key = server.client.key().to_owned();
+    wait_until("the warning", || {
+        let health = server.client.get("/v1/health");
+        (health["status"] == "warn" && health.to_string().contains("outbox.hold is set"))
+            .then_some(())
+    });
+    server.client.command("/v1/endpoints/one/pause", "p", &json!({})).unwrap().body_of(200);
+    server.stop();
+    let server = Server::start_again(&folder, &LOCAL, &key);
+    assert_eq!(receiver.ledger.taken().len(), 5);
+    server.client.ask("POST", "/v1/endpoints/one/resume").body_of(200);
+    wait_until("everything again", || (receiver.ledger.taken().len() == 10).then_some(()));
+    assert_eq!((receiver.ledger.distinct(), receiver.ledger.assert_in_order()), (5, 5));
     server.stop();
 }
 

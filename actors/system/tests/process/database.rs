@@ -2,7 +2,7 @@
 
 use headwater::postgres::Pooler;
 use headwater::sql::PostgresConfig;
-use headwater::test::{ScratchPooler, ScratchSchema, ScratchServer};
+use headwater::test::{ScratchPooler, ScratchSchema, ScratchServer, skip};
 use serde_json::{Value, json};
 
 use super::harness::{Folder, Place, Server, assert_rows_equal_a_rebuild, read_log, wait_until};
@@ -45,7 +45,7 @@ fn a_pooler_of_transactions_is_refused_with_what_to_use_instead() {
 #[test]
 fn the_program_runs_through_a_pooler_of_sessions() {
     if !ScratchPooler::is_installed() {
-        println!("SKIPPED: pgbouncer is not installed (Debian: apt install pgbouncer)");
+        skip("pgbouncer is not installed (Debian: apt install pgbouncer)");
         return;
     }
     let (folder, scratch) = (Folder::new(), ScratchSchema::new().unwrap());

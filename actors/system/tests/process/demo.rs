@@ -11,7 +11,7 @@ const DEMO: [&str; 5] = ["demo", "--invoices", "300", "--exit", "--json"];
 
 /// Every quirk of the real file: credits, debt adjustments, lines without customer, lines that
 /// are there twice, and one line (the sixth) that is none.
-const QUIRKS: &str = "\
+pub const QUIRKS: &str = "\
 InvoiceNo,StockCode,Description,Quantity,InvoiceDate,UnitPrice,CustomerID,Country
 536365,85123A,WHITE HANGING HEART,6,2010-12-01 08:26:00,2.55,17850.0,United Kingdom
 536365,71053,\"LANTERN, WHITE\",8,2010-12-01 08:26:00,3.39,17850.0,United Kingdom

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
+use super::demo::QUIRKS;
 use super::harness::{Client, Folder, Random, Receiver, Server, read_log, wait_until};
 use super::kill::{ARGS, load_and_kill, rounds};
 
@@ -13,7 +14,8 @@ use super::kill::{ARGS, load_and_kill, rounds};
 pub const LOCAL: [&str; 4] =
     ["--outbox-allow-http", "true", "--outbox-allow-networks", "127.0.0.0/8"];
 
-fn register(client: &Client, id: &str, receiver: &Receiver) {
+/// Registers an endpoint that gets everything, and tries again at once.
+pub fn register(client: &Client, id: &str, receiver: &Receiver) {
     let body = json!({
         "id": id,
         "target": { "kind": "webhook", "url": receiver.url },
@@ -60,6 +62,36 @@ fn an_endpoint_registered_late_gets_a_whole_shop_once_and_in_order() {
 fn an_endpoint_registered_late_gets_the_whole_real_shop_once_and_in_order() {
     let Some(file) = std::env::var_os("HEADWATER_RETAIL_CSV") else { return };
     assert_late_gets_everything(&["demo", "--import", file.to_str().unwrap(), "--exit", "--json"]);
+}
+
+#[test]
+fn only_what_serves_sends_webhooks() {
+    let (folder, receiver) = (Folder::new(), Receiver::start());
+    let server = Server::start(&folder, &LOCAL);
+    let key = server.client.key().to_owned();
+    register(&server.client, "one", &receiver);
+    let add = json!({ "description": "A MUG" });
+    server.client.command("/v1/product/MUG/add", "a", &add).unwrap().body_of(201);
+    receiver.ledger.wait_for(1);
+    server.stop();
+    let file = folder.write("shop.csv", QUIRKS);
+    let import = ["import", "retail", file.to_str().unwrap()];
+    // A rebuild takes the time in which a dispatcher would have sent the backlog.
+    let rebuild = ["projections", "rebuild", "revenue"];
+    let flags = [&LOCAL[..], &[]];
+    for (command, flags) in [import, rebuild].iter().flat_map(|own| flags.map(|flags| (own, flags)))
+    {
+        let done = folder.run(&[&command[..], flags].concat());
+        assert!(done.is_success, "{done:?}");
+    }
+    assert_eq!(receiver.ledger.taken().len(), 1);
+    let server = Server::start_again(&folder, &LOCAL, &key);
+    receiver.ledger.wait_for(owed(&server.client));
+    let tried = |verdict| format!("/v1/endpoints/one/attempts?verdict={verdict}");
+    for verdict in ["refused", "failed"] {
+        assert_eq!(server.client.get(&tried(verdict))["attempts"], json!([]));
+    }
+    server.stop();
 }
 
 fn assert_late_gets_everything(demo: &[&str]) {

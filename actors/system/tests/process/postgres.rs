@@ -86,6 +86,20 @@ fn what_only_files_have_is_refused_with_what_to_do_instead() {
     let run = |args: &[&str]| folder.run(&[args, &place.both()].concat());
     run(&["backup", "copy"]).assert_refused(&["pg_dump --schema="]);
     run(&["verify"]).assert_refused(&["pg_amcheck"]);
+    let log_alone = folder.run(&["backup", "copy", "--store", &place.text]);
+    log_alone.assert_refused(&["stop the server, copy read.sqlite and outbox.key", "pg_dump"]);
+}
+
+#[test]
+fn a_backup_of_a_log_in_files_says_how_rows_in_postgres_are_backed_up() {
+    let (folder, place) = (Folder::new(), Place::new());
+    let read = ["--read", place.text.as_str()];
+    Server::start(&folder, &read).stop();
+    let report = folder.json(&[&["backup", "copy", "--json"][..], &read].concat());
+    assert_eq!(report["read_side"], "in PostgreSQL");
+    assert!(report["read_side_by"].as_str().unwrap().starts_with("pg_dump --schema="), "{report}");
+    let told = folder.run(&[&["backup", "other"][..], &read].concat()).stdout;
+    assert!(told.contains("must be older than this copy"), "{told}");
 }
 
 #[test]

@@ -16,7 +16,10 @@ impl Backlog {
         }
         match self.breaker.leave(now.tick) {
             Leave::None => None,
-            Leave::Free => self.due_block(now).or_else(|| self.fresh(now)),
+            Leave::Free => {
+                let waiting = self.due_block(now).or_else(|| self.early_block(now));
+                waiting.or_else(|| self.fresh(now))
+            }
             Leave::Probe => {
                 let task = self.probe(now)?;
                 if !matches!(task, Task::Fetch { .. }) {
@@ -32,10 +35,14 @@ impl Backlog {
         if !self.has_work() {
             return None;
         }
+        let due = self.due.first().map(|(at, _)| *at);
         match self.breaker.rests_until() {
+            Some(until) if self.breaker.is_asked() && !self.has_fresh() => {
+                Some(due.map_or(until, |due| due.max(until)))
+            }
             Some(until) => Some(until),
             None if self.breaker.is_open() => None,
-            None => self.due.first().map(|(at, _)| *at).into_iter().chain(self.ripe_at()).min(),
+            None => due.into_iter().chain(self.ripe_at()).min(),
         }
     }
 
@@ -79,10 +86,27 @@ impl Backlog {
         if at > now.tick { None } else { self.take_block(&line, now) }
     }
 
-    /// Takes one event to see whether the endpoint works again: blocks and others by turns.
+    /// Takes a block before its time.
+    fn early_block(&mut self, now: Now) -> Option<Task> {
+        while let Some(line) = self.early.pop_front() {
+            let task = self.take_block(&line, now);
+            if matches!(task, Some(Task::Fetch { .. })) {
+                self.fetching_early.insert(line);
+            }
+            if task.is_some() {
+                return task;
+            }
+        }
+        None
+    }
+
+    /// Takes one event to see whether the endpoint works again: blocks and others by turns. Of
+    /// blocks only one that is due, where the endpoint asked to be left alone.
     fn probe(&mut self, now: Now) -> Option<Task> {
         self.probes_block = !self.probes_block;
-        let block = self.due.first().map(|(_, line)| line.clone());
+        let takes_any = !self.breaker.is_asked();
+        let block = self.due.first().filter(|(at, _)| takes_any || *at <= now.tick);
+        let block = block.map(|(_, line)| line.clone());
         let is_fresh = self.has_fresh() && !self.probes_block;
         match block {
             Some(line) if !is_fresh => self.take_block(&line, now).or_else(|| self.fresh_now()),

@@ -13,6 +13,7 @@
 mod choice;
 mod order;
 mod outcome;
+mod relief;
 mod together;
 
 use std::collections::{BTreeSet, VecDeque};
@@ -24,6 +25,7 @@ use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::block::{Block, BlockPhase, Head, LastFailure};
 use super::breaker::Breaker;
+use super::failing::Failing;
 use super::window::{Line, Load, Window};
 use crate::endpoint::Ordering;
 use crate::schedule::RetrySchedule;
@@ -134,6 +136,21 @@ pub(crate) struct Fetched {
     pub is_end: bool,
 }
 
+/// What is stored of a backlog beside its place.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Owed {
+    pub blocks: Vec<(Line, Block)>,
+    /// Up to where lines were left out.
+    pub left_out: Vec<(Line, Position)>,
+}
+
+/// What has changed of it; `None` is gone.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Changes {
+    pub blocks: Vec<(Line, Option<Block>)>,
+    pub left_out: Vec<(Line, Option<Position>)>,
+}
+
 /// What an endpoint owes.
 #[derive(Debug)]
 pub(crate) struct Backlog {
@@ -143,6 +160,16 @@ pub(crate) struct Backlog {
     due: BTreeSet<(Instant, Line)>,
     breaker: Breaker,
     in_flight: usize,
+    /// Lines that are tried once before their time, because the endpoint works again.
+    early: VecDeque<Line>,
+    /// Lines of those whose event is read first.
+    fetching_early: FxHashSet<Line>,
+    /// What was taken out of the window while it was under way, by its number there.
+    lifted: FxHashMap<u64, Line>,
+    /// Up to where lines were left out by orders, until the cursor is beyond.
+    left_out: FxHashMap<Line, Position>,
+    /// When the next event is sent of those that operators have ordered with a rate.
+    next_slot: Option<Instant>,
     /// Messages of several events that are sent again as they were.
     again: VecDeque<Together>,
     /// Since when a message waits for more events.
@@ -150,15 +177,16 @@ pub(crate) struct Backlog {
     /// Whether the next probe is of a block, if there is one.
     probes_block: bool,
     changed: FxHashSet<Line>,
-    /// The first failure since the last success.
-    pub failing_since: Option<Timestamp>,
+    changed_left_out: FxHashSet<Line>,
+    /// The failures since the last success.
+    pub failing: Option<Failing>,
     pub delivered: u64,
     pub failed: u64,
 }
 
 impl Backlog {
-    /// Begins behind a position, with blocks that were stored.
-    pub fn new(rules: Rules, after: Position, blocks: Vec<(Line, Block)>) -> Self {
+    /// Begins with what was stored.
+    pub fn new(rules: Rules, after: Position, owed: Owed) -> Self {
         let mut own = Self {
             rules,
             window: Window::after(after),
@@ -166,15 +194,22 @@ impl Backlog {
             due: BTreeSet::new(),
             breaker: Breaker::default(),
             in_flight: 0,
+            early: VecDeque::new(),
+            fetching_early: FxHashSet::default(),
+            lifted: FxHashMap::default(),
+            left_out: FxHashMap::default(),
+            next_slot: None,
             again: VecDeque::new(),
             filling_since: None,
             probes_block: false,
             changed: FxHashSet::default(),
-            failing_since: None,
+            changed_left_out: FxHashSet::default(),
+            failing: None,
             delivered: 0,
             failed: 0,
         };
-        for (line, block) in blocks {
+        own.left_out = owed.left_out.into_iter().collect();
+        for (line, block) in owed.blocks {
             if let BlockPhase::Due(at, _) = block.phase {
                 own.due.insert((at, line.clone()));
             }
@@ -190,23 +225,30 @@ impl Backlog {
 
     /// Returns how many events it takes now.
     pub fn room(&self) -> usize {
-        let is_full = self.window.bytes() >= WINDOW_BYTES_MAX
+        let is_full = self.is_window_full()
             || self.blocks.len() >= BLOCKS_MAX
             // Something must be there to see whether the endpoint works again.
             || (self.breaker.is_open() && self.has_work());
         if is_full { 0 } else { WINDOW_EVENTS_MAX.saturating_sub(self.window.len()) }
     }
 
+    fn is_window_full(&self) -> bool {
+        self.window.len() >= WINDOW_EVENTS_MAX || self.window.bytes() >= WINDOW_BYTES_MAX
+    }
+
     /// Takes an event, which lies behind all that it took before.
     pub fn offer(&mut self, event: RecordedEvent) {
+        if self.is_left_out(&event) {
+            return self.window.advance(event.position());
+        }
         let line = self.line_of(&event);
         if self.rules.ordering == Ordering::PerStream {
             let waits =
                 line.as_ref().and_then(|line| self.blocks.get_mut(line).map(|own| (line, own)));
             if let Some((line, block)) = waits {
-                block.waiting += 1;
-                block.seen = event.revision();
-                self.changed.insert(line.clone());
+                if block.wait_behind(event.revision()) {
+                    self.changed.insert(line.clone());
+                }
                 return self.window.advance(event.position());
             }
         }
@@ -233,9 +275,12 @@ impl Backlog {
         self.window.low_water()
     }
 
-    /// Returns when the oldest event was recorded that is neither delivered nor given up.
+    /// Returns when the oldest event was recorded that is neither delivered nor given up. Where so
+    /// much was given up that nothing more is read, what was given up counts too: it holds back
+    /// what comes.
     pub fn oldest_at(&self) -> Option<Timestamp> {
-        let blocks = self.blocks.values().filter(|block| !block.is_dead());
+        let is_stalled = self.blocks.len() >= BLOCKS_MAX;
+        let blocks = self.blocks.values().filter(|block| is_stalled || !block.is_dead());
         let heads = blocks.map(|block| block.head.recorded_at);
         heads.chain(self.window.oldest().map(RecordedEvent::recorded_at)).min()
     }
@@ -243,6 +288,11 @@ impl Backlog {
     /// Returns whether nothing is left to do before more is offered.
     pub fn is_idle(&self) -> bool {
         self.in_flight == 0 && self.window.len() == 0 && self.due.is_empty()
+    }
+
+    /// Returns whether something that was read is not delivered, what was given up included.
+    pub fn owes(&self) -> bool {
+        self.window.len() > 0 || !self.blocks.is_empty()
     }
 
     /// Returns whether as many requests are under way as may be.
@@ -270,19 +320,35 @@ impl Backlog {
         self.blocks.values().filter(|block| block.is_dead()).count()
     }
 
+    /// Returns the positions of events that wait for an operator.
+    #[cfg(test)]
+    pub fn dead_heads(&self) -> Vec<u64> {
+        let dead = self.blocks.values().filter(|block| block.is_dead());
+        dead.map(|block| block.head.position.get()).collect()
+    }
+
     /// Notes that a line must be asked for again.
     pub fn note_change(&mut self, line: Line) {
         self.changed.insert(line);
     }
 
-    /// Returns the blocks that have changed since it was asked last; `None` when one is gone.
-    pub fn changes(&mut self) -> Vec<(Line, Option<Block>)> {
+    /// Notes that what was left out of a line must be asked for again.
+    pub fn note_left_out(&mut self, line: Line) {
+        self.changed_left_out.insert(line);
+    }
+
+    /// Returns what has changed since it was asked last.
+    pub fn changes(&mut self) -> Changes {
         let changed = std::mem::take(&mut self.changed);
         let now = |line: Line| {
-            let block = self.blocks.get(&line).map(Block::without_queue);
+            let block = self.blocks.get_mut(&line).map(|own| {
+                own.told = own.waiting;
+                own.without_queue()
+            });
             (line, block)
         };
-        changed.into_iter().map(now).collect()
+        let blocks = changed.into_iter().map(now).collect();
+        Changes { blocks, left_out: self.changes_left_out() }
     }
 }
 
@@ -290,7 +356,9 @@ impl Backlog {
     pub(super) fn line_of(&self, event: &RecordedEvent) -> Option<Line> {
         match self.rules.ordering {
             Ordering::PerStream => {
-                Some(format!("{}/{}", event.category(), event.stream_id()).into())
+                // No name of a tenant or a category has one of these signs.
+                let (tenant, category) = (event.tenant(), event.category());
+                Some(format!("{tenant}:{category}/{}", event.stream_id()).into())
             }
             Ordering::Strict => Some("".into()),
             Ordering::None => None,

@@ -30,23 +30,36 @@ impl Backlog {
                 return false;
             }
         }
-        let between = order.rate_per_second.map(|rate| Duration::from_secs(1) / rate.max(1));
-        for (number, (_, line)) in (0_u32..).zip(selected) {
-            let wait = between.unwrap_or_default().saturating_mul(number);
-            self.do_ordered(order.kind, &line, (now.tick + wait, later(now.wall, wait)));
+        let pace = order.rate_per_second.map(|rate| Duration::from_secs(1) / rate.max(1));
+        self.next_slot = None;
+        for (_, line) in selected {
+            if let Some(block) = self.blocks.get_mut(&line) {
+                (block.attempts, block.pace) = (0, pace);
+            }
+            self.do_ordered(order.kind, &line, now);
         }
         true
     }
 
-    fn do_ordered(&mut self, kind: OrderKind, line: &Line, due: (Instant, Timestamp)) {
-        let ordering = self.rules.ordering;
+    /// Returns when an event may be sent that goes on in a line: at once, unless an operator has
+    /// ordered it with a rate, which all those lines have in common.
+    pub(super) fn slot(&mut self, line: &Line, now: Now) -> (Instant, Timestamp) {
+        let pace = self.blocks.get(line).and_then(|block| block.pace);
+        let Some(pace) = pace else { return (now.tick, now.wall) };
+        let at = self.next_slot.map_or(now.tick, |slot| slot.max(now.tick));
+        self.next_slot = Some(at + pace);
+        (at, later(now.wall, at.saturating_duration_since(now.tick)))
+    }
+
+    fn do_ordered(&mut self, kind: OrderKind, line: &Line, now: Now) {
+        let due = self.slot(line, now);
+        let (ordering, frontier) = (self.rules.ordering, self.window.frontier());
         let Some(block) = self.blocks.get_mut(line) else { return };
-        block.attempts = 0;
+        let head = block.head.position;
         match (kind, ordering) {
             (OrderKind::Redrive, _) => self.set_due(line, due),
             (OrderKind::Replay, _) => {}
             (_, Ordering::Strict) => {
-                let head = block.head.position;
                 if self.window.oldest().is_some_and(|event| event.position() == head)
                     && let Some((number, _)) = self.window.take()
                 {
@@ -54,9 +67,17 @@ impl Backlog {
                 }
                 self.unblock(line);
             }
-            (_, Ordering::None) | (OrderKind::Discard, _) => self.unblock(line),
+            (_, Ordering::None) => {
+                self.leave_out(line, head);
+                self.unblock(line);
+            }
+            (OrderKind::Discard, Ordering::PerStream) => {
+                self.leave_out(line, frontier);
+                self.unblock(line);
+            }
             (OrderKind::Skip, Ordering::PerStream) => {
                 block.after = block.head.revision;
+                self.leave_out(line, head);
                 self.set_due(line, due);
             }
         }
@@ -66,6 +87,7 @@ impl Backlog {
 fn selectable(head: &Head) -> Selectable<'_> {
     Selectable {
         position: head.position,
+        tenant: &head.tenant,
         category: &head.category,
         stream: &head.stream,
         event_type: &head.event_type,

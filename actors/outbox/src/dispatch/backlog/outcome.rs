@@ -6,9 +6,13 @@ use headwater::event::RecordedEvent;
 
 use super::{Again, Backlog, Fetched, Now, Outcome, Source, Ticket, later};
 use crate::dispatch::block::{Block, BlockPhase, Head, LastFailure};
+use crate::dispatch::failing::Failing;
 use crate::dispatch::window::Line;
 use crate::endpoint::Ordering;
-use crate::schedule::{Failure, RetrySchedule};
+use crate::schedule::{Failure, RetrySchedule, with_retry_after};
+
+/// The wait before events that could not be read are read again.
+const FETCH_AGAIN: Duration = Duration::from_secs(1);
 
 impl Backlog {
     /// Takes what was read for a block.
@@ -28,27 +32,42 @@ impl Backlog {
         match block.queue.front() {
             None => block.after = fetched.considered,
             Some(first) if block.attempts == 0 => block.head = Head::of(first),
+            // The filter lets the one through no more that failed.
+            Some(first) if first.position() != block.head.position => {
+                (block.head, block.attempts) = (Head::of(first), 0);
+            }
             Some(_) => {}
         }
         let BlockPhase::Busy(at, wall) = block.phase else { return };
         // A retry before its time stays one.
         self.set_due(line, (at, wall));
+        if self.fetching_early.remove(line) {
+            self.early.push_front(line.clone());
+        }
     }
 
-    /// Takes what could not be read for a block: it is tried again after a while.
+    /// Takes what could not be read for a block: it is read again after a while, and not before
+    /// it is due.
     pub fn not_fetched(&mut self, line: &Line, now: Now) {
         self.in_flight = self.in_flight.saturating_sub(1);
-        let at = now.tick + Duration::from_secs(1);
-        self.set_due(line, (at, now.wall));
+        self.fetching_early.remove(line);
+        let soon = (now.tick + FETCH_AGAIN, later(now.wall, FETCH_AGAIN));
+        let due = match self.blocks.get(line).map(|block| block.phase) {
+            Some(BlockPhase::Busy(at, wall)) if at > soon.0 => (at, wall),
+            _ => soon,
+        };
+        self.set_due(line, due);
     }
 
     /// Takes what came of sending an event.
     pub fn finished(&mut self, ticket: Ticket, event: &RecordedEvent, outcome: Outcome, now: Now) {
         self.in_flight = self.in_flight.saturating_sub(1);
+        let ticket = self.relocated(ticket);
         match outcome {
             Outcome::Delivered => self.succeeded(ticket.from, event, now),
             Outcome::Failed(again) => {
                 self.note_failure(std::slice::from_ref(event), now);
+                self.leave_alone(event, &again, now);
                 self.failed(ticket, event, again, now);
             }
             Outcome::Hopeless(last) => {
@@ -75,7 +94,7 @@ impl Backlog {
     }
 
     fn succeeded(&mut self, from: Source, event: &RecordedEvent, now: Now) {
-        self.note_success(1, now);
+        self.note_success(1);
         match from {
             Source::Window(number) => {
                 self.window.settle(number);
@@ -98,26 +117,29 @@ impl Backlog {
         block.attempts = 0;
         // A page is sent to its end before the next stream's is read.
         let due = match block.phase {
-            BlockPhase::Busy(at, wall) if !block.queue.is_empty() => {
+            BlockPhase::Busy(at, wall) if !block.queue.is_empty() && block.pace.is_none() => {
                 (at.min(now.tick), wall.min(now.wall))
             }
-            _ => (now.tick, now.wall),
+            _ => self.slot(line, now),
         };
         self.set_due(line, due);
     }
 
-    pub(super) fn note_success(&mut self, events: u64, now: Now) {
+    pub(super) fn note_success(&mut self, events: u64) {
         self.delivered += events;
-        self.failing_since = None;
+        self.failing = None;
         if self.breaker.succeeded() {
-            self.hasten(now);
+            self.hasten();
         }
     }
 
-    /// Makes what waits for a retry due at once: the endpoint works again.
-    fn hasten(&mut self, now: Now) {
-        let waiting: Vec<Line> = self.due.iter().map(|(_, line)| line.clone()).collect();
-        waiting.iter().for_each(|line| self.set_due(line, (now.tick, now.wall)));
+    /// Lets everything that waits for a retry be tried once before its time: the endpoint works
+    /// again. What fails then waits as long as it would have, and it does not count; what an
+    /// operator has ordered with a rate keeps it.
+    fn hasten(&mut self) {
+        let is_free = |line: &&Line| self.blocks.get(*line).is_some_and(|own| own.pace.is_none());
+        self.early = self.due.iter().map(|(_, line)| line).filter(is_free).cloned().collect();
+        self.fetching_early.clear();
     }
 
     /// Notes that a message with these events failed.
@@ -126,10 +148,23 @@ impl Backlog {
         if !self.rules.judges_endpoint {
             return;
         }
-        self.failing_since.get_or_insert(now.wall);
-        let Some(event) = events.first() else { return };
-        let seed = RetrySchedule::seed(event.id(), u32::MAX);
-        self.breaker.failed(now.tick, seed as f64 / u64::MAX as f64);
+        self.failing.get_or_insert_with(|| Failing::begin(now));
+        if let Some(event) = events.first() {
+            self.breaker.failed(now.tick, share(event));
+        }
+    }
+
+    /// Leaves an endpoint alone that says it is under load: as long as it asks for, or a moment.
+    fn leave_alone(&mut self, event: &RecordedEvent, again: &Again, now: Now) {
+        let is_overloaded = matches!(again.last.status, Some(429 | 502 | 504));
+        match again.retry_after {
+            _ if !self.rules.judges_endpoint => {}
+            Some(asked) => {
+                self.breaker.rest(now.tick + with_retry_after(Duration::ZERO, asked));
+            }
+            None if is_overloaded => self.breaker.rest_briefly(now.tick, share(event)),
+            None => {}
+        }
     }
 
     fn failed(&mut self, ticket: Ticket, event: &RecordedEvent, again: Again, now: Now) {
@@ -218,4 +253,10 @@ impl Backlog {
         block.phase = BlockPhase::Dead(now.wall);
         self.changed.insert(line.clone());
     }
+}
+
+/// Returns where among others an event's endpoint is, from 0 to 1, so that not all come back at
+/// the same moment.
+fn share(event: &RecordedEvent) -> f64 {
+    RetrySchedule::seed(event.id(), u32::MAX) as f64 / u64::MAX as f64
 }

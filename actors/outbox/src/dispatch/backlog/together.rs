@@ -21,7 +21,7 @@ impl Backlog {
         self.in_flight = self.in_flight.saturating_sub(1);
         match outcome {
             Outcome::Delivered => {
-                self.note_success(together.events.len() as u64, now);
+                self.note_success(together.events.len() as u64);
                 self.window.settle_all(&together.numbers);
             }
             Outcome::Hopeless(_) => {

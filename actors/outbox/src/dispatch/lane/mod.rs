@@ -18,7 +18,8 @@ use super::block::LastFailure;
 use super::directory::Registered;
 use super::fetch::{FetchError, fetch};
 use super::pace::{Pace, limiter};
-use super::reader::{Batch, Reader, Sieve};
+use super::reader::{Batch, Reader};
+use super::sieve::Sieve;
 use super::signal::Signals;
 use super::window::{Line, Load};
 use crate::endpoint::{Endpoint, EndpointConfig, OrderKind, Phase};
@@ -89,11 +90,9 @@ enum Done {
 
 impl Lane {
     /// Runs until it is asked to stop, or a replay is over.
-    pub async fn run(self) -> LaneEnd {
-        let registered = self.registered.borrow().clone();
-        let Some(config) = registered.endpoint.config.clone() else { return LaneEnd::Stopped };
-        let tenant = self.state.borrow().feed.endpoint.tenant.clone();
-        let Ok(sieve) = Sieve::new(tenant, &config.filter) else { return LaneEnd::Stopped };
+    pub async fn run(mut self) -> LaneEnd {
+        let Some((registered, sieve)) = self.sieve().await else { return LaneEnd::Stopped };
+        let Some(config) = &registered.endpoint.config else { return LaneEnd::Stopped };
         let (sieve, _) = watch::channel(Arc::new(sieve));
         let (pace, is_active, has_stood) = (Pace::default(), false, false);
         let sink: Rc<dyn Sink> = Rc::new(Unusable(String::new()));
@@ -103,6 +102,27 @@ impl Lane {
             Running { lane: self, sink, sieve, pace, metrics, is_active, has_stood, under_way };
         running.set_up(&registered);
         running.go().await
+    }
+
+    /// Waits for a filter that can be asked: one that another version of this program stored may
+    /// not parse here, and the endpoint stands still until it is changed.
+    async fn sieve(&mut self) -> Option<(Arc<Registered>, Sieve)> {
+        loop {
+            let registered = self.registered.borrow_and_update().clone();
+            let tenant = self.state.borrow().feed.endpoint.tenant.clone();
+            let whose = (&tenant, &self.shared.brokers.operator);
+            match Sieve::new(whose, &registered.endpoint.config.as_ref()?.filter) {
+                Ok(sieve) => return Some((registered, sieve)),
+                Err(error) => {
+                    let endpoint = self.state.borrow().feed.endpoint.place();
+                    tracing::error!(endpoint, %error, "endpoint stands still: change its filter");
+                }
+            }
+            tokio::select! {
+                () = stopped(&mut self.stop) => return None,
+                changed = self.registered.changed() => changed.ok()?,
+            }
+        }
     }
 
     fn span(&self) -> (Position, Position) {
@@ -118,6 +138,7 @@ impl Running {
         let mut reading = Reader::new(store, &tail, sieve, self.lane.span()).start();
         loop {
             self.send_all();
+            self.lane.state.borrow_mut().backlog.relieve(self.now());
             if self.lane.state.borrow().is_over() {
                 return LaneEnd::Over;
             }
@@ -246,7 +267,7 @@ impl Running {
                     state.note(event, now.wall, attempt, attempted);
                 }
                 drop(state);
-                self.tell(verdict, now);
+                self.tell(verdict);
             }
             Done::SentTogether { together, delivery } => {
                 let (outcome, attempted) = (outcome(&delivery), delivery.attempted);
@@ -258,7 +279,7 @@ impl Running {
                 }
                 state.backlog.finished_together(together, outcome, now);
                 drop(state);
-                self.tell(verdict, now);
+                self.tell(verdict);
             }
             Done::Fetched { line, fetched } => {
                 let backlog = &mut self.lane.state.borrow_mut().backlog;
@@ -273,17 +294,13 @@ impl Running {
         }
     }
 
-    /// Lets the endpoint's own history know that it is gone, or has failed for long.
-    fn tell(&self, verdict: Verdict, now: Now) {
+    /// Lets the endpoint's own history know that it is gone; that it fails for long, the shard.
+    fn tell(&self, verdict: Verdict) {
         if verdict == Verdict::Gone {
             return self.lane.signals.gone();
         }
-        let Some(since) = self.lane.state.borrow().backlog.failing_since else {
-            return self.lane.signals.works();
-        };
-        let registered = self.lane.registered.borrow();
-        if let Some(config) = &registered.endpoint.config {
-            self.lane.signals.failing((since, now.wall), config.disable_after_hours);
+        if self.lane.state.borrow().backlog.failing.is_none() {
+            self.lane.signals.works();
         }
     }
 
@@ -299,14 +316,15 @@ impl Running {
         if self.is_active && !was_active && self.has_stood {
             // Whoever resumes an endpoint gives it all of its time again.
             self.lane.signals.works();
-            self.lane.state.borrow_mut().backlog.failing_since = None;
+            self.lane.state.borrow_mut().backlog.failing = None;
         }
         self.has_stood = !self.is_active;
         if let Some(config) = &endpoint.config {
             let state = &mut *self.lane.state.borrow_mut();
             state.backlog.set_rules(rules(config));
             let tenant = state.feed.endpoint.tenant.clone();
-            if let Ok(sieve) = Sieve::new(tenant, &config.filter) {
+            let whose = (&tenant, &self.lane.shared.brokers.operator);
+            if let Ok(sieve) = Sieve::new(whose, &config.filter) {
                 self.sieve.send_replace(Arc::new(sieve));
             }
             self.metrics = self.lane.shared.metrics.of_sink(config.target.kind());

@@ -40,6 +40,9 @@ pub(in crate::dispatch) struct LaneState {
     pub moved_at: Instant,
     /// What is stored.
     pub stored: Option<Cursor>,
+    /// Whether nothing may be sent because nothing can be stored: another node may work for the
+    /// endpoint by now.
+    pub is_held: bool,
     /// Told when attempts were stored.
     pub has_stored: Rc<Notify>,
 }
@@ -56,7 +59,7 @@ impl LaneState {
             orders: self.orders,
             delivered: self.backlog.delivered,
             failed: self.backlog.failed,
-            failing_since: self.backlog.failing_since,
+            failing_since: self.backlog.failing.map(|own| own.since()),
             oldest_at: self.backlog.oldest_at(),
             is_broken: self.backlog.is_broken(),
         }
@@ -82,9 +85,10 @@ impl LaneState {
         self.attempts.push(AttemptRow { feed, event, at, attempt, attempted });
     }
 
-    /// Returns whether so many attempts wait to be stored that no more may be made.
+    /// Returns whether no more attempts may be made before something was stored.
     pub fn is_full(&self) -> bool {
-        self.attempts.len() + self.storing >= ATTEMPTS_MAX
+        self.is_held
+            || self.attempts.len() + self.storing >= ATTEMPTS_MAX
             || self.attempt_bytes >= ATTEMPT_BYTES_MAX
     }
 

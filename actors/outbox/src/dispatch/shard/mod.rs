@@ -16,12 +16,11 @@ use tokio::sync::{Notify, watch};
 use tokio::task::JoinSet;
 use tokio::time::{MissedTickBehavior, interval};
 
-use super::backlog::{Backlog, Now};
-use super::block::Block;
+use super::backlog::{Backlog, Now, Owed};
 use super::directory::{Ordered, Registered, View};
+use super::failing::Failing;
 use super::lane::{Lane, LaneEnd, LaneState, SharedLane, rules};
 use super::signal::Signals;
-use super::window::Line;
 use crate::endpoint::{Phase, Start};
 use crate::metric::ShardMetrics;
 use crate::plugin::Shared;
@@ -84,11 +83,12 @@ struct Shard {
 
 struct Running {
     state: SharedLane,
+    signals: Signals,
     registered: watch::Sender<Arc<Registered>>,
 }
 
-/// Cursors and blocks as they are stored.
-type Stored = Vec<(Feed, Cursor, Vec<(Line, Block)>)>;
+/// Cursors and what is owed, as they are stored.
+type Stored = Vec<(Feed, Cursor, Owed)>;
 
 async fn run(number: u32, shared: Arc<Shared>, actor: ActorContext, tenure: Tenure) -> ActorResult {
     let mut directory = shared.directory.watch();
@@ -121,8 +121,8 @@ async fn run(number: u32, shared: Arc<Shared>, actor: ActorContext, tenure: Tenu
         position,
         stored_at: Instant::now(),
     };
-    for (feed, cursor, blocks) in stored {
-        shard.resume(feed, cursor, blocks);
+    for (feed, cursor, owed) in stored {
+        shard.resume(feed, cursor, owed);
     }
     shard.work(directory).await
 }
@@ -139,7 +139,8 @@ async fn enter(
         let mut stored = Stored::new();
         for (feed, cursor) in table::load_cursors(tx, number)? {
             let blocks = table::load_blocks(tx, &feed, now)?;
-            stored.push((feed, cursor, blocks));
+            let left_out = table::load_left_out(tx, &feed)?;
+            stored.push((feed, cursor, Owed { blocks, left_out }));
         }
         Ok(Some((position, stored)))
     };
@@ -171,6 +172,7 @@ impl Shard {
                     let view = directory.borrow_and_update().clone();
                     self.meet(&view);
                     self.measure(self.shared.clock.now());
+                    self.warn();
                     if !self.store(false).await? {
                         self.tasks.shutdown().await;
                         self.actor.heartbeat.idle(self.actor.stopped()).await;
@@ -190,8 +192,8 @@ impl Shard {
         if self.met.replace(view.generation) == Some(view.generation) {
             return;
         }
-        for (feed, cursor, blocks) in std::mem::take(&mut self.unmet) {
-            self.resume(feed, cursor, blocks);
+        for (feed, cursor, owed) in std::mem::take(&mut self.unmet) {
+            self.resume(feed, cursor, owed);
         }
         for (key, registered) in &view.endpoints {
             if shard_of(key) != self.number || registered.endpoint.config.is_none() {
@@ -218,7 +220,7 @@ impl Shard {
                     Start::Beginning => Position::ZERO,
                     Start::After(position) => position,
                 };
-                self.begin(feed, new_cursor(start, None), Vec::new(), registered);
+                self.begin(feed, new_cursor(start, None), Owed::default(), registered);
             }
         }
     }
@@ -237,31 +239,26 @@ impl Shard {
     }
 
     /// Goes on with what is stored.
-    fn resume(&mut self, feed: Feed, cursor: Cursor, blocks: Vec<(Line, Block)>) {
+    fn resume(&mut self, feed: Feed, cursor: Cursor, owed: Owed) {
         match self.shared.directory.get(&feed.endpoint) {
             Some(registered) => {
-                self.begin(feed.clone(), cursor.clone(), blocks, &registered);
+                self.begin(feed.clone(), cursor.clone(), owed, &registered);
                 if let Some(lane) = self.lanes.get(&feed) {
                     lane.state.borrow_mut().stored = Some(cursor);
                 }
             }
             // This node has not read so far yet.
-            None => self.unmet.push((feed, cursor, blocks)),
+            None => self.unmet.push((feed, cursor, owed)),
         }
     }
 
-    fn begin(
-        &mut self,
-        feed: Feed,
-        cursor: Cursor,
-        blocks: Vec<(Line, Block)>,
-        registered: &Arc<Registered>,
-    ) {
+    fn begin(&mut self, feed: Feed, cursor: Cursor, owed: Owed, registered: &Arc<Registered>) {
         let Some(config) = &registered.endpoint.config else { return };
-        let mut backlog = Backlog::new(rules(config), cursor.position, blocks);
+        let mut backlog = Backlog::new(rules(config), cursor.position, owed);
         backlog.delivered = cursor.delivered;
         backlog.failed = cursor.failed;
-        backlog.failing_since = cursor.failing_since;
+        let now = self.shared.now();
+        backlog.failing = cursor.failing_since.map(|since| Failing::resume(since, now));
         let state = Rc::new(RefCell::new(LaneState {
             feed: feed.clone(),
             backlog,
@@ -270,22 +267,24 @@ impl Shard {
             attempts: Vec::new(),
             attempt_bytes: 0,
             storing: 0,
+            is_held: false,
             moved_at: Instant::now(),
             replays: Vec::new(),
             stored: None,
             has_stored: Rc::new(Notify::new()),
         }));
+        let signals = Signals::new(self.actor.system.clone(), feed.endpoint.clone());
         let (tell, told) = watch::channel(Arc::clone(registered));
         let lane = Lane {
             shared: Arc::clone(&self.shared),
             state: Rc::clone(&state),
             registered: told,
             stop: self.stop.subscribe(),
-            signals: Signals::new(self.actor.system.clone(), feed.endpoint.clone()),
+            signals: signals.clone(),
         };
         let name = feed.clone();
         self.tasks.spawn_local(async move { (name, lane.run().await) });
-        self.lanes.insert(feed, Running { state, registered: tell });
+        self.lanes.insert(feed, Running { state, signals, registered: tell });
     }
 }
 

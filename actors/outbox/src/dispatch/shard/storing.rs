@@ -2,17 +2,21 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use headwater::runtime::ActorError;
 use jiff::Timestamp;
 
 use super::{BEAT_EVERY, Shard, replay};
-use crate::dispatch::backlog::Backlog;
+use crate::dispatch::backlog::{Backlog, Changes, Owed};
 use crate::dispatch::store::{Commit, commit};
 use crate::endpoint::Phase;
 use crate::metric::ShardStanding;
 use crate::table::{AttemptRow, Feed};
+
+/// How long a shard may fail to store before it sends nothing more: then another node may have
+/// taken it over, and orders of operators may be unknown here.
+const CUT_OFF_AFTER: Duration = Duration::from_secs(6);
 
 impl Shard {
     /// Stores what has changed; false when the shard is another node's by now.
@@ -60,6 +64,22 @@ impl Shard {
         self.metrics.set(standing, now);
     }
 
+    /// Warns of endpoints that have only failed for long, though nothing fails just now: the next
+    /// try may be a day away.
+    pub(super) fn warn(&self) {
+        let now = Instant::now();
+        for lane in self.lanes.values() {
+            let (state, registered) = (lane.state.borrow(), lane.registered.borrow());
+            let endpoint = &registered.endpoint;
+            let failing = state.backlog.failing.filter(|_| state.backlog.owes());
+            if let (Some(failing), Some(config), Phase::Active) =
+                (failing, &endpoint.config, endpoint.phase)
+            {
+                lane.signals.failing(failing, now, config.disable_after_hours);
+            }
+        }
+    }
+
     /// Takes what has changed in each lane.
     fn gather(&mut self, is_last: bool) -> Commit {
         let mut commit = Commit::new(self.number, self.tenure.token(), self.position);
@@ -67,15 +87,19 @@ impl Shard {
         commit.removed = std::mem::take(&mut self.over);
         for (feed, lane) in &self.lanes {
             let mut state = lane.state.borrow_mut();
-            let blocks = state.backlog.changes().into_iter();
+            let Changes { blocks, left_out } = state.backlog.changes();
             let cursor = state.cursor();
-            if is_last || state.is_worth_storing(&cursor) {
+            // What was left out may be forgotten only with a cursor beyond it.
+            if is_last || !left_out.is_empty() || state.is_worth_storing(&cursor) {
                 state.moved_at = Instant::now();
                 commit.cursors.push((feed.clone(), cursor));
             }
             state.storing = state.attempts.len();
             state.attempt_bytes = 0;
-            commit.blocks.extend(blocks.map(|(line, block)| (feed.clone(), line, block)));
+            let blocks = blocks.into_iter().map(|(line, block)| (feed.clone(), line, block));
+            commit.blocks.extend(blocks);
+            let left_out = left_out.into_iter().map(|(line, to)| (feed.clone(), line, to));
+            commit.left_out.extend(left_out);
             commit.attempts.append(&mut state.attempts);
             let replays = std::mem::take(&mut state.replays);
             commit.replays.extend(replays.into_iter().map(|own| (feed.endpoint.clone(), own)));
@@ -96,13 +120,13 @@ impl Shard {
         }
         for lane in self.lanes.values() {
             let mut state = lane.state.borrow_mut();
-            state.storing = 0;
+            (state.storing, state.is_held) = (0, false);
             state.has_stored.notify_one();
         }
         for (key, ordered) in commit.replays {
             let Some(registered) = self.shared.directory.get(&key) else { continue };
             let (feed, cursor) = replay(key, &ordered);
-            self.begin(feed, cursor, Vec::new(), &registered);
+            self.begin(feed, cursor, Owed::default(), &registered);
         }
     }
 
@@ -114,13 +138,19 @@ impl Shard {
                 lane.state.borrow_mut().backlog.note_change(line);
             }
         }
+        for (feed, line, _) in commit.left_out {
+            if let Some(lane) = self.lanes.get(&feed) {
+                lane.state.borrow_mut().backlog.note_left_out(line);
+            }
+        }
         let mut attempts: BTreeMap<Feed, Vec<AttemptRow>> = BTreeMap::new();
         for row in commit.attempts {
             attempts.entry(row.feed.clone()).or_default().push(row);
         }
+        let is_cut_off = self.stored_at.elapsed() > CUT_OFF_AFTER;
         for (feed, lane) in &self.lanes {
             let mut state = lane.state.borrow_mut();
-            state.storing = 0;
+            (state.storing, state.is_held) = (0, is_cut_off);
             state.attempts.splice(0..0, attempts.remove(feed).unwrap_or_default());
             let bytes = state.attempts.iter().map(|row| row.event.as_bytes().len());
             state.attempt_bytes = bytes.sum();

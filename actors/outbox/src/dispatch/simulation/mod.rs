@@ -1,7 +1,10 @@
 //! A backlog against a simulated log and receiver: any order of reading, sending, failing,
 //! storing and crashing.
 
+mod load;
+mod order;
 mod pull;
+mod stuck;
 mod together;
 
 use std::collections::{BTreeMap, VecDeque};
@@ -14,7 +17,9 @@ use headwater::event::{
 use jiff::{SignedDuration, Timestamp};
 use proptest::prelude::*;
 
-use super::backlog::{Again, Backlog, Fetched, Filling, Now, Outcome, Rules, Task, Ticket};
+use super::backlog::{
+    Again, Backlog, Changes, Fetched, Filling, Now, Outcome, Owed, Rules, Task, Ticket,
+};
 use super::block::{Block, BlockPhase, Head, LastFailure};
 use super::window::{Line, Load};
 use crate::endpoint::{Order, OrderKind, Ordering, Selection};
@@ -67,6 +72,7 @@ struct World {
     /// What was stored: a cursor and blocks.
     cursor: Position,
     blocks: BTreeMap<Line, Block>,
+    left_out: BTreeMap<Line, Position>,
     read: u64,
     /// How much of the log is there already.
     appended: u64,
@@ -102,7 +108,7 @@ impl World {
             if ordering == Ordering::Strict { 1 } else { 1 + draw.below(8) as usize };
         let rules = Rules { ordering, retry, in_flight_max, filling, judges_endpoint: true };
         let poison = (0..draw.below(3)).map(|_| 1 + draw.below(events)).collect();
-        let backlog = Backlog::new(rules.clone(), Position::ZERO, Vec::new());
+        let backlog = Backlog::new(rules.clone(), Position::ZERO, Owed::default());
         Self {
             draw,
             log,
@@ -110,6 +116,7 @@ impl World {
             backlog,
             cursor: Position::ZERO,
             blocks: BTreeMap::new(),
+            left_out: BTreeMap::new(),
             read: 0,
             appended: 0,
             under_way: Vec::new(),
@@ -223,12 +230,9 @@ impl World {
 
     fn store(&mut self) {
         self.cursor = self.backlog.position();
-        for (line, block) in self.backlog.changes() {
-            match block {
-                Some(block) => drop(self.blocks.insert(line, block)),
-                None => drop(self.blocks.remove(&line)),
-            }
-        }
+        let Changes { blocks, left_out } = self.backlog.changes();
+        apply(&mut self.blocks, blocks);
+        apply(&mut self.left_out, left_out);
     }
 
     /// Everything that was not stored is lost; some of what was under way has arrived.
@@ -251,7 +255,9 @@ impl World {
             (line.clone(), block)
         };
         let blocks = self.blocks.iter().map(revived).collect();
-        self.backlog = Backlog::new(self.rules.clone(), self.cursor, blocks);
+        let left_out = self.left_out.iter().map(|(line, to)| (line.clone(), *to)).collect();
+        let owed = Owed { blocks, left_out };
+        self.backlog = Backlog::new(self.rules.clone(), self.cursor, owed);
         self.read = self.cursor.get();
     }
 
@@ -357,42 +363,6 @@ proptest! {
 }
 
 #[test]
-fn an_event_that_is_skipped_lets_its_stream_go_on_without_it() {
-    for ordering in [Ordering::PerStream, Ordering::Strict, Ordering::None] {
-        let mut world = World::filled(Draw(7), ordering, None);
-        world.poison = vec![3];
-        world.finish();
-        assert!(!world.arrived.contains_key(&3) && world.backlog.dead() == 1);
-        // What comes behind it is not sent before it, so the order cannot be checked from here.
-        world.arrived.insert(3, 0);
-        world.order(OrderKind::Skip);
-        world.finish();
-        assert_eq!((world.missing(), world.arrived[&3]), (Vec::new(), 0));
-    }
-}
-
-#[test]
-fn what_waits_behind_a_discarded_event_is_left_out_and_what_comes_is_sent() {
-    let mut world = World::filled(Draw(7), Ordering::PerStream, None);
-    let stream = world.log[0].stream_id().to_owned();
-    let of_stream: Vec<u64> = (world.log.iter().filter(|own| own.stream_id() == stream))
-        .map(|own| own.position().get())
-        .collect();
-    world.poison = vec![1];
-    world.finish();
-    world.order(OrderKind::Discard);
-    world.finish();
-    assert_eq!(world.missing(), of_stream);
-    let next = event(world.log.len() as u64 + 1, &stream, of_stream.len() as u64 + 1);
-    for position in &of_stream {
-        world.arrived.insert(*position, 0);
-    }
-    world.log.push(next);
-    world.finish();
-    assert_eq!(world.missing(), [0_u64; 0]);
-}
-
-#[test]
 fn while_everything_fails_little_is_tried_and_little_is_kept() {
     let load = Load { events: 100, bytes: 1 << 20 };
     let filling = Filling { load, wait: Duration::from_secs(2) };
@@ -429,6 +399,16 @@ fn all_fails(mut world: World) {
     }
     // An hour: some at first, then one a minute.
     assert!((50..150).contains(&tries), "{tries}");
+}
+
+/// Does to a table what has changed.
+fn apply<T>(table: &mut BTreeMap<Line, T>, changes: Vec<(Line, Option<T>)>) {
+    for (line, row) in changes {
+        match row {
+            Some(row) => drop(table.insert(line, row)),
+            None => drop(table.remove(&line)),
+        }
+    }
 }
 
 /// Returns a phase as it is read back: what was under way is due when it was.

@@ -33,7 +33,7 @@ impl Shop {
         let mut world = World::new(seed, ordering);
         world.rules.judges_endpoint = false;
         world.rules.filling = None;
-        world.backlog = Backlog::new(world.rules.clone(), Position::ZERO, Vec::new());
+        world.backlog = Backlog::new(world.rules.clone(), Position::ZERO, Owed::default());
         Self {
             world,
             deliveries: Deliveries::new(ACK_TIMEOUT),
@@ -229,7 +229,7 @@ fn run(seed: u64, ordering: Ordering) {
     shop.finish();
     assert_eq!(shop.world.missing(), [0_u64; 0]);
     let backlog = &shop.world.backlog;
-    assert!(!backlog.is_broken() && backlog.failing_since.is_none());
+    assert!(!backlog.is_broken() && backlog.failing.is_none());
     shop.world.store();
     assert!(shop.world.blocks.is_empty(), "{:?}", shop.world.blocks);
     assert_eq!(shop.world.cursor.get(), shop.world.log.len() as u64);

@@ -89,7 +89,7 @@ fn five(wait: Duration) -> World {
     let filling = Some(Filling { load, wait });
     let mut world = World::filled(Draw(3), Ordering::PerStream, filling);
     (world.is_failing, world.rules.in_flight_max) = (false, 1);
-    world.backlog = Backlog::new(world.rules.clone(), Position::ZERO, Vec::new());
+    world.backlog = Backlog::new(world.rules.clone(), Position::ZERO, Owed::default());
     let streams = [("a", 1), ("b", 1), ("a", 2), ("c", 1), ("a", 3)];
     let event = |(at, (stream, revision))| event(at, stream, revision);
     world.log = (1..).zip(streams).map(event).collect();
@@ -146,5 +146,5 @@ fn a_message_that_no_event_is_to_blame_for_is_sent_again_as_it_was_and_later_eve
         world.wait(Duration::from_secs(10));
     }
     assert_eq!(world.sent(), [[1]]);
-    assert_eq!((world.backlog.failed, world.backlog.changes().len()), (12, 0));
+    assert_eq!((world.backlog.failed, world.backlog.changes().blocks.len()), (12, 0));
 }

@@ -1,6 +1,7 @@
 //! Requests that name what is not there, or not known, or not for them.
 
-use serde_json::json;
+use headwater::api::keys::Scope;
+use serde_json::{Value, json};
 
 use super::kit::{Front, pointer_of};
 
@@ -97,4 +98,21 @@ async fn what_is_wrong_with_a_form_is_said_by_the_words_beside_its_fields() {
         let reply = front.client.form(&format!("/ui/outbox/one/{below}"), fields).await;
         assert!(reply.status == 400 && reply.text.contains(words), "{below}: {reply:?}");
     }
+}
+
+#[tokio::test]
+async fn only_the_operators_endpoints_may_get_events_of_other_tenants() {
+    let front = Front::open().await;
+    let target = json!({ "kind": "webhook", "url": "http://127.0.0.1:9/" });
+    let body = |tenants: Value| json!({ "target": target, "filter": { "tenants": tenants } });
+    let blue = front.client_of("blue", &Scope::ALL).await;
+    let reply = blue.ask("POST", "/v1/endpoints", Some(body(json!(["*"])))).await;
+    assert_eq!(reply.status, 403, "{reply:?}");
+    assert!(reply.body["detail"].as_str().unwrap().contains("filter.tenants"), "{reply:?}");
+    let own = blue.ask("POST", "/v1/endpoints", Some(body(json!(["blue"])))).await;
+    assert_eq!(own.status, 201, "{own:?}");
+    let bad = front.client.ask("POST", "/v1/endpoints", Some(body(json!(["no such/name"])))).await;
+    assert_eq!(pointer_of(&bad), "/filter/tenants/0");
+    let all = front.client.ask("POST", "/v1/endpoints", Some(body(json!(["*"])))).await;
+    assert_eq!(all.status, 201, "{all:?}");
 }

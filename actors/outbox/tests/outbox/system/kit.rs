@@ -94,6 +94,11 @@ impl World {
     pub async fn restart(&mut self) {
         let left = self.system.shutdown(BOUND).await;
         assert_eq!(left, Default::default());
+        self.restart_stopped().await;
+    }
+
+    /// Starts another system over the same data.
+    pub async fn restart_stopped(&mut self) {
         self.system = start(&self.store, &self.database, &self.seal).await;
     }
 

@@ -9,3 +9,5 @@ pub mod kit;
 mod nodes;
 mod operator;
 mod order;
+mod overdue;
+mod reach;

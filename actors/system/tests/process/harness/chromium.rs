@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
+use headwater::test::skip;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use ureq::http::Request;
@@ -32,7 +33,7 @@ impl Chromium {
     pub fn start() -> Option<Self> {
         let named = |name| std::env::var_os(name).filter(|value| !value.is_empty());
         let (Some(driver), Some(browser)) = (named("CHROMEDRIVER"), named("CHROMIUM")) else {
-            println!("SKIPPED: no browser: run with tests/with-chromium");
+            skip("no browser: run with tests/with-chromium");
             return None;
         };
         let mut command = Command::new(driver);

@@ -1,13 +1,15 @@
 //! The command line: what can be asked of the program.
 
+mod bench;
+mod migrate;
+
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 use headwater::event::{Category, EventType, Position, Tag, Tenant};
-use headwater::postgres::Address;
-use headwater::sql::migration::Phase;
-use headwater_outbox::broker::NatsAddress;
 
+pub use self::bench::{Bench, BenchArgs};
+pub use self::migrate::{MigrateCommand, StepName};
 use crate::config::ConfigArgs;
 
 /// Headwater: actor-based event sourcing. One log upstream; everything else flows from it.
@@ -39,7 +41,7 @@ pub enum Command {
     Projections(ProjectionsCommand),
     /// Check every record, index and place of the log, and say what was found
     Verify(VerifyArgs),
-    /// Copy a consistent log, while it runs or not; the copy opens as it is
+    /// Copy log, read models and keys, while a server runs or not; the copy opens as it is
     Backup(BackupArgs),
     /// Measure this machine: the subject and its limit in the same run
     Bench(Box<BenchArgs>),
@@ -217,59 +219,6 @@ pub struct BackupArgs {
     pub shared: SharedArgs,
 }
 
-/// Flags of `bench`.
-#[derive(Args)]
-pub struct BenchArgs {
-    /// What to measure; everything but migrate when left out
-    #[arg(value_enum)]
-    pub what: Vec<Bench>,
-    /// Rounds of each case; medians are printed
-    #[arg(long, default_value_t = 5, value_name = "COUNT")]
-    pub rounds: usize,
-    /// Seconds of each measurement
-    #[arg(long, default_value_t = 1.0, value_name = "SECONDS")]
-    pub seconds: f64,
-    /// Events of the large log; 10000000 for the figures of the documentation
-    #[arg(long, default_value_t = 1_000_000, value_name = "COUNT")]
-    pub events: u64,
-    /// A folder on the disk to measure
-    #[arg(long, value_name = "FOLDER", default_value = ".")]
-    pub dir: PathBuf,
-    /// Measure the log in this PostgreSQL database instead, in a schema that is removed after
-    #[arg(long, value_name = "ADDRESS")]
-    pub store: Option<Address>,
-    /// Measure with rows on PostgreSQL, in schemas of their own that are dropped at the end
-    #[arg(long, value_name = "ADDRESS")]
-    pub read: Option<Address>,
-    /// Measure the outbox with this NATS server without login too, in a stream that is removed after
-    #[arg(long, value_name = "ADDRESS")]
-    pub nats: Option<NatsAddress>,
-    /// Print JSON, for machines
-    #[arg(long)]
-    pub json: bool,
-}
-
-/// What can be measured.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
-pub enum Bench {
-    /// Durable appends
-    Append,
-    /// Reading the whole log
-    Read,
-    /// Loading cold aggregates
-    Rehydrate,
-    /// Commands through a hot aggregate
-    Command,
-    /// Commands over HTTP
-    Http,
-    /// Projecting events into rows
-    Project,
-    /// Webhooks to a server on this machine
-    Outbox,
-    /// Requests to a large table on PostgreSQL while it is migrated
-    Migrate,
-}
-
 /// What can be done with API keys.
 #[derive(Subcommand)]
 pub enum KeysCommand {
@@ -294,67 +243,4 @@ pub enum KeysCommand {
         #[command(flatten)]
         shared: SharedArgs,
     },
-}
-
-/// A capability and the number of a step, as in `core/3`.
-pub type StepName = (String, u32);
-
-fn step_name(text: &str) -> Result<StepName, String> {
-    let (capability, step) = text.split_once('/').unwrap_or_default();
-    let number = step.split('_').next().and_then(|number| number.parse().ok());
-    match number {
-        Some(number) if !capability.is_empty() => Ok((capability.to_owned(), number)),
-        _ => Err("say a capability and the number of a step, such as core/3".to_owned()),
-    }
-}
-
-/// What can be done with the schema.
-#[derive(Subcommand)]
-pub enum MigrateCommand {
-    /// Show every step and how far it is
-    Status(ServeArgs),
-    /// Show what `up` would do, without doing it
-    Plan(ServeArgs),
-    /// Do every step that is not done, or those of a rolling deployment whose time has come
-    Up {
-        /// Do the steps of one capability alone, up to this one
-        #[arg(long, value_name = "CAPABILITY/NUMBER", value_parser = step_name)]
-        to: Option<StepName>,
-        /// Stop in each capability before the first step of a later phase: expand, backfill or
-        /// contract
-        #[arg(long, value_name = "PHASE")]
-        phase: Option<Phase>,
-        /// Flags of every command.
-        #[command(flatten)]
-        shared: SharedArgs,
-    },
-    /// Write the two files of a new step into the tree of its capability
-    New {
-        /// Whose step
-        capability: String,
-        /// What it does, such as add_digest
-        name: String,
-        /// When it may run: expand, backfill or contract
-        #[arg(long, value_name = "PHASE", default_value_t = Phase::Expand)]
-        phase: Phase,
-        /// The folder with a folder for each capability
-        #[arg(long, value_name = "FOLDER", default_value = "migrations")]
-        dir: PathBuf,
-    },
-    /// Undo the last step of a capability, or all above a number
-    Down {
-        /// Whose steps: core, store or a capability's
-        capability: String,
-        /// Undo all steps above this number; 0 undoes all
-        #[arg(long, value_name = "NUMBER")]
-        to: Option<u32>,
-        /// Remove the tables and columns of these steps with what is in them
-        #[arg(long)]
-        yes: bool,
-        /// Flags of every command.
-        #[command(flatten)]
-        shared: SharedArgs,
-    },
-    /// Compare the steps that are done with those of this program
-    Verify(ServeArgs),
 }

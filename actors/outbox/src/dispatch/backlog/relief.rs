@@ -1,0 +1,72 @@
+//! What keeps the place of an endpoint from standing still, and what was left out from coming
+//! back.
+
+use headwater::event::{Position, RecordedEvent};
+
+use super::{BLOCKS_MAX, Backlog, Now, Source, Ticket};
+use crate::dispatch::block::{Block, BlockPhase};
+use crate::dispatch::window::Line;
+use crate::endpoint::Ordering;
+
+impl Backlog {
+    /// Makes room when nothing can be sent because one request is under way for long and the
+    /// window is full behind it: its event becomes a block, as if it had failed, and its line
+    /// alone waits for it. Messages of several events stay, and so does the order of `strict`.
+    pub fn relieve(&mut self, now: Now) {
+        while self.is_stuck()
+            && let Some((number, event)) = self.window.stuck()
+        {
+            let line = self.block_line(&event);
+            let waiting = match self.rules.ordering {
+                Ordering::PerStream => self.window.hold(&line),
+                _ => {
+                    self.window.settle(number);
+                    0
+                }
+            };
+            let phase = BlockPhase::Busy(now.tick, now.wall);
+            let block = Block { waiting, phase, ..Block::of(&event, now.wall) };
+            self.blocks.insert(line.clone(), block);
+            self.changed.insert(line.clone());
+            self.lifted.insert(number, line);
+        }
+    }
+
+    fn is_stuck(&self) -> bool {
+        self.is_window_full()
+            && !self.has_fresh()
+            && !self.is_crowded()
+            && self.blocks.len() < BLOCKS_MAX
+            && self.rules.ordering != Ordering::Strict
+    }
+
+    /// Returns the ticket of an event that was lifted out of the window since it was taken.
+    pub(super) fn relocated(&mut self, ticket: Ticket) -> Ticket {
+        let Source::Window(number) = &ticket.from else { return ticket };
+        match self.lifted.remove(number) {
+            Some(line) => Ticket { from: Source::Block(line), is_early: false },
+            None => ticket,
+        }
+    }
+
+    /// Leaves a line out up to a position, also when it is read again after a restart because the
+    /// place of the endpoint lies before it.
+    pub(super) fn leave_out(&mut self, line: &Line, to: Position) {
+        self.left_out.insert(line.clone(), to);
+        self.changed_left_out.insert(line.clone());
+    }
+
+    pub(super) fn is_left_out(&self, event: &RecordedEvent) -> bool {
+        !self.left_out.is_empty()
+            && self.left_out.get(&self.block_line(event)).is_some_and(|to| event.position() <= *to)
+    }
+
+    /// Forgets what the endpoint's place is beyond, and returns what has changed.
+    pub(super) fn changes_left_out(&mut self) -> Vec<(Line, Option<Position>)> {
+        let place = self.position();
+        let past = self.left_out.extract_if(|_, to| *to <= place).map(|(line, _)| line);
+        self.changed_left_out.extend(past);
+        let changed = std::mem::take(&mut self.changed_left_out);
+        changed.into_iter().map(|line| (line.clone(), self.left_out.get(&line).copied())).collect()
+    }
+}

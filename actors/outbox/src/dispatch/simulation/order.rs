@@ -1,0 +1,125 @@
+//! What operators order, and that it stays done.
+
+use std::time::Duration;
+
+use proptest::prelude::*;
+
+use super::{Draw, World, cases, event};
+use crate::endpoint::{Order, OrderKind, Ordering, Selection};
+
+#[test]
+fn an_event_that_is_skipped_lets_its_stream_go_on_without_it() {
+    for ordering in [Ordering::PerStream, Ordering::Strict, Ordering::None] {
+        let mut world = World::filled(Draw(7), ordering, None);
+        world.poison = vec![3];
+        world.finish();
+        assert!(!world.arrived.contains_key(&3) && world.backlog.dead() == 1);
+        // What comes behind it is not sent before it, so the order cannot be checked from here.
+        world.arrived.insert(3, 0);
+        world.order(OrderKind::Skip);
+        world.finish();
+        assert_eq!((world.missing(), world.arrived[&3]), (Vec::new(), 0));
+    }
+}
+
+#[test]
+fn what_waits_behind_a_discarded_event_is_left_out_and_what_comes_is_sent() {
+    let mut world = World::filled(Draw(7), Ordering::PerStream, None);
+    let stream = world.log[0].stream_id().to_owned();
+    let of_stream: Vec<u64> = (world.log.iter().filter(|own| own.stream_id() == stream))
+        .map(|own| own.position().get())
+        .collect();
+    world.poison = vec![1];
+    world.finish();
+    world.order(OrderKind::Discard);
+    world.finish();
+    assert_eq!(world.missing(), of_stream);
+    let next = event(world.log.len() as u64 + 1, &stream, of_stream.len() as u64 + 1);
+    for position in &of_stream {
+        world.arrived.insert(*position, 0);
+    }
+    world.log.push(next);
+    world.finish();
+    assert_eq!(world.missing(), [0_u64; 0]);
+}
+
+/// Runs until poison is given up, orders, and crashes at the worst moment as often as it likes.
+fn left_out(seed: u64, ordering: Ordering, kind: OrderKind) {
+    let mut world = World::filled(Draw(seed), ordering, None);
+    for _ in 0..300 {
+        world.step();
+    }
+    let dead = world.backlog.dead_heads();
+    let left_out = match kind {
+        OrderKind::Discard => dead.iter().flat_map(|bad| behind(&world, *bad)).collect(),
+        _ => dead,
+    };
+    world.order(kind);
+    world.store();
+    // The receiver would take them now.
+    world.poison.clear();
+    let before: Vec<u64> = left_out.iter().map(|bad| arrivals(&world, *bad)).collect();
+    // What follows them in their streams goes out without them.
+    left_out.iter().for_each(|bad| {
+        world.arrived.entry(*bad).or_default();
+    });
+    for _ in 0..200 {
+        world.step();
+    }
+    world.crash();
+    world.finish();
+    let after: Vec<u64> = left_out.iter().map(|bad| arrivals(&world, *bad)).collect();
+    assert_eq!(after, before, "of {left_out:?}");
+}
+
+/// Returns an event and what was read behind it of its stream.
+fn behind(world: &World, position: u64) -> Vec<u64> {
+    let stream = world.log[position as usize - 1].stream_id();
+    let read = world.log.iter().take(world.read as usize).skip(position as usize - 1);
+    read.filter(|own| own.stream_id() == stream).map(|own| own.position().get()).collect()
+}
+
+fn arrivals(world: &World, position: u64) -> u64 {
+    world.arrived.get(&position).copied().unwrap_or_default()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(cases()))]
+
+    #[test]
+    fn what_was_skipped_stays_so_however_often_it_crashes(seed in any::<u64>()) {
+        left_out(seed, Ordering::PerStream, OrderKind::Skip);
+        left_out(seed, Ordering::None, OrderKind::Skip);
+    }
+
+    #[test]
+    fn what_was_discarded_stays_so_however_often_it_crashes(seed in any::<u64>()) {
+        left_out(seed, Ordering::PerStream, OrderKind::Discard);
+    }
+}
+
+#[test]
+fn a_redrive_with_a_rate_keeps_it_for_what_waits_behind_and_when_the_endpoint_works_again() {
+    let mut world = World::filled(Draw(7), Ordering::PerStream, None);
+    world.poison = world.log.iter().map(|own| own.position().get()).collect();
+    world.rules.in_flight_max = 8;
+    world.backlog.set_rules(world.rules.clone());
+    world.finish();
+    world.poison.clear();
+    let dead = world.backlog.dead();
+    assert!(dead > 2, "{dead}");
+    let selection = Selection { all: true, ..Selection::default() };
+    let order = Order { kind: OrderKind::Redrive, selection, rate_per_second: Some(2) };
+    assert!(world.backlog.apply(&order, world.now));
+    let missing = world.missing().len();
+    for second in 0..1_000 {
+        for _ in 0..10 {
+            world.begin_some();
+            (0..8).for_each(|_| world.end_one());
+        }
+        let sent = missing - world.missing().len();
+        assert!(sent <= 2 * second + 1, "{sent} in {second} s");
+        world.wait(Duration::from_secs(1));
+    }
+    assert_eq!(world.missing(), [0_u64; 0]);
+}
