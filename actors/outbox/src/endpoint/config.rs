@@ -7,37 +7,13 @@ use headwater::event::Position;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::{EndpointRejection, Filter, Template};
+use super::target::default_ack_timeout_ms;
+use super::{EndpointRejection, Filter, Target};
 use crate::payload::Format;
 use crate::schedule::RetrySchedule;
-use crate::secret::Sealed;
-use crate::webhook::HandshakeAllowed;
 
 /// The most bytes of a note or reason.
 const NOTE_LEN_MAX: usize = 200;
-/// The most bytes of a URL.
-const URL_LEN_MAX: usize = 2_000;
-/// The most bytes of the name of an exchange, as AMQP has it.
-const EXCHANGE_LEN_MAX: usize = 255;
-/// The most bytes of the name of a topic of Kafka.
-const TOPIC_LEN_MAX: usize = 249;
-/// The most bytes of the name of a stream, which is the name of a folder too.
-const STREAM_LEN_MAX: usize = 255;
-/// The most headers of one endpoint.
-const HEADERS_MAX: usize = 32;
-/// Headers that say what the request is, and so are not the endpoint's to set.
-const OWN_HEADERS: [&str; 9] = [
-    "connection",
-    "content-length",
-    "content-type",
-    "expect",
-    "host",
-    "te",
-    "transfer-encoding",
-    "upgrade",
-    "user-agent",
-];
-
 /// Where events go and how.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
@@ -74,52 +50,6 @@ pub struct EndpointConfig {
     /// After how many hours of nothing but failures the endpoint is disabled, from 1 to 720.
     #[serde(default = "default_disable_after_hours")]
     pub disable_after_hours: u16,
-}
-
-/// Where events go.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
-#[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
-pub enum Target {
-    /// An HTTP server, by POST.
-    Webhook {
-        /// Its address.
-        url: String,
-        /// Headers that go with each request; their values are sealed.
-        #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-        headers: BTreeMap<String, Sealed>,
-        /// What it said when it was asked whether it wants deliveries; absent when it was not.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        handshake: Option<HandshakeAllowed>,
-    },
-    /// A stream of the operator's NATS JetStream.
-    Nats {
-        /// The subject. `{category}`, `{type}` and `{tenant}` stand for those of the event, each
-        /// at most once, percent-encoded but for ASCII letters, digits, `-` and `_`.
-        subject: String,
-        /// The stream that must have the messages; any that takes the subject when absent.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        stream: Option<String>,
-    },
-    /// An exchange of the operator's RabbitMQ.
-    Rabbitmq {
-        /// Its name; the default exchange, which knows every queue by its name, when empty.
-        exchange: String,
-        /// The routing key, with the same placeholders as a subject of NATS.
-        #[serde(default)]
-        routing_key: String,
-    },
-    /// A topic of the operator's Kafka.
-    Kafka {
-        /// Its name.
-        topic: String,
-    },
-    /// Nowhere: consumers ask for them, and say what they have dealt with.
-    Pull {
-        /// How long a consumer may take over an event until another gets it, from 100 to
-        /// 3,600,000 ms.
-        #[serde(default = "default_ack_timeout_ms")]
-        ack_timeout_ms: u32,
-    },
 }
 
 /// How many events go in one message; only in the format `cloudevents-batch`.
@@ -170,50 +100,8 @@ const fn default_timeout_ms() -> u32 {
     15_000
 }
 
-const fn default_ack_timeout_ms() -> u32 {
-    30_000
-}
-
 const fn default_disable_after_hours() -> u16 {
     120
-}
-
-impl Target {
-    /// Returns the name of the kind.
-    #[must_use]
-    pub const fn kind(&self) -> &'static str {
-        match self {
-            Self::Webhook { .. } => "webhook",
-            Self::Nats { .. } => "nats",
-            Self::Rabbitmq { .. } => "rabbitmq",
-            Self::Kafka { .. } => "kafka",
-            Self::Pull { .. } => "pull",
-        }
-    }
-
-    /// Returns whether messages are signed, so that there must be a secret.
-    #[must_use]
-    pub const fn is_signed(&self) -> bool {
-        matches!(self, Self::Webhook { .. })
-    }
-
-    /// Returns whether events are published to a broker, which is the operator's.
-    #[must_use]
-    pub const fn is_published(&self) -> bool {
-        matches!(self, Self::Nats { .. } | Self::Rabbitmq { .. } | Self::Kafka { .. })
-    }
-
-    /// Returns whether consumers ask for the events.
-    #[must_use]
-    pub const fn is_pulled(&self) -> bool {
-        matches!(self, Self::Pull { .. })
-    }
-
-    /// Says that a tenant may not publish to the operator's brokers.
-    pub(crate) fn not_operator(&self) -> String {
-        let kind = self.kind();
-        format!("only endpoints of the operator's tenant may have targets of the kind {kind}")
-    }
 }
 
 impl EndpointConfig {
@@ -303,85 +191,12 @@ impl EndpointConfig {
     }
 }
 
-impl Target {
-    fn check(&self) -> Result<(), EndpointRejection> {
-        match self {
-            Self::Webhook { url, headers, .. } => check_webhook(url, headers),
-            Self::Nats { subject, stream } => {
-                Template::subject("target.subject", subject)?;
-                stream.as_deref().map_or(Ok(()), check_stream)
-            }
-            Self::Rabbitmq { exchange, routing_key } => {
-                if exchange.len() > EXCHANGE_LEN_MAX || exchange.chars().any(char::is_control) {
-                    let problem = format!(
-                        "must have at most {EXCHANGE_LEN_MAX} bytes and no control character"
-                    );
-                    return Err(EndpointRejection::invalid("target.exchange", problem));
-                }
-                Template::routing_key("target.routing_key", routing_key).map(drop)
-            }
-            Self::Kafka { topic } => check_topic(topic),
-            Self::Pull { ack_timeout_ms } => {
-                within("target.ack_timeout_ms", *ack_timeout_ms, 100, 3_600_000)
-            }
-        }
-    }
-}
-
-fn check_webhook(url: &str, headers: &BTreeMap<String, Sealed>) -> Result<(), EndpointRejection> {
-    if url.len() > URL_LEN_MAX {
-        let problem = format!("has more than {URL_LEN_MAX} bytes");
-        return Err(EndpointRejection::invalid("target.url", problem));
-    }
-    if headers.len() > HEADERS_MAX {
-        let problem = format!("has more than {HEADERS_MAX} entries");
-        return Err(EndpointRejection::invalid("target.headers", problem));
-    }
-    headers.keys().try_for_each(|name| check_header(name))
-}
-
-fn check_topic(name: &str) -> Result<(), EndpointRejection> {
-    let is_allowed = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
-    let is_name = !matches!(name, "" | "." | "..") && name.chars().all(is_allowed);
-    match is_name && name.len() <= TOPIC_LEN_MAX {
-        true => Ok(()),
-        false => {
-            let problem = "is not the name of a topic: write at most 249 ASCII letters, digits, \
-                           dots, underscores and hyphens";
-            Err(EndpointRejection::invalid("target.topic", problem))
-        }
-    }
-}
-
-fn check_stream(name: &str) -> Result<(), EndpointRejection> {
-    let is_allowed = |c: char| c.is_ascii_graphic() && !".*>/\\".contains(c);
-    match !name.is_empty() && name.len() <= STREAM_LEN_MAX && name.chars().all(is_allowed) {
-        true => Ok(()),
-        false => {
-            let problem = "is not the name of a stream: write at most 255 visible ASCII characters \
-                           without . * > / and \\";
-            Err(EndpointRejection::invalid("target.stream", problem))
-        }
-    }
-}
-
-fn check_header(name: &str) -> Result<(), EndpointRejection> {
-    let lower = name.to_ascii_lowercase();
-    let is_token = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
-    let problem = match () {
-        () if name.is_empty() || name.len() > 128 || !name.bytes().all(is_token) => {
-            "is not the name of a header"
-        }
-        () if OWN_HEADERS.contains(&lower.as_str()) => "is not yours to set",
-        () if lower.starts_with("webhook-") || lower.starts_with("ce-") => {
-            "belongs to the message: choose another name"
-        }
-        () => return Ok(()),
-    };
-    Err(EndpointRejection::invalid(format!("target.headers.{name}"), problem))
-}
-
-fn within(field: &str, value: u32, least: u32, most: u32) -> Result<(), EndpointRejection> {
+pub(super) fn within(
+    field: &str,
+    value: u32,
+    least: u32,
+    most: u32,
+) -> Result<(), EndpointRejection> {
     match (least..=most).contains(&value) {
         true => Ok(()),
         false => {

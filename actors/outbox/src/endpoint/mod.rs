@@ -11,18 +11,20 @@ mod expression;
 mod filter;
 mod order;
 mod rejection;
+mod target;
 mod template;
 
 pub use command::{
     Change, Disable, Discard, Pause, Redrive, Register, Remove, Replay, Resume, RotateSecret, Skip,
     Warn,
 };
-pub use config::{Batching, EndpointConfig, Ordering, Start, Target};
+pub use config::{Batching, EndpointConfig, Ordering, Start};
 pub use event::{DisableCause, EndpointEvent};
 pub use expression::{Expression, ExpressionError};
 pub use filter::Filter;
 pub use order::{Order, OrderKind, Selectable, Selection};
 pub use rejection::EndpointRejection;
+pub use target::Target;
 pub(crate) use template::Template;
 
 use headwater::aggregate::{Aggregate, Context, Decide};

@@ -192,7 +192,7 @@ fn search_attempts(args: &[&str]) {
     let shown = reader.open(&one);
     assert_holds(&shown, &["&lt;script&gt;document.title='owned'&lt;/script&gt;", "<dt>Took</dt>"]);
     assert!(!shown.contains("<script>document"), "{shown}");
-    assert_eq!(reader.ask("GET", "/ui/outbox/hook/attempts/1/1/0", "").0, 404);
+    assert_eq!(reader.ask("GET", "/ui/outbox/hook/attempts/1.1.0", "").0, 404);
     assert_eq!(reader.ask("GET", "/ui/outbox/hook/attempts?since=noon", "").0, 400);
     server.stop();
 }
