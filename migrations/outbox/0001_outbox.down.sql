@@ -1,10 +1,5 @@
 drop view outbox;
-drop view outbox_attempts;
-drop table outbox_attempts_part;
-drop table outbox_attempts_3;
-drop table outbox_attempts_2;
-drop table outbox_attempts_1;
-drop table outbox_attempts_0;
+drop table outbox_left_out;
 drop table outbox_dead_letters;
 drop table outbox_retries;
 drop table outbox_cursors;

@@ -5,11 +5,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_nats::client::RequestErrorKind;
-use async_nats::jetstream::ErrorCode;
-use async_nats::jetstream::publish::PublishAck;
-use async_nats::jetstream::response::Response;
+use async_nats::jetstream::{self, ErrorCode};
 use async_nats::{Client, ConnectOptions, Event, HeaderMap, Request};
 use bytes::Bytes;
+use serde::Deserialize;
 use tokio::sync::watch;
 
 use super::Refusal;
@@ -115,12 +114,22 @@ fn too_large(error: &dyn std::fmt::Display) -> Refusal {
     ))
 }
 
+/// What a stream answers, as far as it matters; the library's type tries one shape after the other,
+/// and costs as much as writing the message.
+#[derive(Default, Deserialize)]
+struct Answer {
+    error: Option<jetstream::Error>,
+    /// Where the stream has the message.
+    seq: Option<u64>,
+}
+
 /// Reads what answered: a stream that has the message, perhaps from before, or one that refuses
 /// it. Anything else came from a subscriber who is no stream.
 fn acknowledged(subject: &str, answer: &[u8]) -> Result<(), Refusal> {
-    match serde_json::from_slice::<Response<PublishAck>>(answer) {
-        Ok(Response::Ok(_)) => Ok(()),
-        Ok(Response::Err { error }) => Err(match error.error_code() {
+    let answer = serde_json::from_slice(answer).unwrap_or_default();
+    match answer {
+        Answer { error: None, seq: Some(_) } => Ok(()),
+        Answer { error: Some(error), .. } => Err(match error.error_code() {
             ErrorCode::STREAM_NOT_MATCH => Refusal::again(format!(
                 "another stream than the endpoint's takes the subject {subject:?}: change \
                  target.stream, or the subjects of the streams"
@@ -131,7 +140,7 @@ fn acknowledged(subject: &str, answer: &[u8]) -> Result<(), Refusal> {
             )),
             _ => Refusal::again(format!("the stream that takes {subject:?} refuses: {error}")),
         }),
-        Err(_) => Err(Refusal::again(format!(
+        Answer { error: None, seq: None } => Err(Refusal::again(format!(
             "what answers to {subject:?} is no stream of NATS: choose a subject that only a \
              stream takes"
         ))),

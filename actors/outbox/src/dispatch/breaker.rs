@@ -90,14 +90,14 @@ impl Breaker {
         self.open.get_or_insert_with(|| Open::after(REST_MIN, now, share)).is_asked = true;
     }
 
-    /// Notes a success; returns whether that has closed it.
+    /// Notes a success; returns whether an endpoint works again that had only failed.
     pub fn succeeded(&mut self) -> bool {
-        self.failures = 0;
+        let was_broken = std::mem::take(&mut self.failures) >= FAILURES_MAX;
         let is_kept = |open: &Open| open.is_asked && !open.is_probing;
         if self.open.as_ref().is_some_and(is_kept) {
             return false;
         }
-        self.open.take().is_some()
+        self.open.take().is_some() && was_broken
     }
 
     /// Notes a failure; `share`, from 0 to 1, spreads the rests of many endpoints.
@@ -162,7 +162,8 @@ mod tests {
         assert!(!breaker.succeeded(), "it was under way already");
         assert_eq!((breaker.leave(soon), breaker.leave(later)), (Leave::None, Leave::Probe));
         breaker.probe();
-        assert!(breaker.succeeded());
+        assert!(!breaker.succeeded(), "it was not broken");
+        assert_eq!(breaker.leave(soon), Leave::Free);
     }
 
     #[test]

@@ -7,6 +7,7 @@ use headwater::aggregate::Aggregate;
 use headwater::event::{Category, Event, EventQuery, Position, QueryItem, RecordedEvent, Revision};
 use headwater::runtime::{ActorContext, ActorError, ActorResult, ActorSpec, System};
 use headwater::store::{LogRead, SharedStore, StreamRead};
+use jiff::Timestamp;
 use tokio::sync::watch;
 
 use super::tail::Tail;
@@ -27,6 +28,8 @@ pub(crate) struct Registered {
     pub at: Position,
     /// The last revision that was folded.
     pub revision: Revision,
+    /// When it was resumed last.
+    pub resumed_at: Option<Timestamp>,
     /// What operators ordered, the oldest first.
     pub orders: Vec<Ordered>,
 }
@@ -184,6 +187,7 @@ impl Registered {
         self.endpoint.evolve(data);
         match data {
             EndpointEvent::Registered { .. } => self.at = event.position(),
+            EndpointEvent::Resumed {} => self.resumed_at = Some(event.recorded_at()),
             EndpointEvent::Ordered { order } => {
                 let (revision, position) = (event.revision(), event.position());
                 self.orders.push(Ordered { revision, position, order: order.clone() });

@@ -61,7 +61,10 @@ impl Sieve {
         match tokio::task::spawn_blocking(move || own.sift(&events)).await {
             Ok(passed) => passed,
             // The runtime ends. Nothing may go on as if these events had been looked at.
-            Err(_) => std::future::pending().await,
+            Err(error) => {
+                tracing::error!(%error, "events were not looked at: their endpoint waits");
+                std::future::pending().await
+            }
         }
     }
 

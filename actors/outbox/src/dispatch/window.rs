@@ -19,6 +19,8 @@ pub(crate) struct Window {
     lines: FxHashMap<Line, VecDeque<u64>>,
     ready: VecDeque<u64>,
     bytes: usize,
+    /// How many of the slots are settled.
+    settled: usize,
     frontier: Position,
 }
 
@@ -110,6 +112,11 @@ impl Window {
         self.bytes
     }
 
+    /// Returns whether most of its events are settled and stay for those before them alone.
+    pub fn is_mostly_settled(&self) -> bool {
+        self.settled >= self.slots.len() / 4 * 3
+    }
+
     /// Returns whether an event may be sent.
     pub fn has_ready(&self) -> bool {
         !self.ready.is_empty()
@@ -176,7 +183,7 @@ impl Window {
         for number in numbers {
             let at = self.at(*number);
             let Some(slot) = self.slots.get_mut(at) else { continue };
-            slot.is_settled = true;
+            self.settled += usize::from(!std::mem::replace(&mut slot.is_settled, true));
             if let Some(line) = slot.line.clone() {
                 self.go_on(&line, numbers);
             }
@@ -190,7 +197,7 @@ impl Window {
         for number in &queue {
             let at = self.at(*number);
             if let Some(slot) = self.slots.get_mut(at) {
-                slot.is_settled = true;
+                self.settled += usize::from(!std::mem::replace(&mut slot.is_settled, true));
             }
         }
         self.trim();
@@ -254,6 +261,7 @@ impl Window {
         while self.slots.front().is_some_and(|slot| slot.is_settled) {
             let Some(slot) = self.slots.pop_front() else { return };
             self.bytes = self.bytes.saturating_sub(slot.event.as_bytes().len());
+            self.settled = self.settled.saturating_sub(1);
             self.first += 1;
         }
     }

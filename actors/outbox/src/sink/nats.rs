@@ -15,10 +15,10 @@ use crate::payload::{Format, render};
 use crate::plugin::Shared;
 
 /// By this a stream knows what it has already, for as long as its duplicate window is.
-const ID: &str = "Nats-Msg-Id";
+const ID: HeaderName = HeaderName::from_static("Nats-Msg-Id");
 /// The stream that must have the message.
-const STREAM: &str = "Nats-Expected-Stream";
-const CONTENT_TYPE: &str = "content-type";
+const STREAM: HeaderName = HeaderName::from_static("Nats-Expected-Stream");
+const CONTENT_TYPE: HeaderName = HeaderName::from_static("content-type");
 
 /// Publishes events to a subject.
 pub(crate) struct NatsSink {
@@ -51,20 +51,16 @@ impl NatsSink {
 
     fn message(&self, event: &RecordedEvent) -> Result<NatsMessage, Refusal> {
         let hopeless = |error: &dyn std::error::Error| Refusal::hopeless(error.to_string());
+        let value = |text: &str| HeaderValue::from_str(text).map_err(|error| hopeless(&error));
         let payload = render(self.format, &self.source, event).map_err(|error| hopeless(&error))?;
-        let id = event.id().to_string();
-        let own = [
-            (ID, Some(id.as_str())),
-            (CONTENT_TYPE, Some(payload.content_type)),
-            (STREAM, self.stream.as_deref()),
-        ];
-        let own = own.into_iter().filter_map(|(name, value)| Some((name, value?)));
         let mut headers = HeaderMap::new();
-        for (name, value) in
-            own.chain(payload.headers.iter().map(|(name, value)| (*name, value.as_str())))
-        {
-            let name = HeaderName::from_str(name).map_err(|error| hopeless(&error))?;
-            headers.insert(name, HeaderValue::from_str(value).map_err(|error| hopeless(&error))?);
+        headers.insert(ID, value(&event.id().to_string())?);
+        headers.insert(CONTENT_TYPE, value(payload.content_type)?);
+        if let Some(stream) = &self.stream {
+            headers.insert(STREAM, value(stream)?);
+        }
+        for (name, text) in payload.headers {
+            headers.insert(HeaderName::from_static(name), value(&text)?);
         }
         Ok(NatsMessage { subject: self.subject.fill(event), headers, body: payload.body })
     }

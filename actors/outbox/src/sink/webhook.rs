@@ -91,11 +91,9 @@ impl WebhookSink {
         let mut headers = self.headers.clone();
         let value = |text: &str| HeaderValue::from_str(text).map_err(|error| error.to_string());
         for (name, text) in &payload.headers {
-            let name =
-                HeaderName::from_bytes(name.as_bytes()).map_err(|error| error.to_string())?;
-            headers.insert(name, value(text)?);
+            headers.insert(HeaderName::from_static(name), value(text)?);
         }
-        headers.insert(CONTENT_TYPE, value(payload.content_type)?);
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static(payload.content_type));
         headers.insert(ID, value(id)?);
         headers.insert(TIMESTAMP, now.as_second().into());
         headers.insert(SIGNATURE, value(&signature)?);

@@ -36,6 +36,7 @@ use crate::webhook::Verdict;
 /// The steps of the outbox's schema.
 pub const MIGRATIONS: MigrationSet = headwater::migrations!("outbox" in "../../migrations/outbox" {
     "0001_outbox",
+    "0002_attempts" for each,
 });
 
 /// Which endpoint.

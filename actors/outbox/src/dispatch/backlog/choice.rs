@@ -37,7 +37,7 @@ impl Backlog {
         }
         let due = self.due.first().map(|(at, _)| *at);
         match self.breaker.rests_until() {
-            Some(until) if self.breaker.is_asked() && !self.has_fresh() => {
+            Some(until) if self.breaker.is_asked() && !self.may_send_fresh() => {
                 Some(due.map_or(until, |due| due.max(until)))
             }
             Some(until) => Some(until),
@@ -60,9 +60,16 @@ impl Backlog {
         if self.is_filling(now.tick) { None } else { self.fresh_now() }
     }
 
+    /// Returns whether the window has something to send; of a strict endpoint nothing while an
+    /// event of it waits for a retry.
+    fn may_send_fresh(&self) -> bool {
+        let is_held = self.rules.ordering == Ordering::Strict && !self.blocks.is_empty();
+        self.has_fresh() && !is_held
+    }
+
     /// Takes what is next in the window.
     fn fresh_now(&mut self) -> Option<Task> {
-        if self.rules.ordering == Ordering::Strict && !self.blocks.is_empty() {
+        if !self.may_send_fresh() {
             return None;
         }
         let task = match (self.again.pop_front(), self.rules.filling) {
@@ -89,6 +96,9 @@ impl Backlog {
     /// Takes a block before its time.
     fn early_block(&mut self, now: Now) -> Option<Task> {
         while let Some(line) = self.early.pop_front() {
+            if self.blocks.get(&line).is_some_and(|own| own.pace.is_some()) {
+                continue;
+            }
             let task = self.take_block(&line, now);
             if matches!(task, Some(Task::Fetch { .. })) {
                 self.fetching_early.insert(line);
@@ -107,7 +117,7 @@ impl Backlog {
         let takes_any = !self.breaker.is_asked();
         let block = self.due.first().filter(|(at, _)| takes_any || *at <= now.tick);
         let block = block.map(|(_, line)| line.clone());
-        let is_fresh = self.has_fresh() && !self.probes_block;
+        let is_fresh = self.may_send_fresh() && !self.probes_block;
         match block {
             Some(line) if !is_fresh => self.take_block(&line, now).or_else(|| self.fresh_now()),
             _ => self.fresh_now(),

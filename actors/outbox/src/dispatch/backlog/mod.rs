@@ -30,8 +30,8 @@ use super::window::{Line, Load, Window};
 use crate::endpoint::Ordering;
 use crate::schedule::RetrySchedule;
 
-/// The most events that were read and not settled.
-const WINDOW_EVENTS_MAX: usize = 8_192;
+/// The most events that were read and not settled; few in the simulation, so that it fills it.
+const WINDOW_EVENTS_MAX: usize = if cfg!(test) { 64 } else { 8_192 };
 /// The most bytes of them.
 const WINDOW_BYTES_MAX: usize = 32 << 20;
 /// The most lines that wait for a retry or an operator.
@@ -225,10 +225,14 @@ impl Backlog {
 
     /// Returns how many events it takes now.
     pub fn room(&self) -> usize {
+        // Something must be there to see whether the endpoint works again.
+        let has_probe = match self.breaker.is_asked() {
+            true => self.has_fresh(),
+            false => self.has_work(),
+        };
         let is_full = self.is_window_full()
             || self.blocks.len() >= BLOCKS_MAX
-            // Something must be there to see whether the endpoint works again.
-            || (self.breaker.is_open() && self.has_work());
+            || (self.breaker.is_open() && has_probe);
         if is_full { 0 } else { WINDOW_EVENTS_MAX.saturating_sub(self.window.len()) }
     }
 
@@ -290,9 +294,9 @@ impl Backlog {
         self.in_flight == 0 && self.window.len() == 0 && self.due.is_empty()
     }
 
-    /// Returns whether something that was read is not delivered, what was given up included.
+    /// Returns whether something that was read is neither delivered nor given up.
     pub fn owes(&self) -> bool {
-        self.window.len() > 0 || !self.blocks.is_empty()
+        self.window.len() > 0 || self.retrying() > 0
     }
 
     /// Returns whether as many requests are under way as may be.

@@ -11,9 +11,9 @@ use crate::dispatch::window::Line;
 use crate::endpoint::{Order, OrderKind, Ordering, Selectable};
 
 impl Backlog {
-    /// Does what an operator ordered; false when the event in question is not read yet, so that
-    /// it must be tried again later.
-    pub fn apply(&mut self, order: &Order, now: Now) -> bool {
+    /// Does what an operator ordered at a position of the log; false when the event in question is
+    /// not read yet, so that it must be tried again later.
+    pub fn apply(&mut self, (order, at): (&Order, Position), now: Now) -> bool {
         let dead = self.blocks.iter().filter(|(_, block)| block.is_dead());
         let mut selected: Vec<(Position, Line)> = dead
             .filter(|(_, block)| order.selection.matches(selectable(&block.head)))
@@ -36,7 +36,7 @@ impl Backlog {
             if let Some(block) = self.blocks.get_mut(&line) {
                 (block.attempts, block.pace) = (0, pace);
             }
-            self.do_ordered(order.kind, &line, now);
+            self.do_ordered((order.kind, at), &line, now);
         }
         true
     }
@@ -51,7 +51,7 @@ impl Backlog {
         (at, later(now.wall, at.saturating_duration_since(now.tick)))
     }
 
-    fn do_ordered(&mut self, kind: OrderKind, line: &Line, now: Now) {
+    fn do_ordered(&mut self, (kind, at): (OrderKind, Position), line: &Line, now: Now) {
         let due = self.slot(line, now);
         let (ordering, frontier) = (self.rules.ordering, self.window.frontier());
         let Some(block) = self.blocks.get_mut(line) else { return };
@@ -72,7 +72,8 @@ impl Backlog {
                 self.unblock(line);
             }
             (OrderKind::Discard, Ordering::PerStream) => {
-                self.leave_out(line, frontier);
+                // Before its place is read again, the head and what came before the order lie ahead.
+                self.leave_out(line, frontier.max(head).max(at));
                 self.unblock(line);
             }
             (OrderKind::Skip, Ordering::PerStream) => {

@@ -10,7 +10,7 @@ use crate::endpoint::Ordering;
 
 impl Backlog {
     /// Makes room when nothing can be sent because one request is under way for long and the
-    /// window is full behind it: its event becomes a block, as if it had failed, and its line
+    /// window is full of what was delivered behind it: its event becomes a block, as if it had failed, and its line
     /// alone waits for it. Messages of several events stay, and so does the order of `strict`.
     pub fn relieve(&mut self, now: Now) {
         while self.is_stuck()
@@ -34,6 +34,7 @@ impl Backlog {
 
     fn is_stuck(&self) -> bool {
         self.is_window_full()
+            && self.window.is_mostly_settled()
             && !self.has_fresh()
             && !self.is_crowded()
             && self.blocks.len() < BLOCKS_MAX
@@ -52,7 +53,8 @@ impl Backlog {
     /// Leaves a line out up to a position, also when it is read again after a restart because the
     /// place of the endpoint lies before it.
     pub(super) fn leave_out(&mut self, line: &Line, to: Position) {
-        self.left_out.insert(line.clone(), to);
+        let known = self.left_out.entry(line.clone()).or_default();
+        *known = to.max(*known);
         self.changed_left_out.insert(line.clone());
     }
 

@@ -193,10 +193,8 @@ impl Running {
         let due = state.backlog.wake_at();
         // While all places are taken, an end of one of them wakes it.
         let due = due.filter(|_| !state.backlog.is_crowded());
-        match self.pace.waits_until() {
-            Some(until) => Some(due.map_or(until, |due| due.max(until))),
-            None => due,
-        }
+        // What is ready is in no time of the backlog.
+        self.pace.waits_until().or(due)
     }
 
     /// Begins everything that may be sent or read now.
@@ -347,7 +345,7 @@ impl Running {
         let (done, is_replay) = (state.orders, state.feed.number != 0);
         for own in registered.orders.iter().filter(|own| own.revision > done) {
             if own.order.kind != OrderKind::Replay {
-                if !state.backlog.apply(&own.order, now) {
+                if !state.backlog.apply((&own.order, own.position), now) {
                     return;
                 }
             } else if !is_replay {

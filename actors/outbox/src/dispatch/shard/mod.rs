@@ -258,7 +258,10 @@ impl Shard {
         backlog.delivered = cursor.delivered;
         backlog.failed = cursor.failed;
         let now = self.shared.now();
-        backlog.failing = cursor.failing_since.map(|since| Failing::resume(since, now));
+        let since = cursor.failing_since;
+        // Whoever resumed the endpoint since gave it all of its time again.
+        let since = since.filter(|since| registered.resumed_at.is_none_or(|at| at <= *since));
+        backlog.failing = since.map(|since| Failing::resume(since, now));
         let state = Rc::new(RefCell::new(LaneState {
             feed: feed.clone(),
             backlog,

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use headwater::runtime::ActorError;
+use headwater::sql::SqlError;
 use jiff::Timestamp;
 
 use super::{BEAT_EVERY, Shard, replay};
@@ -26,9 +27,7 @@ impl Shard {
             return Ok(true);
         }
         self.actor.heartbeat.beat();
-        let database = self.shared.database();
-        let (log, work) = (&self.shared.attempt_log, Arc::clone(&commit_now));
-        let stored = self.actor.heartbeat.idle(commit(&database, work, log)).await;
+        let stored = self.commit(Arc::clone(&commit_now)).await;
         // The writer has let go of it by now.
         let commit_now = Arc::unwrap_or_clone(commit_now);
         match stored {
@@ -51,6 +50,20 @@ impl Shard {
         }
     }
 
+    /// Commits; while that takes so long that another node may have taken over, nothing is sent.
+    async fn commit(&self, work: Arc<Commit>) -> Result<bool, SqlError> {
+        let database = self.shared.database();
+        let storing = commit(&database, work, &self.shared.attempt_log);
+        let mut storing = std::pin::pin!(self.actor.heartbeat.idle(storing));
+        match tokio::time::timeout(CUT_OFF_AFTER, &mut storing).await {
+            Ok(stored) => stored,
+            Err(_) => {
+                self.hold();
+                storing.await
+            }
+        }
+    }
+
     /// Tells how the endpoints stand that are neither paused nor disabled.
     pub(super) fn measure(&self, now: Timestamp) {
         let head = self.shared.store().head().borrow().get();
@@ -68,7 +81,8 @@ impl Shard {
     /// try may be a day away.
     pub(super) fn warn(&self) {
         let now = Instant::now();
-        for lane in self.lanes.values() {
+        // A replay may fail while what comes is taken.
+        for (_, lane) in self.lanes.iter().filter(|(feed, _)| feed.number == 0) {
             let (state, registered) = (lane.state.borrow(), lane.registered.borrow());
             let endpoint = &registered.endpoint;
             let failing = state.backlog.failing.filter(|_| state.backlog.owes());
@@ -77,6 +91,13 @@ impl Shard {
             {
                 lane.signals.failing(failing, now, config.disable_after_hours);
             }
+        }
+    }
+
+    /// Lets nothing more be sent before something was stored.
+    fn hold(&self) {
+        for lane in self.lanes.values() {
+            lane.state.borrow_mut().is_held = true;
         }
     }
 
@@ -147,10 +168,12 @@ impl Shard {
         for row in commit.attempts {
             attempts.entry(row.feed.clone()).or_default().push(row);
         }
-        let is_cut_off = self.stored_at.elapsed() > CUT_OFF_AFTER;
+        if self.stored_at.elapsed() > CUT_OFF_AFTER {
+            self.hold();
+        }
         for (feed, lane) in &self.lanes {
             let mut state = lane.state.borrow_mut();
-            (state.storing, state.is_held) = (0, is_cut_off);
+            state.storing = 0;
             state.attempts.splice(0..0, attempts.remove(feed).unwrap_or_default());
             let bytes = state.attempts.iter().map(|row| row.event.as_bytes().len());
             state.attempt_bytes = bytes.sum();

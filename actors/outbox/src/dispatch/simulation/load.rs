@@ -79,3 +79,40 @@ fn what_fails_again_when_an_endpoint_seems_to_work_keeps_its_schedule_and_its_co
     assert!(world.backlog.retrying() > 0);
     assert_eq!(world.backlog.dead(), 0, "an hour's schedule cannot be over");
 }
+
+#[test]
+fn one_event_that_a_receiver_is_overloaded_by_is_not_tried_again_and_again_nor_holds_up_the_others()
+{
+    let mut world = world();
+    world.rules.retry = crate::schedule::RetrySchedule::new(vec![3_600_000; 3]).unwrap();
+    world.backlog.set_rules(world.rules.clone());
+    let (mut tries, mut taken) = (0, 0);
+    for second in 0..600 {
+        // It keeps up: little comes at a time.
+        let end = (second + 1) * 5;
+        while world.read < end && world.backlog.room() > 0 {
+            world.backlog.offer(world.log[world.read as usize].clone());
+            world.read += 1;
+        }
+        while let Some(task) = world.backlog.next(world.now) {
+            match task {
+                Task::Send { ticket, event, .. } if event.position().get() == 3 => {
+                    tries += 1;
+                    let outcome = Outcome::Failed(overloaded(None));
+                    world.backlog.finished(ticket, &event, outcome, world.now);
+                }
+                Task::Send { ticket, event, .. } => {
+                    taken += 1;
+                    world.backlog.finished(ticket, &event, Outcome::Delivered, world.now);
+                }
+                Task::Fetch { line, head, after } => {
+                    world.end_fetch(&line, (&head, after), world.read);
+                }
+                Task::SendTogether(_) => unreachable!("one event in a message"),
+            }
+        }
+        world.wait(Duration::from_secs(1));
+    }
+    assert_eq!(tries, 1, "its hour is not over");
+    assert!(taken > 2_900, "{taken} of 3,000: the others wait for a second at the most");
+}

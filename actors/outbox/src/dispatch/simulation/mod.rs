@@ -147,6 +147,7 @@ impl World {
     }
 
     fn begin_some(&mut self) {
+        self.backlog.relieve(self.now);
         while let Some(task) = self.backlog.next(self.now) {
             match &task {
                 Task::Send { event, .. } => self.check_order(event, &[]),
@@ -155,6 +156,9 @@ impl World {
             }
             self.under_way.push((task, self.appended));
         }
+        // Whoever sleeps until then must find something to do.
+        let is_soon = self.backlog.wake_at().is_some_and(|at| at <= self.now.tick);
+        assert!(!is_soon || self.backlog.is_crowded(), "wakes for nothing");
     }
 
     /// An event may go out only when everything that it must follow has arrived, or is before it
@@ -193,12 +197,21 @@ impl World {
         let outcome = if self.poison.contains(&position) {
             Outcome::Hopeless(LastFailure::default())
         } else if self.is_failing && self.draw.one_in(3) {
-            Outcome::Failed(Again::default())
+            Outcome::Failed(self.failure())
         } else {
             self.arrive(std::slice::from_ref(event));
             Outcome::Delivered
         };
         self.backlog.finished(ticket, event, outcome, self.now);
+    }
+
+    /// Draws what a receiver says that does not take an event.
+    fn failure(&mut self) -> Again {
+        let status = [None, Some(500), Some(429), Some(504)][self.draw.below(4) as usize];
+        let asks = status == Some(429) && self.draw.one_in(2);
+        let retry_after = asks.then(|| Duration::from_secs(1 + self.draw.below(5)));
+        let is_throttled = status.is_some_and(|status| status != 500);
+        Again { is_throttled, retry_after, last: LastFailure { status, error: None } }
     }
 
     fn arrive(&mut self, events: &[RecordedEvent]) {
@@ -296,7 +309,8 @@ impl World {
     fn order(&mut self, kind: OrderKind) {
         let selection = Selection { all: true, ..Selection::default() };
         let order = Order { kind, selection, rate_per_second: None };
-        while !self.backlog.apply(&order, self.now) {
+        let at = Position::new(self.appended);
+        while !self.backlog.apply((&order, at), self.now) {
             self.read_some();
         }
     }

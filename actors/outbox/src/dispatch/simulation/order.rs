@@ -2,9 +2,11 @@
 
 use std::time::Duration;
 
+use headwater::event::Position;
 use proptest::prelude::*;
 
 use super::{Draw, World, cases, event};
+use crate::dispatch::backlog::{Again, Outcome, Task};
 use crate::endpoint::{Order, OrderKind, Ordering, Selection};
 
 #[test]
@@ -49,6 +51,11 @@ fn left_out(seed: u64, ordering: Ordering, kind: OrderKind) {
     for _ in 0..300 {
         world.step();
     }
+    world.store();
+    if world.draw.one_in(2) {
+        // The order finds what was stored, before anything is read again.
+        world.crash();
+    }
     let dead = world.backlog.dead_heads();
     let left_out = match kind {
         OrderKind::Discard => dead.iter().flat_map(|bad| behind(&world, *bad)).collect(),
@@ -72,11 +79,11 @@ fn left_out(seed: u64, ordering: Ordering, kind: OrderKind) {
     assert_eq!(after, before, "of {left_out:?}");
 }
 
-/// Returns an event and what was read behind it of its stream.
+/// Returns an event and what there is behind it of its stream.
 fn behind(world: &World, position: u64) -> Vec<u64> {
     let stream = world.log[position as usize - 1].stream_id();
-    let read = world.log.iter().take(world.read as usize).skip(position as usize - 1);
-    read.filter(|own| own.stream_id() == stream).map(|own| own.position().get()).collect()
+    let there = world.log.iter().take(world.appended as usize).skip(position as usize - 1);
+    there.filter(|own| own.stream_id() == stream).map(|own| own.position().get()).collect()
 }
 
 fn arrivals(world: &World, position: u64) -> u64 {
@@ -103,6 +110,8 @@ fn a_redrive_with_a_rate_keeps_it_for_what_waits_behind_and_when_the_endpoint_wo
     let mut world = World::filled(Draw(7), Ordering::PerStream, None);
     world.poison = world.log.iter().map(|own| own.position().get()).collect();
     world.rules.in_flight_max = 8;
+    // What fails comes again by its schedule, at no rate.
+    world.rules.retry = crate::schedule::RetrySchedule::new(vec![3_600_000; 3]).unwrap();
     world.backlog.set_rules(world.rules.clone());
     world.finish();
     world.poison.clear();
@@ -110,16 +119,37 @@ fn a_redrive_with_a_rate_keeps_it_for_what_waits_behind_and_when_the_endpoint_wo
     assert!(dead > 2, "{dead}");
     let selection = Selection { all: true, ..Selection::default() };
     let order = Order { kind: OrderKind::Redrive, selection, rate_per_second: Some(2) };
-    assert!(world.backlog.apply(&order, world.now));
+    assert!(world.backlog.apply((&order, Position::new(world.appended)), world.now));
+    fail_until_broken(&mut world);
     let missing = world.missing().len();
-    for second in 0..1_000 {
+    let start = world.now.tick;
+    for _ in 0..5_000 {
         for _ in 0..10 {
             world.begin_some();
             (0..8).for_each(|_| world.end_one());
         }
-        let sent = missing - world.missing().len();
-        assert!(sent <= 2 * second + 1, "{sent} in {second} s");
+        let (sent, seconds) = (missing - world.missing().len(), (world.now.tick - start).as_secs());
+        assert!(sent as u64 <= 2 * seconds + 2, "{sent} in {seconds} s");
         world.wait(Duration::from_secs(1));
     }
     assert_eq!(world.missing(), [0_u64; 0]);
+}
+
+/// Fails requests until the breaker is open, so that the endpoint is found to work again.
+fn fail_until_broken(world: &mut World) {
+    while !world.backlog.is_broken() {
+        while let Some(task) = world.backlog.next(world.now) {
+            match task {
+                Task::Send { ticket, event, .. } => {
+                    let outcome = Outcome::Failed(Again::default());
+                    world.backlog.finished(ticket, &event, outcome, world.now);
+                }
+                Task::Fetch { line, head, after } => {
+                    world.end_fetch(&line, (&head, after), world.appended);
+                }
+                Task::SendTogether(_) => unreachable!("one event in a message"),
+            }
+        }
+        world.wait(Duration::from_millis(500));
+    }
 }

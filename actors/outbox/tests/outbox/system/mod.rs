@@ -11,3 +11,4 @@ mod operator;
 mod order;
 mod overdue;
 mod reach;
+mod schema;

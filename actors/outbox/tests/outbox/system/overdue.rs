@@ -1,12 +1,19 @@
 //! Endpoints that fail for days, and clocks that jump.
 
+use headwater_outbox::schedule::RetrySchedule;
+
 use super::kit::{Ledger, Reply, World};
 
 #[tokio::test]
 async fn an_endpoint_that_has_only_failed_for_long_is_warned_of_in_steps_and_disabled() {
     let (mut world, ledger) = (World::start().await, Ledger::open().await);
     ledger.answer(|_| Reply::Status(500));
-    world.register("one", &ledger, |own| own.disable_after_hours = 1).await;
+    world
+        .register("one", &ledger, |own| {
+            own.disable_after_hours = 1;
+            own.retry = RetrySchedule::new(vec![3_600_000]).unwrap();
+        })
+        .await;
     world.append("a", 1).await;
     let failing = "select count(*) from outbox_cursors where failing_since is not null";
     world.until(failing, 1).await;
@@ -38,7 +45,8 @@ async fn an_endpoint_that_has_only_failed_for_long_is_warned_of_in_steps_and_dis
 async fn a_retry_that_is_long_due_by_a_clock_that_was_moved_is_made_once() {
     let (mut world, ledger) = (World::start().await, Ledger::open().await);
     ledger.answer(|_| Reply::Status(500));
-    world.register("one", &ledger, |own| own.ordering = Default::default()).await;
+    let later = RetrySchedule::new(vec![3_600_000]).unwrap();
+    world.register("one", &ledger, |own| own.retry = later).await;
     world.append("a", 1).await;
     world.until("select count(*) from outbox_retries", 1).await;
     let left = world.system.shutdown(std::time::Duration::from_secs(60)).await;

@@ -6,6 +6,7 @@ use async_nats::jetstream::stream::{Config, StorageType, Stream};
 use async_nats::jetstream::{self, Context};
 use async_nats::{HeaderMap, HeaderName};
 use futures_util::future::try_join_all;
+use headwater::event::EventId;
 use headwater_outbox::broker::NatsAddress;
 use headwater_outbox::endpoint::{EndpointConfig, Target as Sink};
 
@@ -86,7 +87,8 @@ impl Bench {
         Ok(Measure { count: events, elapsed })
     }
 
-    /// Publishes the stream's first message, but for its id, again and again.
+    /// Publishes the stream's first message again and again, each time with an id of its own, which
+    /// the server remembers as it does those of events.
     async fn publish_bare(&self, ground: &Ground) -> Result<Measure, Failure> {
         let stream = self.context.get_stream(&self.name).await;
         let stream = stream.map_err(|error| failed("find the stream", error))?;
@@ -97,7 +99,8 @@ impl Bench {
         let lanes = (0..IN_FLIGHT).map(|_| async {
             let mut count = 0;
             while start.elapsed() < ground.within {
-                let (headers, body) = (headers.clone(), first.payload.clone());
+                let (mut headers, body) = (headers.clone(), first.payload.clone());
+                headers.insert("Nats-Msg-Id", EventId::fresh().to_string());
                 let sent =
                     self.context.publish_with_headers(first.subject.clone(), headers, body).await;
                 let acknowledged = sent.map_err(|error| failed("publish", error))?.await;
