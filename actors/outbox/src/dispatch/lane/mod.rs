@@ -142,7 +142,7 @@ impl Running {
             if self.lane.state.borrow().is_over() {
                 return LaneEnd::Over;
             }
-            let takes = self.is_active && self.room() > 0;
+            let takes = self.takes();
             let wake = self.wake_at();
             let stored = Rc::clone(&self.lane.state.borrow().has_stored);
             tokio::select! {
@@ -177,8 +177,11 @@ impl Running {
         let _ = timeout(DRAIN, end).await;
     }
 
-    fn room(&self) -> usize {
-        self.lane.state.borrow().backlog.room()
+    /// Returns whether it takes what was read. One that is paused takes a little, so that it is
+    /// known how old the oldest event is that waits for it.
+    fn takes(&self) -> bool {
+        let backlog = &self.lane.state.borrow().backlog;
+        backlog.room() > 0 && (self.is_active || !backlog.owes())
     }
 
     fn is_full(&self) -> bool {

@@ -20,6 +20,8 @@ async fn a_paused_endpoint_gets_its_backlog_when_it_is_resumed() {
     let paused = "select count(*) from outbox_endpoints where data like '%maintenance%'";
     world.until(paused, 1).await;
     world.append("a", 10).await;
+    // How old the oldest event is that waits can be seen meanwhile.
+    world.until("select count(*) from outbox_cursors where oldest_at is not null", 1).await;
     world.tell("one", Resume {}).await.unwrap();
     let messages = ledger.taken(11).await;
     assert_eq!(messages.len(), 11);
