@@ -8,6 +8,7 @@ use headwater::sql::TxEngine;
 
 use super::command::unknown;
 use super::document::EndpointDocument;
+use super::known::{PATIENCE, check};
 use crate::plugin::Shared;
 use crate::read_model::EndpointRow;
 use crate::table::{self, EndpointKey};
@@ -51,8 +52,16 @@ pub(crate) async fn one(
     key: &EndpointKey,
 ) -> Result<EndpointDocument, Problem> {
     let (tenant, id) = (key.tenant.clone(), key.id.to_string());
-    let entry = system.catalog().get(READ_MODEL, tenant.clone(), id.clone()).await?;
-    let entry = entry.ok_or_else(unknown)?;
+    let read = || system.catalog().get(READ_MODEL, tenant.clone(), id.clone());
+    let entry = match read().await? {
+        Some(entry) => entry,
+        None => {
+            // It may have been registered a moment ago.
+            check(shared, key).await?;
+            system.wait_for(READ_MODEL, *system.store().head().borrow(), PATIENCE).await?;
+            read().await?.ok_or_else(unknown)?
+        }
+    };
     let (ids, head) = ([id.clone()], *system.store().head().borrow());
     let work = move |tx: &mut dyn TxEngine| table::standings(tx, &tenant, &ids, head);
     let mut standings = shared.database().inspect(work).await?;
