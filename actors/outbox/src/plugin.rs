@@ -167,7 +167,11 @@ impl Dispatcher {
         let watched = Arc::clone(&shared);
         let check = move || {
             let shared = Arc::clone(&watched);
-            async move { if is_held { Err(HELD.to_owned()) } else { check_dispatcher(&shared).await } }
+            async move {
+                // Asked either way: who watches the metric must hear of it too.
+                let checked = check_dispatcher(&shared).await;
+                if is_held { Err(HELD.to_owned()) } else { checked }
+            }
         };
         let parts = parts
             .actor(shared.directory.actor())

@@ -2,7 +2,7 @@
 
 use headwater::api::http::{HttpResponse, web::Data};
 use headwater::api::keys::{Admin, Caller};
-use headwater::api::{Call, Problem};
+use headwater::api::{Call, Problem, ProblemKind};
 use headwater::event::EventId;
 use headwater::page::path_part;
 
@@ -11,7 +11,7 @@ use super::document::{EndpointBody, NewEndpointDocument, ReceiptDocument};
 use super::handshake::ask;
 use super::known::{check_room, met};
 use super::secret::Made;
-use crate::endpoint::{Change, Register};
+use crate::endpoint::{Change, EndpointConfig, Register};
 use crate::plugin::Shared;
 use crate::table::EndpointKey;
 
@@ -50,6 +50,7 @@ pub(super) async fn register(
     let (text, kind) = (body.secret.take(), body.secret_kind.take());
     let (start, asks) = (body.start.take().unwrap_or_default(), body.target.asks());
     let mut config = body.config(&shared, &key, None)?;
+    check_operator(&call, &caller, &config)?;
     let secret = made.of_target(&config.target, text, kind)?;
     let sealed = secret.as_ref().map(|secret| made.sealed(secret)).transpose()?;
     if asks {
@@ -89,12 +90,24 @@ pub(super) async fn change(
     let key = key(&caller, &call);
     // What is kept of it must be known, although it was registered a moment ago.
     let before = met(&shared, &key).await?.endpoint.config.clone();
-    let asks = body.target.asks();
+    let (asks, kept_headers) = (body.target.asks(), body.target.kept_headers());
     let mut config = body.config(&shared, &key, before.as_ref())?;
+    check_operator(&call, &caller, &config)?;
     if asks {
         ask(&shared, &mut config, before.as_ref()).await?;
     }
-    command(&call, &caller, Change { config }).await
+    command(&call, &caller, Change { config, kept_headers }).await
+}
+
+/// Refuses what only the operator's endpoints may have, as the server knows the operator; the
+/// outbox checks its own setting.
+fn check_operator(call: &Call, caller: &Caller, config: &EndpointConfig) -> Result<(), Problem> {
+    let of_operator = config.target.is_published() || config.filter.names_others(caller.tenant());
+    if of_operator && caller.tenant() != call.operator() {
+        let detail = "brokers and filter.tenants are only for endpoints of the operator's tenant";
+        return Err(Problem::new(ProblemKind::Forbidden, detail));
+    }
+    Ok(())
 }
 
 /// Refuses an id that no client can ask for: as parts of an address these lead to another one.

@@ -1,6 +1,6 @@
 //! Trying an endpoint out: a test message, and what a stored event looks like when it is sent.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use headwater::api::http::{HttpResponse, web::Data};
@@ -86,9 +86,11 @@ pub(crate) async fn try_out(
     shared: &Shared,
     key: &EndpointKey,
 ) -> Result<TestDocument, Problem> {
+    let began = Instant::now();
     let registered = met(shared, key).await?;
     let mut config = registered.endpoint.config.clone().ok_or_else(unknown)?;
-    config.timeout_ms = config.timeout_ms.min(time_ms(call.limits().request_timeout));
+    let left = call.limits().request_timeout.saturating_sub(began.elapsed());
+    config.timeout_ms = config.timeout_ms.min(time_ms(left));
     if config.target.is_pulled() {
         let detail = "consumers ask for this endpoint's events: append one, or look at its example";
         return Err(Problem::new(ProblemKind::Rejected, detail).with("code", "pulled"));

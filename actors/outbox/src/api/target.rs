@@ -79,7 +79,15 @@ impl TargetBody {
         matches!(self, Self::Webhook { handshake: true, .. })
     }
 
-    /// Makes the target, with values of headers sealed; those that are kept come from `before`.
+    /// Returns the headers whose values stay as they are.
+    pub fn kept_headers(&self) -> Vec<String> {
+        let Self::Webhook { headers, .. } = self else { return Vec::new() };
+        let kept = headers.iter().filter(|(_, value)| value.is_none());
+        kept.map(|(name, _)| name.clone()).collect()
+    }
+
+    /// Makes the target, with values of headers sealed; those that stay as they were `before` are
+    /// left out.
     pub fn target(
         self,
         shared: &Shared,
@@ -91,7 +99,8 @@ impl TargetBody {
                 let allowed = shared.client.rules().parse(&url);
                 allowed.map_err(|error| Problem::field("/target/url", error.to_string()))?;
                 let seal = |(name, value)| sealed(shared, key, before, (name, value));
-                let headers = headers.into_iter().map(seal).collect::<Result<_, Problem>>()?;
+                let headers = headers.into_iter().map(seal).collect::<Result<Vec<_>, _>>()?;
+                let headers = headers.into_iter().flatten().collect();
                 Target::Webhook { url, headers, handshake: None }
             }
             Self::Nats { subject, stream } => Target::Nats { subject, stream },
@@ -130,27 +139,16 @@ fn sealed(
     key: &EndpointKey,
     before: Option<&EndpointConfig>,
     (name, value): (String, Option<String>),
-) -> Result<(String, Sealed), Problem> {
+) -> Result<Option<(String, Sealed)>, Problem> {
     let pointer = format!("/target/headers/{name}");
-    let value = match value {
+    match value {
         Some(value) => {
             check_header_value(&pointer, &value)?;
-            shared.seal()?.seal(&value, &key.place()).map_err(|error| unsealed(&error))?
+            let value = shared.seal()?.seal(&value, &key.place());
+            Ok(Some((name, value.map_err(|error| unsealed(&error))?)))
         }
-        None => kept(before, &name).ok_or_else(|| {
-            Problem::field(pointer, "is null, but there is no value to keep: write one")
-        })?,
-    };
-    Ok((name, value))
-}
-
-fn kept(before: Option<&EndpointConfig>, name: &str) -> Option<Sealed> {
-    match &before?.target {
-        Target::Webhook { headers, .. } => headers.get(name).cloned(),
-        Target::Nats { .. }
-        | Target::Rabbitmq { .. }
-        | Target::Kafka { .. }
-        | Target::Pull { .. } => None,
+        None if before.is_some() => Ok(None),
+        None => Err(Problem::field(pointer, "is null, but there is no value to keep: write one")),
     }
 }
 

@@ -1,5 +1,6 @@
 //! A connection to NATS, over which messages go to streams of JetStream.
 
+use std::borrow::Cow;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -117,9 +118,12 @@ fn too_large(error: &dyn std::fmt::Display) -> Refusal {
 /// What a stream answers, as far as it matters; the library's type tries one shape after the other,
 /// and costs as much as writing the message.
 #[derive(Default, Deserialize)]
-struct Answer {
+struct Answer<'a> {
     error: Option<jetstream::Error>,
-    /// Where the stream has the message.
+    /// The stream that has the message.
+    #[serde(borrow)]
+    stream: Option<Cow<'a, str>>,
+    /// Where.
     seq: Option<u64>,
 }
 
@@ -128,7 +132,7 @@ struct Answer {
 fn acknowledged(subject: &str, answer: &[u8]) -> Result<(), Refusal> {
     let answer = serde_json::from_slice(answer).unwrap_or_default();
     match answer {
-        Answer { error: None, seq: Some(_) } => Ok(()),
+        Answer { error: None, stream: Some(_), seq: Some(_) } => Ok(()),
         Answer { error: Some(error), .. } => Err(match error.error_code() {
             ErrorCode::STREAM_NOT_MATCH => Refusal::again(format!(
                 "another stream than the endpoint's takes the subject {subject:?}: change \
@@ -140,7 +144,7 @@ fn acknowledged(subject: &str, answer: &[u8]) -> Result<(), Refusal> {
             )),
             _ => Refusal::again(format!("the stream that takes {subject:?} refuses: {error}")),
         }),
-        Answer { error: None, seq: None } => Err(Refusal::again(format!(
+        Answer { error: None, .. } => Err(Refusal::again(format!(
             "what answers to {subject:?} is no stream of NATS: choose a subject that only a \
              stream takes"
         ))),

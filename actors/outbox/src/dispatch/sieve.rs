@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use headwater::event::{EventQuery, RecordedEvent, Tenant};
 use headwater::store::LogRead;
+use tokio::sync::oneshot;
 
 use crate::endpoint::{EndpointRejection, Expression, Filter};
 
@@ -55,10 +56,15 @@ impl Sieve {
     pub async fn pass(self: &Arc<Self>, events: Vec<RecordedEvent>) -> Vec<RecordedEvent> {
         let is_slow = self.expression.as_ref().is_some_and(Expression::has_loops);
         if !is_slow || events.is_empty() {
-            return self.sift(&events);
+            return self.sift(&events, || false);
         }
-        let own = Arc::clone(self);
-        match tokio::task::spawn_blocking(move || own.sift(&events)).await {
+        let (own, (tell, told)) = (Arc::clone(self), oneshot::channel());
+        tokio::task::spawn_blocking(move || {
+            let passed = own.sift(&events, || tell.is_closed());
+            // Nobody waits any more when the endpoint is gone.
+            let _ = tell.send(passed);
+        });
+        match told.await {
             Ok(passed) => passed,
             // The runtime ends. Nothing may go on as if these events had been looked at.
             Err(error) => {
@@ -68,9 +74,10 @@ impl Sieve {
         }
     }
 
-    fn sift(&self, events: &[RecordedEvent]) -> Vec<RecordedEvent> {
-        let passed = events.iter().filter(|event| self.lets_through(event));
-        passed.map(RecordedEvent::detached).collect()
+    /// Asks of each event, until that is of no more use.
+    fn sift(&self, events: &[RecordedEvent], is_over: impl Fn() -> bool) -> Vec<RecordedEvent> {
+        let asked = events.iter().take_while(|_| !is_over());
+        asked.filter(|event| self.lets_through(event)).map(RecordedEvent::detached).collect()
     }
 
     fn lets_through(&self, event: &RecordedEvent) -> bool {

@@ -42,6 +42,8 @@ commands! {
     Change = "change" {
         /// Where and how.
         config: EndpointConfig,
+        /// Headers of a webhook whose sealed values stay as they are.
+        kept_headers: Vec<String>,
     }
     /// Holds an endpoint back.
     Pause = "pause" {

@@ -150,9 +150,10 @@ impl Decide<Register> for Endpoint {
 }
 
 impl Decide<Change> for Endpoint {
-    fn decide(&self, Change { config }: Change, _: &Context) -> Decision {
-        config.check()?;
+    fn decide(&self, Change { mut config, kept_headers }: Change, _: &Context) -> Decision {
         let own = self.known()?;
+        config.target.keep_headers(&own.target, kept_headers)?;
+        config.check()?;
         if own.target.kind() != config.target.kind() {
             return Err(EndpointRejection::OtherTarget);
         }

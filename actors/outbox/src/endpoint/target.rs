@@ -145,6 +145,31 @@ impl Target {
     }
 }
 
+impl Target {
+    /// Takes over headers of another target.
+    ///
+    /// # Errors
+    /// [`EndpointRejection::Invalid`] naming the header that the other one does not have.
+    pub(super) fn keep_headers(
+        &mut self,
+        other: &Self,
+        names: Vec<String>,
+    ) -> Result<(), EndpointRejection> {
+        let Self::Webhook { headers, .. } = self else { return Ok(()) };
+        for name in names {
+            let value = match other {
+                Self::Webhook { headers, .. } => headers.get(&name).cloned(),
+                _ => None,
+            };
+            let missing = "is null, but there is no value to keep: write one";
+            let field = format!("target.headers.{name}");
+            let value = value.ok_or_else(|| EndpointRejection::invalid(field, missing))?;
+            headers.insert(name, value);
+        }
+        Ok(())
+    }
+}
+
 fn check_webhook(url: &str, headers: &BTreeMap<String, Sealed>) -> Result<(), EndpointRejection> {
     if url.len() > URL_LEN_MAX {
         let problem = format!("has more than {URL_LEN_MAX} bytes");

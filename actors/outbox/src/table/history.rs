@@ -106,7 +106,7 @@ status, error, response, took_us, feed";
 
 const CHOSEN: &str = "tenant = $1 and endpoint = $2 \
 and at_us < $3 and (at_us, position, feed) < ($8, $14, $15) and at_us >= $9 \
-and ($4 < 0 or position = $4) and ($5 = '' or verdict = $5) and ($6 = '' or stream = $6) \
+and (position = $4 or $4 < 0) and ($5 = '' or verdict = $5) and ($6 = '' or stream = $6) \
 and ($10 = '' or event_type = $10) and ($11 = '' or event_id = $11) \
 and coalesce(status, 0) between $12 and $13 \
 order by at_us desc, position desc, feed desc limit $7";

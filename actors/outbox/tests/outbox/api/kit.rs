@@ -22,7 +22,11 @@ impl Front {
     }
 
     pub async fn with(set: impl FnOnce(&mut OutboxConfig), limits: ApiLimits) -> Self {
-        let world = World::with(set).await;
+        Self::of(World::with(set).await, limits).await
+    }
+
+    /// Puts a server before a system that runs.
+    pub async fn of(world: World, limits: ApiLimits) -> Self {
         let mut config = ApiConfig { limits, workers: 1, ..ApiConfig::default() };
         config.address = "127.0.0.1:0".parse().unwrap();
         let api = serve(world.system.clone(), config).await.unwrap();

@@ -2,14 +2,19 @@
 
 use std::collections::BTreeSet;
 
+use headwater::api::ApiLimits;
 use headwater::event::Position;
+use headwater::sql::PostgresConfig;
+use headwater::store::MemoryStore;
+use headwater::test::ScratchSchema;
 use headwater_outbox::endpoint::{Batching, Replay};
 use headwater_outbox::payload::Format;
 use headwater_outbox::schedule::RetrySchedule;
+use headwater_outbox::secret::SealKey;
 use serde_json::Value;
 
 use super::kit::{Front, pointer_of};
-use crate::system::kit::{Ledger, Reply};
+use crate::system::kit::{Ledger, Reply, World};
 
 /// Reads a list to its end; returns the position and replay of every row, as they came.
 async fn read_all(front: &Front, list: &str, field: &str) -> Vec<(u64, u64)> {
@@ -100,4 +105,26 @@ async fn what_comes_and_a_replay_of_it_are_both_on_the_pages_of_what_waits() {
 /// Tries again after so long that it waits until the test is over.
 fn schedule() -> RetrySchedule {
     RetrySchedule::new(vec![3_600_000]).unwrap()
+}
+
+#[tokio::test]
+async fn on_postgresql_what_happened_is_found_by_any_position() {
+    let scratch = ScratchSchema::new().unwrap();
+    let database = PostgresConfig::at(scratch.address().clone()).open().unwrap();
+    let seal = SealKey::generate().unwrap();
+    let world = World::over(MemoryStore::shared(), database, seal).await;
+    let (front, ledger) = (Front::of(world, ApiLimits::default()).await, Ledger::open().await);
+    front.world.append("a", 3).await;
+    front.register("one", &ledger.url).await;
+    front.world.until("select count(*) from outbox_attempts", 3).await;
+    for (position, count) in [("2", 1), ("3000000000", 0), ("9000000000000000000", 0)] {
+        let path = format!("/v1/endpoints/one/attempts?position={position}&limit=2");
+        let found = front.get(&path).await;
+        assert_eq!(found["attempts"].as_array().unwrap().len(), count, "{position}: {found}");
+    }
+    let first = front.get("/v1/endpoints/one/attempts?limit=2").await;
+    let after = first["next"].as_str().unwrap();
+    let last = front.get(&format!("/v1/endpoints/one/attempts?limit=2&after={after}")).await;
+    assert_eq!(last["attempts"].as_array().unwrap().len(), 1);
+    front.world.system.shutdown(std::time::Duration::from_secs(60)).await;
 }

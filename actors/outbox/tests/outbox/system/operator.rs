@@ -73,7 +73,8 @@ async fn a_changed_endpoint_goes_to_its_new_address() {
     world.register("one", &old, |_| {}).await;
     world.append("a", 5).await;
     old.taken(5).await;
-    world.tell("one", Change { config: EndpointConfig::webhook(&new.url) }).await.unwrap();
+    let (config, kept_headers) = (EndpointConfig::webhook(&new.url), Vec::new());
+    world.tell("one", Change { config, kept_headers }).await.unwrap();
     let moved = format!("select count(*) from outbox_endpoints where data like '%{}%'", new.url);
     world.until(&moved, 1).await;
     world.append("a", 5).await;
