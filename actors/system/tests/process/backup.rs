@@ -114,7 +114,7 @@ fn an_endpoint_goes_on_where_it_was_and_keys_work_when_a_copy_is_served() {
 
 #[test]
 fn an_endpoint_whose_cursor_is_lost_is_held_back_and_then_begins_anew() {
-    let (folder, receiver) = (Folder::new(), Receiver::start());
+    let (folder, receiver, other) = (Folder::new(), Receiver::start(), Receiver::start());
     let server = Server::start(&folder, &LOCAL);
     deliver(&server.client, &receiver, 5);
     server.stop();
@@ -129,10 +129,14 @@ fn an_endpoint_whose_cursor_is_lost_is_held_back_and_then_begins_anew() {
     server.client.command("/v1/endpoints/one/pause", "p", &json!({})).unwrap().body_of(200);
     server.stop();
     let server = Server::start_again(&folder, &LOCAL, &key);
+    // Of the same shard, so that who sends to it has looked at the other too.
+    register(&server.client, "beside", &other);
+    add_product(&server.client, "LATE");
+    other.ledger.wait_for(6);
     assert_eq!(receiver.ledger.taken().len(), 5);
     server.client.ask("POST", "/v1/endpoints/one/resume").body_of(200);
-    wait_until("everything again", || (receiver.ledger.taken().len() == 10).then_some(()));
-    assert_eq!((receiver.ledger.distinct(), receiver.ledger.assert_in_order()), (5, 5));
+    wait_until("everything again", || (receiver.ledger.taken().len() == 11).then_some(()));
+    assert_eq!((receiver.ledger.distinct(), receiver.ledger.assert_in_order()), (6, 5));
     server.stop();
 }
 
