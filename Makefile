@@ -97,7 +97,7 @@ bench: ## measure every path but migrations against its own limit, with a NATS o
 	$(CARGO) run --release --locked -- bench command
 	$(CARGO) run --release --locked -- bench http
 	$(CARGO) run --release --locked -- bench project
-	tests/with-brokers sh -c '$(CARGO) run --release --locked -- bench outbox $${NATS_URL:+--nats "$$NATS_URL"}'
+	ONLY_BROKERS=nats tests/with-brokers sh -c '$(CARGO) run --release --locked -- bench outbox $${NATS_URL:+--nats "$$NATS_URL"}'
 
 .PHONY: demo
 demo: ## run a whole shop and serve it

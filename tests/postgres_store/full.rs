@@ -6,7 +6,7 @@ use std::process::Command;
 
 use headwater::event::{NewEvent, StreamId, Tenant};
 use headwater::store::{Append, AppendError, EventStore, Expected};
-use headwater::test::{ScratchSchema, ScratchServer};
+use headwater::test::{ScratchSchema, ScratchServer, skip};
 
 use super::kit::{node, whole_log};
 
@@ -47,7 +47,7 @@ fn large_append() -> Append {
 async fn a_full_disk_refuses_appends_until_there_is_room() {
     let server = ScratchServer::start(&["fsync=off"]).unwrap();
     let Some(disk) = SmallDisk::beside(&server.data()) else {
-        println!("SKIPPED: this user may not mount a file system (run it as root)");
+        skip("a file system that this user may mount (root)");
         return;
     };
     let scratch = ScratchSchema::on(&server.address().unwrap()).unwrap();

@@ -1,11 +1,15 @@
 //! What can go wrong with a file.
 
 use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::{Duration, Instant};
 
 use headwater::sql::{Database, OpenError, SqlError, SqliteConfig, Value};
 use tempfile::TempDir;
 
 use super::fixture::World;
+
+/// Far more than a write takes; past it something is stuck.
+const BOUND: Duration = Duration::from_secs(60);
 
 #[test]
 fn a_file_of_another_program_is_refused_and_left_as_it_is() {
@@ -73,6 +77,15 @@ async fn count_up(database: &Database, done: &AtomicI64) {
     }
 }
 
+/// Waits until something was written.
+async fn first_write(done: &AtomicI64) {
+    let start = Instant::now();
+    while done.load(Ordering::SeqCst) == 0 {
+        assert!(start.elapsed() < BOUND, "nothing was written within {BOUND:?}");
+        tokio::task::yield_now().await;
+    }
+}
+
 async fn pair(path: &std::path::Path) -> [i64; 2] {
     let copy = SqliteConfig::at(path).open().unwrap();
     let rows = copy.read("select one, other from pair", vec![]).await.unwrap().rows;
@@ -89,6 +102,7 @@ async fn a_copy_is_the_database_at_one_moment_while_others_write() {
     let done = std::sync::Arc::new(AtomicI64::new(0));
     let (own, told) = (database.clone(), done.clone());
     let writing = tokio::spawn(async move { count_up(&own, &told).await });
+    first_write(&done).await;
     for number in 0..5 {
         let (copy, before) =
             (folder.path().join(format!("{number}.db")), done.load(Ordering::SeqCst));

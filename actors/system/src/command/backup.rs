@@ -42,7 +42,7 @@ enum ReadSide {
 /// What became of the key that seals the endpoints' secrets.
 enum SealKeyFile {
     Copied,
-    /// The folder has none: no server was ever started on it.
+    /// The folder has none: no server was ever started on it, or its server has a setting for it.
     Missing,
     /// A setting is the key.
     Setting,
@@ -161,7 +161,10 @@ fn print(copied: &Copied, dir: &Path) {
     }
     match copied.seal_key {
         SealKeyFile::Copied => say!("copied {SEAL_KEY_FILE}: keep the copy as you keep keys"),
-        SealKeyFile::Missing => {}
+        SealKeyFile::Missing => say!(
+            "{SEAL_KEY_FILE} is not there: if the server's setting outbox.key holds the key, \
+             keep that apart"
+        ),
         SealKeyFile::Setting => say!("{SEAL_KEY_FILE} is a setting and not copied: keep it apart"),
     }
     say!("it opens with: headwater serve --data-dir {dir}");

@@ -1,7 +1,8 @@
 //! The folder that a backup is made in.
 
-use std::fs;
-use std::io::ErrorKind;
+use std::fs::{self, DirBuilder};
+use std::io::{self, ErrorKind};
+use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
 use crate::error::Failure;
@@ -14,7 +15,7 @@ pub struct BackupTarget {
 }
 
 impl BackupTarget {
-    /// Makes the folder; one that holds anything is refused and not touched.
+    /// Makes the folder, for its owner alone; one that holds anything is refused and not touched.
     ///
     /// # Errors
     /// A [`Failure`] naming the folder and what to do.
@@ -24,7 +25,7 @@ impl BackupTarget {
         let made = outer.take_while(|outer| !outer.exists()).map(Path::to_owned).collect();
         let target = Self { dir: dir.to_owned(), made };
         // Made here and not there before, so it may be removed when the copy fails.
-        let done = fs::create_dir_all(dir).and_then(|()| fs::create_dir(target.log_dir()));
+        let done = make_private(dir).and_then(|()| fs::create_dir(target.log_dir()));
         match done {
             Ok(()) => Ok(target),
             Err(error) => {
@@ -64,8 +65,17 @@ impl BackupTarget {
     }
 }
 
+/// Makes a folder that only its owner may look into: files get their own modes when they are
+/// whole. One that is there keeps the mode that somebody has given it.
+fn make_private(dir: &Path) -> io::Result<()> {
+    if let Some(outer) = dir.parent() {
+        fs::create_dir_all(outer)?;
+    }
+    DirBuilder::new().recursive(true).mode(0o700).create(dir)
+}
+
 /// Removes a file that may not be there.
-fn remove_file(path: &Path) -> std::io::Result<()> {
+fn remove_file(path: &Path) -> io::Result<()> {
     match fs::remove_file(path) {
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
         removed => removed,

@@ -100,8 +100,6 @@ fn an_endpoint_goes_on_where_it_was_and_keys_work_when_a_copy_is_served() {
     deliver(&server.client, &receiver, 20);
     let report = folder.json(&["backup", "copy", "--json"]);
     assert_eq!((&report["read_side"], &report["outbox_key"]), (&json!("copied"), &json!("copied")));
-    let mode = std::fs::metadata(folder.path("copy/outbox.key")).unwrap().permissions().mode();
-    assert_eq!(mode & 0o777, 0o600);
     add_product(&server.client, "LOST");
     receiver.ledger.wait_for(21);
     server.stop();
@@ -116,7 +114,7 @@ fn an_endpoint_goes_on_where_it_was_and_keys_work_when_a_copy_is_served() {
 
 #[test]
 fn an_endpoint_whose_cursor_is_lost_is_held_back_and_then_begins_anew() {
-    let (folder, receiver) = (Folder::new(), Receiver::start());
+    let (folder, receiver, other) = (Folder::new(), Receiver::start(), Receiver::start());
     let server = Server::start(&folder, &LOCAL);
     deliver(&server.client, &receiver, 5);
     server.stop();
@@ -131,11 +129,35 @@ fn an_endpoint_whose_cursor_is_lost_is_held_back_and_then_begins_anew() {
     server.client.command("/v1/endpoints/one/pause", "p", &json!({})).unwrap().body_of(200);
     server.stop();
     let server = Server::start_again(&folder, &LOCAL, &key);
+    // Of the same shard, so that who sends to it has looked at the other too.
+    register(&server.client, "beside", &other);
+    add_product(&server.client, "LATE");
+    other.ledger.wait_for(6);
     assert_eq!(receiver.ledger.taken().len(), 5);
     server.client.ask("POST", "/v1/endpoints/one/resume").body_of(200);
-    wait_until("everything again", || (receiver.ledger.taken().len() == 10).then_some(()));
-    assert_eq!((receiver.ledger.distinct(), receiver.ledger.assert_in_order()), (5, 5));
+    wait_until("everything again", || (receiver.ledger.taken().len() == 11).then_some(()));
+    assert_eq!((receiver.ledger.distinct(), receiver.ledger.assert_in_order()), (6, 5));
     server.stop();
+}
+
+#[test]
+fn nobody_else_may_look_into_a_backup() {
+    let folder = Folder::new();
+    Server::start(&folder, &[]).stop();
+    folder.json(&["backup", "outer/copy", "--json"]);
+    for (path, wanted) in [("outer/copy", 0o700), ("outer/copy/outbox.key", 0o600)] {
+        let mode = std::fs::metadata(folder.path(path)).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, wanted, "{path}");
+    }
+}
+
+#[test]
+fn a_backup_without_the_key_says_where_it_may_be() {
+    let folder = Folder::new();
+    Server::start(&folder, &[]).stop();
+    std::fs::remove_file(folder.path("headwater-data/outbox.key")).unwrap();
+    let told = folder.run(&["backup", "copy"]).stdout;
+    assert!(told.contains("outbox.key is not there: if the server's setting outbox.key"), "{told}");
 }
 
 #[test]

@@ -2,8 +2,10 @@
 
 use headwater::sql::TxEngine;
 use serde_json::Value;
+use tokio::time::Instant;
 
 use super::kit::Front;
+use crate::pull::kit::BOUND;
 
 impl Front {
     async fn run(&self, script: &'static str) {
@@ -13,6 +15,7 @@ impl Front {
 
     /// Waits until the health check of the dispatcher fails; returns what it says is wrong.
     async fn alarm(&self) -> String {
+        let end = Instant::now() + BOUND;
         loop {
             let health = self.get("/v1/health").await;
             // There are none before they were first asked.
@@ -22,6 +25,7 @@ impl Front {
                 assert_eq!(health["status"], "warn");
                 return problem.to_owned();
             }
+            assert!(Instant::now() < end, "no alarm within {BOUND:?}: {health}");
             tokio::task::yield_now().await;
         }
     }
