@@ -1,5 +1,6 @@
 //! One feed of one endpoint: reads, sends, and notes what came of it.
 
+mod setup;
 mod state;
 
 use std::rc::Rc;
@@ -9,26 +10,25 @@ use std::time::{Duration, Instant};
 use futures_util::future::LocalBoxFuture;
 use futures_util::stream::FuturesUnordered;
 use futures_util::{FutureExt, StreamExt};
-use headwater::event::{Position, RecordedEvent};
+use headwater::event::{Position, RecordedEvent, Revision};
 use tokio::sync::{mpsc, watch};
 use tokio::time::{sleep_until, timeout};
 
-use super::backlog::{Again, Filling, Now, Outcome, Rules, Task, Ticket, Together};
+use super::backlog::{Again, Now, Outcome, Task, Ticket, Together};
 use super::block::LastFailure;
 use super::directory::Registered;
 use super::fetch::{FetchError, fetch};
-use super::pace::{Pace, limiter};
+use super::pace::Pace;
 use super::reader::{Batch, Reader};
 use super::sieve::Sieve;
 use super::signal::Signals;
-use super::window::{Line, Load};
-use crate::endpoint::{Endpoint, EndpointConfig, OrderKind, Phase};
+use super::window::Line;
 use crate::metric::SinkMetrics;
 use crate::plugin::Shared;
-use crate::sink::{self, Delivery, Sink, Unusable};
-use crate::table::Feed;
+use crate::sink::{Delivery, Sink, Unusable};
 use crate::webhook::Verdict;
 
+pub(super) use setup::rules;
 pub(super) use state::{LaneState, SharedLane};
 
 /// The most bytes of events in one message of several.
@@ -54,20 +54,6 @@ pub(super) enum LaneEnd {
     Over,
 }
 
-/// Returns what a configuration holds an endpoint to.
-pub(super) fn rules(config: &EndpointConfig) -> Rules {
-    Rules {
-        ordering: config.ordering,
-        retry: config.retry.clone(),
-        in_flight_max: config.in_flight_max(),
-        filling: config.batch.map(|own| Filling {
-            load: Load { events: own.events_max.into(), bytes: MESSAGE_BYTES_MAX },
-            wait: Duration::from_millis(own.wait_ms.into()),
-        }),
-        judges_endpoint: !config.target.is_pulled(),
-    }
-}
-
 /// A lane at work.
 struct Running {
     lane: Lane,
@@ -75,6 +61,8 @@ struct Running {
     sieve: watch::Sender<Arc<Sieve>>,
     pace: Pace,
     metrics: SinkMetrics,
+    /// Of the endpoint's stream: everything up to it is in force.
+    revision: Revision,
     is_active: bool,
     /// Whether it was paused or disabled.
     has_stood: bool,
@@ -98,8 +86,17 @@ impl Lane {
         let sink: Rc<dyn Sink> = Rc::new(Unusable(String::new()));
         let under_way = FuturesUnordered::new();
         let metrics = self.shared.metrics.of_sink(config.target.kind());
-        let mut running =
-            Running { lane: self, sink, sieve, pace, metrics, is_active, has_stood, under_way };
+        let mut running = Running {
+            lane: self,
+            sink,
+            sieve,
+            pace,
+            metrics,
+            revision: Revision::ZERO,
+            is_active,
+            has_stood,
+            under_way,
+        };
         running.set_up(&registered);
         running.go().await
     }
@@ -239,6 +236,7 @@ impl Running {
     }
 
     fn offer(&mut self, batch: Batch) {
+        self.catch_up();
         let mut state = self.lane.state.borrow_mut();
         batch.events.into_iter().for_each(|event| state.backlog.offer(event));
         state.backlog.advance(batch.next);
@@ -305,72 +303,9 @@ impl Running {
         }
     }
 
-    fn change(&mut self) {
-        let registered = self.lane.registered.borrow_and_update().clone();
-        self.set_up(&registered);
-    }
-
-    /// Puts what an endpoint's events say into force.
-    fn set_up(&mut self, registered: &Registered) {
-        let endpoint = &registered.endpoint;
-        let was_active = std::mem::replace(&mut self.is_active, endpoint.phase == Phase::Active);
-        if self.is_active && !was_active && self.has_stood {
-            // Whoever resumes an endpoint gives it all of its time again.
-            self.lane.signals.works();
-            self.lane.state.borrow_mut().backlog.failing = None;
-        }
-        self.has_stood = !self.is_active;
-        if let Some(config) = &endpoint.config {
-            let state = &mut *self.lane.state.borrow_mut();
-            state.backlog.set_rules(rules(config));
-            let tenant = state.feed.endpoint.tenant.clone();
-            let whose = (&tenant, &self.lane.shared.brokers.operator);
-            if let Ok(sieve) = Sieve::new(whose, &config.filter) {
-                self.sieve.send_replace(Arc::new(sieve));
-            }
-            self.metrics = self.lane.shared.metrics.of_sink(config.target.kind());
-            self.sink = sink(&self.lane.shared, &state.feed, endpoint, config);
-            let own = registered.orders.iter().find(|own| own.revision.get() == state.feed.number);
-            let rate = own.and_then(|own| own.order.rate_per_second);
-            let of_replay = rate.and_then(|rate| limiter(Duration::from_secs(1) / rate.max(1)));
-            let paces = &self.lane.shared.paces;
-            let of_endpoint =
-                config.interval().and_then(|interval| paces.of(&state.feed.endpoint, interval));
-            self.pace = Pace::new([of_endpoint, of_replay]);
-        }
-        self.do_orders();
-    }
-
-    /// Does what operators ordered, in order, as far as it can be done.
-    fn do_orders(&mut self) {
-        let registered = self.lane.registered.borrow().clone();
-        let (now, mut state) = (self.now(), self.lane.state.borrow_mut());
-        let (done, is_replay) = (state.orders, state.feed.number != 0);
-        for own in registered.orders.iter().filter(|own| own.revision > done) {
-            if own.order.kind != OrderKind::Replay {
-                if !state.backlog.apply((&own.order, own.position), now) {
-                    return;
-                }
-            } else if !is_replay {
-                state.replays.push(own.clone());
-            }
-            state.orders = own.revision;
-        }
-    }
-
     fn now(&self) -> Now {
         self.lane.shared.now()
     }
-}
-
-fn sink(
-    shared: &Shared,
-    feed: &Feed,
-    endpoint: &Endpoint,
-    config: &EndpointConfig,
-) -> Rc<dyn Sink> {
-    let made = sink::open(shared, &feed.endpoint, endpoint, config);
-    made.unwrap_or_else(|words| Rc::new(Unusable(words)))
 }
 
 fn outcome(delivery: &Delivery) -> Outcome {

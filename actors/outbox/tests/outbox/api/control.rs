@@ -58,6 +58,7 @@ async fn an_endpoint_that_is_changed_keeps_the_headers_that_are_null_and_goes_el
     front.world.append("a", 1).await;
     let came = new.taken(1).await;
     assert_eq!(header(&came[0].head, "x-team"), Some("blue"));
+    assert!(old.messages().is_empty(), "what is appended behind a change goes by it");
     let wrong = json!({ "target": { "kind": "pull" } });
     let refused = front.client.ask("PUT", "/v1/endpoints/one", Some(wrong)).await;
     assert_eq!((refused.status, &refused.body["code"]), (422, &json!("other-target")));
