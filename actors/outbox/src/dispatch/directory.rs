@@ -10,6 +10,7 @@ use headwater::store::{LogRead, SharedStore, StreamRead};
 use jiff::Timestamp;
 use tokio::sync::watch;
 
+use super::shard::shard_of;
 use super::tail::Tail;
 use crate::endpoint::{CATEGORY, Endpoint, EndpointEvent, Order};
 use crate::table::{self, EndpointKey};
@@ -24,6 +25,8 @@ const PAGE_EVENTS: usize = 1_000;
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Registered {
     pub endpoint: Endpoint,
+    /// Which shard works for it.
+    pub shard: u32,
     /// Where its registration lies.
     pub at: Position,
     /// The last revision that was folded.
@@ -164,7 +167,10 @@ impl View {
     fn fold(&mut self, event: &RecordedEvent) {
         let Ok(tenant) = event.tenant_name() else { return };
         let key = EndpointKey { tenant, id: event.stream_id().into() };
-        let own = Arc::make_mut(self.endpoints.entry(key).or_default());
+        let own = self.endpoints.entry(key).or_insert_with_key(|key| {
+            Arc::new(Registered { shard: shard_of(key), ..Registered::default() })
+        });
+        let own = Arc::make_mut(own);
         if event.revision() <= own.revision {
             return;
         }

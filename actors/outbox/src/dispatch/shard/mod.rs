@@ -73,6 +73,8 @@ struct Shard {
     unmet: Stored,
     /// The generation of the endpoints that its lanes know of.
     met: Option<u64>,
+    /// Up to which revision each is known, so that a change of one costs nothing for the others.
+    known: BTreeMap<EndpointKey, Revision>,
     /// Feeds that are over, to be removed from the tables.
     over: Vec<Feed>,
     metrics: ShardMetrics,
@@ -115,6 +117,7 @@ async fn run(number: u32, shared: Arc<Shared>, actor: ActorContext, tenure: Tenu
         tasks: JoinSet::new(),
         unmet: Stored::new(),
         met: None,
+        known: BTreeMap::new(),
         over: Vec::new(),
         metrics,
         stop: watch::Sender::new(false),
@@ -195,33 +198,39 @@ impl Shard {
         for (feed, cursor, owed) in std::mem::take(&mut self.unmet) {
             self.resume(feed, cursor, owed);
         }
-        for (key, registered) in &view.endpoints {
-            if shard_of(key) != self.number || registered.endpoint.config.is_none() {
-                continue;
+        let number = self.number;
+        for (key, registered) in view.endpoints.iter().filter(|(_, own)| own.shard == number) {
+            if self.known.get(key) != Some(&registered.revision) {
+                self.known.insert(key.clone(), registered.revision);
+                self.meet_one(key, registered);
             }
-            let feeds: Vec<Feed> = self.feeds_of(key).cloned().collect();
-            if registered.endpoint.phase == Phase::Removed {
-                self.forget(feeds);
-                continue;
-            }
-            for lane in feeds.iter().filter_map(|feed| self.lanes.get(feed)) {
-                let is_new = |own: &Arc<Registered>| own.revision < registered.revision;
-                lane.registered.send_if_modified(|own| {
-                    let is_new = is_new(own);
-                    *own = Arc::clone(registered);
-                    is_new
-                });
-            }
-            let feed = Feed { endpoint: key.clone(), number: 0 };
-            let is_stored = self.unmet.iter().any(|(own, _, _)| *own == feed);
-            if !self.lanes.contains_key(&feed) && !is_stored {
-                let start = match registered.endpoint.start {
-                    Start::Now => registered.at,
-                    Start::Beginning => Position::ZERO,
-                    Start::After(position) => position,
-                };
-                self.begin(feed, new_cursor(start, None), Owed::default(), registered);
-            }
+        }
+    }
+
+    fn meet_one(&mut self, key: &EndpointKey, registered: &Arc<Registered>) {
+        let feeds: Vec<Feed> = self.feeds_of(key).cloned().collect();
+        if registered.endpoint.config.is_none() {
+            return;
+        }
+        if registered.endpoint.phase == Phase::Removed {
+            return self.forget(feeds);
+        }
+        for lane in feeds.iter().filter_map(|feed| self.lanes.get(feed)) {
+            lane.registered.send_if_modified(|own| {
+                let is_new = own.revision < registered.revision;
+                *own = Arc::clone(registered);
+                is_new
+            });
+        }
+        let feed = Feed { endpoint: key.clone(), number: 0 };
+        let is_stored = self.unmet.iter().any(|(own, _, _)| *own == feed);
+        if !self.lanes.contains_key(&feed) && !is_stored {
+            let start = match registered.endpoint.start {
+                Start::Now => registered.at,
+                Start::Beginning => Position::ZERO,
+                Start::After(position) => position,
+            };
+            self.begin(feed, new_cursor(start, None), Owed::default(), registered);
         }
     }
 

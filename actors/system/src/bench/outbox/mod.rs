@@ -26,7 +26,7 @@ const STREAMS: u64 = 1_000;
 const EVENTS: u64 = 40_000;
 /// Endpoints of the case in which one of them hangs, and the events that each gets.
 const ENDPOINTS: u64 = 100;
-const EVENTS_EACH: u64 = 500;
+const EVENTS_EACH: u64 = 1_000;
 /// After how many events the memory is looked at.
 const LOOK_EVERY: u64 = 5_000;
 /// Appends a second of the case that measures time.
@@ -101,6 +101,7 @@ fn latency(ground: &Ground) -> Result<Outcome, Failure> {
     };
     let bed = OutboxBed::start(ground, "latency")?;
     let receiver = Receiver::start()?;
+    receiver.keep_arrivals();
     bed.register(ground, "one", endpoint(&receiver, "/take"))?;
     let mut longest = Vec::new();
     let mut outcome = case.run(ground.rounds, || {

@@ -28,6 +28,7 @@ struct Seen {
     count: AtomicU64,
     out_of_order: AtomicU64,
     checks_order: AtomicBool,
+    keeps_arrivals: AtomicBool,
     book: Mutex<Book>,
     /// How many requests are waited for.
     wanted: AtomicU64,
@@ -73,6 +74,11 @@ impl Receiver {
     pub fn reset(&self) {
         *self.seen.book() = Book::default();
         self.seen.count.store(0, Ordering::SeqCst);
+    }
+
+    /// Notes from now on when each event comes.
+    pub fn keep_arrivals(&self) {
+        self.seen.keeps_arrivals.store(true, Ordering::SeqCst);
     }
 
     /// Checks from now on that no stream skips an event.
@@ -129,8 +135,9 @@ impl Seen {
         if book.first.is_none() {
             book.first = Some(request.to_vec());
         }
-        if let Some(position) =
-            field(request, b"\"position\":\"").and_then(|text| text.parse().ok())
+        if self.keeps_arrivals.load(Ordering::Relaxed)
+            && let Some(position) =
+                field(request, b"\"position\":\"").and_then(|text| text.parse().ok())
         {
             book.arrivals.insert(position, now);
         }
