@@ -1,4 +1,5 @@
-//! The circuit breaker of an endpoint: when all requests fail, few are made.
+//! The circuit breaker of an endpoint: when all requests fail, few are made, and when it asks to be
+//! left alone, none.
 
 use std::time::{Duration, Instant};
 
@@ -9,7 +10,8 @@ const REST_MAX: Duration = Duration::from_secs(60);
 
 /// Closed while requests succeed; opens after [`FAILURES_MAX`] failures in a row. Then one
 /// request at a time is let through after a rest, which doubles up to a minute with each
-/// failure; the first success closes it.
+/// failure; the first success closes it. An endpoint that asks for a rest opens it at once, and
+/// then only the success of a request made after the rest closes it.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Breaker {
     failures: u32,

@@ -15,8 +15,8 @@ use crate::dispatch::{Block, BlockPhase, Head, LastFailure, Line, Now};
 /// The longest wait that is believed when rows are read: beyond it somebody moved the clock.
 const WAIT_MAX: Duration = Duration::from_secs(8 * 24 * 3600);
 
-const COLUMNS: &str = "line, event_tenant, category, stream, event_type, event_id, position, revision, \
-    after_revision, recorded_at, attempts, first_failed_at, last_status, last_error, waiting";
+const COLUMNS: &str = "line, event_tenant, category, stream, event_type, event_id, position, \
+    revision, after_revision, recorded_at, attempts, first_failed_at, last_status, last_error, waiting";
 
 /// Where a block is kept: the table and the column of its time.
 const RETRIES: (&str, &str) = ("outbox_retries", "due_at");

@@ -197,7 +197,7 @@ impl Backlog {
             early: VecDeque::new(),
             fetching_early: FxHashSet::default(),
             lifted: FxHashMap::default(),
-            left_out: FxHashMap::default(),
+            left_out: owed.left_out.into_iter().collect(),
             next_slot: None,
             again: VecDeque::new(),
             filling_since: None,
@@ -208,7 +208,6 @@ impl Backlog {
             delivered: 0,
             failed: 0,
         };
-        own.left_out = owed.left_out.into_iter().collect();
         for (line, block) in owed.blocks {
             if let BlockPhase::Due(at, _) = block.phase {
                 own.due.insert((at, line.clone()));

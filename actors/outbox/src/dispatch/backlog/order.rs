@@ -1,8 +1,8 @@
-//! What operators order about dead letters.
+//! What operators order about dead letters, and that what they leave out does not come back.
 
 use std::time::{Duration, Instant};
 
-use headwater::event::Position;
+use headwater::event::{Position, RecordedEvent};
 use jiff::Timestamp;
 
 use super::{Backlog, Now, later};
@@ -72,7 +72,7 @@ impl Backlog {
                 self.unblock(line);
             }
             (OrderKind::Discard, Ordering::PerStream) => {
-                // Before its place is read again, the head and what came before the order lie ahead.
+                // After a restart the head and what came before the order may lie ahead.
                 self.leave_out(line, frontier.max(head).max(at));
                 self.unblock(line);
             }
@@ -82,6 +82,28 @@ impl Backlog {
                 self.set_due(line, due);
             }
         }
+    }
+
+    /// Leaves a line out up to a position, also when it is read again after a restart because the
+    /// place of the endpoint lies before it.
+    pub(super) fn leave_out(&mut self, line: &Line, to: Position) {
+        let known = self.left_out.entry(line.clone()).or_default();
+        *known = to.max(*known);
+        self.changed_left_out.insert(line.clone());
+    }
+
+    pub(super) fn is_left_out(&self, event: &RecordedEvent) -> bool {
+        !self.left_out.is_empty()
+            && self.left_out.get(&self.block_line(event)).is_some_and(|to| event.position() <= *to)
+    }
+
+    /// Forgets what the endpoint's place is beyond, and returns what has changed.
+    pub(super) fn changes_left_out(&mut self) -> Vec<(Line, Option<Position>)> {
+        let place = self.position();
+        let past = self.left_out.extract_if(|_, to| *to <= place).map(|(line, _)| line);
+        self.changed_left_out.extend(past);
+        let changed = std::mem::take(&mut self.changed_left_out);
+        changed.into_iter().map(|line| (line.clone(), self.left_out.get(&line).copied())).collect()
     }
 }
 

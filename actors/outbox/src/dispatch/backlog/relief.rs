@@ -1,17 +1,14 @@
-//! What keeps the place of an endpoint from standing still, and what was left out from coming
-//! back.
-
-use headwater::event::{Position, RecordedEvent};
+//! What keeps the place of an endpoint from standing still.
 
 use super::{BLOCKS_MAX, Backlog, Now, Source, Ticket};
 use crate::dispatch::block::{Block, BlockPhase};
-use crate::dispatch::window::Line;
 use crate::endpoint::Ordering;
 
 impl Backlog {
     /// Makes room when nothing can be sent because one request is under way for long and the
-    /// window is full of what was delivered behind it: its event becomes a block, as if it had failed, and its line
-    /// alone waits for it. Messages of several events stay, and so does the order of `strict`.
+    /// window is full of what was delivered behind it: its event becomes a block, as if it had
+    /// failed, and its line alone waits for it. Messages of several events stay, and so does the
+    /// order of `strict`.
     pub fn relieve(&mut self, now: Now) {
         while self.is_stuck()
             && let Some((number, event)) = self.window.stuck()
@@ -48,27 +45,5 @@ impl Backlog {
             Some(line) => Ticket { from: Source::Block(line), is_early: false },
             None => ticket,
         }
-    }
-
-    /// Leaves a line out up to a position, also when it is read again after a restart because the
-    /// place of the endpoint lies before it.
-    pub(super) fn leave_out(&mut self, line: &Line, to: Position) {
-        let known = self.left_out.entry(line.clone()).or_default();
-        *known = to.max(*known);
-        self.changed_left_out.insert(line.clone());
-    }
-
-    pub(super) fn is_left_out(&self, event: &RecordedEvent) -> bool {
-        !self.left_out.is_empty()
-            && self.left_out.get(&self.block_line(event)).is_some_and(|to| event.position() <= *to)
-    }
-
-    /// Forgets what the endpoint's place is beyond, and returns what has changed.
-    pub(super) fn changes_left_out(&mut self) -> Vec<(Line, Option<Position>)> {
-        let place = self.position();
-        let past = self.left_out.extract_if(|_, to| *to <= place).map(|(line, _)| line);
-        self.changed_left_out.extend(past);
-        let changed = std::mem::take(&mut self.changed_left_out);
-        changed.into_iter().map(|line| (line.clone(), self.left_out.get(&line).copied())).collect()
     }
 }

@@ -208,10 +208,10 @@ impl Shard {
     }
 
     fn meet_one(&mut self, key: &EndpointKey, registered: &Arc<Registered>) {
-        let feeds: Vec<Feed> = self.feeds_of(key).cloned().collect();
         if registered.endpoint.config.is_none() {
             return;
         }
+        let feeds: Vec<Feed> = self.feeds_of(key).cloned().collect();
         if registered.endpoint.phase == Phase::Removed {
             return self.forget(feeds);
         }

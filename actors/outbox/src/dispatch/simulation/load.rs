@@ -7,6 +7,7 @@ use super::{Draw, World};
 use crate::dispatch::backlog::{Again, Outcome, Task};
 use crate::dispatch::block::LastFailure;
 use crate::endpoint::Ordering;
+use crate::schedule::RetrySchedule;
 
 /// Says what each request comes to, for so many seconds; returns how many there were.
 fn answer_all(world: &mut World, seconds: u64, mut say: impl FnMut(u64) -> Option<Again>) -> u64 {
@@ -71,7 +72,7 @@ fn a_receiver_that_takes_half_and_is_overloaded_by_the_rest_gets_less() {
 #[test]
 fn what_fails_again_when_an_endpoint_seems_to_work_keeps_its_schedule_and_its_count() {
     let mut world = world();
-    world.rules.retry = crate::schedule::RetrySchedule::new(vec![3_600_000; 3]).unwrap();
+    world.rules.retry = RetrySchedule::new(vec![3_600_000; 3]).unwrap();
     world.backlog.set_rules(world.rules.clone());
     // Nine of ten fail for half an hour: the breaker opens and closes many times.
     let mostly = |request: u64| (!request.is_multiple_of(10)).then(Again::default);
@@ -84,7 +85,7 @@ fn what_fails_again_when_an_endpoint_seems_to_work_keeps_its_schedule_and_its_co
 fn one_event_that_a_receiver_is_overloaded_by_is_not_tried_again_and_again_nor_holds_up_the_others()
 {
     let mut world = world();
-    world.rules.retry = crate::schedule::RetrySchedule::new(vec![3_600_000; 3]).unwrap();
+    world.rules.retry = RetrySchedule::new(vec![3_600_000; 3]).unwrap();
     world.backlog.set_rules(world.rules.clone());
     let (mut tries, mut taken) = (0, 0);
     for second in 0..600 {

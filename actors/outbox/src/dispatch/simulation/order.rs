@@ -8,6 +8,7 @@ use proptest::prelude::*;
 use super::{Draw, World, cases, event};
 use crate::dispatch::backlog::{Again, Outcome, Task};
 use crate::endpoint::{Order, OrderKind, Ordering, Selection};
+use crate::schedule::RetrySchedule;
 
 #[test]
 fn an_event_that_is_skipped_lets_its_stream_go_on_without_it() {
@@ -111,7 +112,7 @@ fn a_redrive_with_a_rate_keeps_it_for_what_waits_behind_and_when_the_endpoint_wo
     world.poison = world.log.iter().map(|own| own.position().get()).collect();
     world.rules.in_flight_max = 8;
     // What fails comes again by its schedule, at no rate.
-    world.rules.retry = crate::schedule::RetrySchedule::new(vec![3_600_000; 3]).unwrap();
+    world.rules.retry = RetrySchedule::new(vec![3_600_000; 3]).unwrap();
     world.backlog.set_rules(world.rules.clone());
     world.finish();
     world.poison.clear();
