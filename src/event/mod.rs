@@ -8,24 +8,28 @@
 
 mod id;
 mod metadata;
+mod moment;
 mod name;
 mod new_event;
 mod number;
 mod query;
 mod record;
 mod recorded;
+mod repeat;
 mod schema;
 mod set;
 mod variant;
 
 pub use id::EventId;
 pub use metadata::{Metadata, MetadataError};
+pub use moment::{Moment, MomentError};
 pub use name::{Category, EventType, NameError, StreamId, Tag, Tenant};
 pub use new_event::{NewEvent, NewEventError};
 pub use number::{Position, Revision};
 pub use query::{EventQuery, QueryItem};
 pub use record::{RECORD_HEADER_LEN, RecordError, encode_record, seal_record};
 pub use recorded::{Recorded, RecordedEvent};
+pub use repeat::is_repeat;
 pub use schema::{DecodeError, Event, Shape};
 pub use set::{EventSet, Raw};
 #[doc(hidden)]

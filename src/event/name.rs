@@ -40,11 +40,20 @@ pub enum NameError {
 }
 
 const WORD: &str = "ASCII letters, digits, '_', '-' and '.'";
+const KIND: &str = "every character but control characters and Unicode noncharacters";
 const TEXT: &str = "every character but control characters and '/'";
 const TAGGED: &str = "every character but control characters";
 
 fn is_word(c: char) -> bool {
     c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.')
+}
+
+/// Says what a `type` of CloudEvents 1.0.2 may hold: a text without control characters and
+/// noncharacters.
+fn is_kind(c: char) -> bool {
+    let is_noncharacter =
+        matches!(c, '\u{FDD0}'..='\u{FDEF}') || matches!(u32::from(c) & 0xFFFF, 0xFFFE | 0xFFFF);
+    !c.is_control() && !is_noncharacter
 }
 
 fn is_text(c: char) -> bool {
@@ -166,8 +175,9 @@ name! {
     Category, "category", 64, (is_word, WORD)
 }
 name! {
-    /// What kind of thing happened, for example `Placed`: the variant of the event enum.
-    EventType, "event type", 128, (is_word, WORD)
+    /// What kind of thing happened, for example `Placed`: the variant of the event enum. Types
+    /// of other programs may be any text that CloudEvents allows, such as `Auftrag geändert`.
+    EventType, "event type", 128, (is_kind, KIND)
 }
 name! {
     /// A mark on an event by which it can be found across streams, for example `customer:17850`.
@@ -268,6 +278,20 @@ mod tests {
             told(StreamId::new("order", long)),
             "stream id has 257 bytes: at most 256 are allowed"
         );
+    }
+
+    #[test]
+    fn an_event_type_is_what_cloudevents_allows() {
+        let umlauts = "ä".repeat(64);
+        for good in ["Placed", "Auftrag geändert", " ", "a/b?c&d=e%f\"<>", "注文 🦀", &umlauts]
+        {
+            assert_eq!(EventType::new(good).unwrap().as_str(), good);
+        }
+        for bad in ["", "a\nb", "\0", "\u{7f}", "\u{85}", "\u{fdd0}", "\u{ffff}", "\u{1fffe}"] {
+            assert!(EventType::new(bad).is_err(), "{bad:?}");
+        }
+        let long = EventType::new("ä".repeat(65)).unwrap_err().to_string();
+        assert_eq!(long, "event type has 130 bytes: at most 128 are allowed");
     }
 
     #[test]

@@ -1,10 +1,11 @@
 //! An event that is about to be appended.
 
 use bytes::Bytes;
-use jiff::Timestamp;
 use serde_json::value::RawValue;
 
-use super::{DecodeError, Event, EventId, EventType, Metadata, MetadataError, NameError, Tag};
+use super::{
+    DecodeError, Event, EventId, EventType, Metadata, MetadataError, Moment, NameError, Tag,
+};
 
 /// Says why an event cannot be appended; the caller must change it.
 #[derive(Debug, thiserror::Error)]
@@ -38,8 +39,8 @@ pub struct NewEvent {
     pub event_type: EventType,
     /// Generation of the data's shape, from 1.
     pub version: u16,
-    /// When it happened in the world; `None` means when it is recorded.
-    pub occurred_at: Option<Timestamp>,
+    /// When it happened in the world, kept as it is given; `None` means when it is recorded.
+    pub occurred_at: Option<Moment>,
     /// Marks by which it can be found across streams.
     pub tags: Vec<Tag>,
     /// What is known besides the data.
@@ -121,8 +122,8 @@ impl NewEvent {
 
     /// Sets the time at which it happened.
     #[must_use]
-    pub fn with_occurred_at(mut self, at: Timestamp) -> Self {
-        self.occurred_at = Some(at);
+    pub fn with_occurred_at(mut self, at: impl Into<Moment>) -> Self {
+        self.occurred_at = Some(at.into());
         self
     }
 

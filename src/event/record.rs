@@ -26,16 +26,29 @@
 //!
 //! A tag is a length byte and its text. Metadata is six texts (correlation, causation,
 //! traceparent, who, idempotency key, command hash), each a length byte and its text; length
-//! 0 means absent.
+//! 0 means absent. Behind them may stand further fields, ascending by number: the number (1
+//! byte, below 128), the length (2) and the text. A reader keeps and skips a number that it does
+//! not know. Records of format 1 have none.
+//!
+//! | number | field |
+//! |---|---|
+//! | 1 | occurred at as it was given, RFC 3339, where the header does not say it wholly |
+//! | 2 | reserved: causation depth, in decimal |
+//! | 3 | reserved: W3C `tracestate`, at most 512 bytes |
 
 use jiff::Timestamp;
 
-use super::{Metadata, NewEvent, Position, Revision, StreamId, Tenant};
+use super::{Metadata, Moment, NewEvent, Position, Revision, StreamId, Tenant};
 
 /// The bytes of a record before its texts.
 pub const RECORD_HEADER_LEN: usize = 72;
 
 const TIME_UNKNOWN: i64 = i64::MIN;
+
+/// The further field that holds a moment as it was given.
+const OCCURRED_AT: u8 = 1;
+/// The bytes of a further field before its text.
+const FIELD_HEADER_LEN: usize = 3;
 
 /// Says why bytes are not a record; an operator must look at the file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -62,7 +75,10 @@ pub fn encode_record(out: &mut Vec<u8>, tenant: &Tenant, stream: &StreamId, even
     let tags_len: usize = event.tags.iter().map(|tag| tag.as_str().len() + 1).sum();
     let fields = event.metadata.fields();
     let metadata_len: usize = fields.iter().map(|(_, text)| text.map_or(0, str::len) + 1).sum();
-    let occurred_at = event.occurred_at.map_or(TIME_UNKNOWN, Timestamp::as_microsecond);
+    let given = event.occurred_at.as_ref().and_then(Moment::beyond_microsecond);
+    let metadata_len = metadata_len + given.map_or(0, |text| FIELD_HEADER_LEN + text.len());
+    let occurred_at = event.occurred_at.as_ref().map(Moment::instant);
+    let occurred_at = occurred_at.map_or(TIME_UNKNOWN, Timestamp::as_microsecond);
     let names_len = [tenant.as_str(), stream.category().as_str(), stream.id()].map(str::len);
     let names_len = names_len.iter().sum::<usize>() + event.event_type.as_str().len();
     out.reserve(RECORD_HEADER_LEN + names_len + tags_len + metadata_len + event.data().len());
@@ -88,6 +104,11 @@ pub fn encode_record(out: &mut Vec<u8>, tenant: &Tenant, stream: &StreamId, even
     }
     for (_, text) in fields {
         push_text(out, text.unwrap_or_default());
+    }
+    if let Some(text) = given {
+        out.push(OCCURRED_AT);
+        out.extend_from_slice(&short(text.len()).to_le_bytes());
+        out.extend_from_slice(text.as_bytes());
     }
     out.extend_from_slice(event.data());
     let len = long(out.len() - start);
@@ -138,6 +159,7 @@ pub(super) fn check_record(bytes: &[u8]) -> Result<(usize, Layout), RecordError>
 /// Names are checked in one go. Tags and metadata too when no text has 128 bytes or more:
 /// length bytes below that are ASCII, so whole runs of them are UTF-8 if the texts are. A
 /// longer text makes its length byte no UTF-8 at all, and then each is checked alone.
+/// Numbers of further fields are below 128 for the same reason.
 fn check_texts(record: &[u8], layout: &Layout) -> Result<(), RecordError> {
     let part = |from: usize, to: u32| record.get(from..to as usize).ok_or(RecordError::Lengths);
     if std::str::from_utf8(part(RECORD_HEADER_LEN, layout.metadata)?).is_ok() {
@@ -145,13 +167,28 @@ fn check_texts(record: &[u8], layout: &Layout) -> Result<(), RecordError> {
     }
     let names = part(RECORD_HEADER_LEN, layout.event_type)?;
     std::str::from_utf8(names).map_err(|_| RecordError::Text)?;
-    let mut rest = part(layout.event_type as usize, layout.metadata)?;
-    while let Some((len, after)) = rest.split_first() {
-        let text = after.split_at_checked(usize::from(*len)).ok_or(RecordError::Lengths)?;
-        std::str::from_utf8(text.0).map_err(|_| RecordError::Text)?;
-        rest = text.1;
+    let mut tags = part(layout.event_type as usize, layout.tags)?;
+    while !tags.is_empty() {
+        tags = check_text(tags, 1)?;
+    }
+    let mut metadata = part(layout.tags as usize, layout.metadata)?;
+    for _ in 0..Metadata::FIELD_COUNT {
+        metadata = check_text(metadata, 1)?;
+    }
+    while let Some((_number, field)) = metadata.split_first() {
+        metadata = check_text(field, 2)?;
     }
     Ok(())
+}
+
+/// Checks the text at the start of `bytes`, behind its length of so many bytes, and returns what
+/// follows it.
+fn check_text(bytes: &[u8], len_bytes: usize) -> Result<&[u8], RecordError> {
+    let (len, rest) = bytes.split_at_checked(len_bytes).ok_or(RecordError::Lengths)?;
+    let len = len.iter().rev().fold(0, |sum, byte| sum << 8 | usize::from(*byte));
+    let (text, rest) = rest.split_at_checked(len).ok_or(RecordError::Lengths)?;
+    std::str::from_utf8(text).map_err(|_| RecordError::Text)?;
+    Ok(rest)
 }
 
 /// Returns the length that the record at the start of `bytes` states.
@@ -164,7 +201,7 @@ pub(super) fn record_len(bytes: &[u8]) -> Result<usize, RecordError> {
     }
 }
 
-fn layout_of(record: &[u8]) -> Result<Layout, RecordError> {
+pub(super) fn layout_of(record: &[u8]) -> Result<Layout, RecordError> {
     let byte_at = |at| u32::from(u8::from_le_bytes(word(record, at)));
     let short_at = |at| u32::from(u16::from_le_bytes(word(record, at)));
     let tenant = RECORD_HEADER_LEN as u32 + byte_at(58);
@@ -199,6 +236,32 @@ pub(super) fn texts(mut bytes: &[u8]) -> impl Iterator<Item = &str> {
 pub(super) fn metadata_of(bytes: &[u8]) -> Metadata {
     let mut texts = texts(bytes).map(|text| (!text.is_empty()).then(|| text.to_owned()));
     Metadata::from_fields(std::array::from_fn(|_| texts.next().flatten()))
+}
+
+/// Returns when an event happened as it was given, if its metadata holds that.
+pub(super) fn given_time(metadata: &[u8]) -> Option<&str> {
+    let mut rest = metadata;
+    for _ in 0..Metadata::FIELD_COUNT {
+        let (len, texts) = rest.split_first()?;
+        rest = texts.get(usize::from(*len)..)?;
+    }
+    while let Some(([number, low, high], fields)) = rest.split_first_chunk() {
+        let len = usize::from(u16::from_le_bytes([*low, *high]));
+        let (text, later) = fields.split_at_checked(len)?;
+        if *number == OCCURRED_AT {
+            return std::str::from_utf8(text).ok();
+        }
+        rest = later;
+    }
+    None
+}
+
+/// Reads a time of the header; `None` when it is still open.
+pub(super) fn header_time(record: &[u8], at: usize) -> Option<Timestamp> {
+    match i64::from_le_bytes(word(record, at)) {
+        TIME_UNKNOWN => None,
+        micros => Some(Timestamp::from_microsecond(micros).unwrap_or_default()),
+    }
 }
 
 fn push_text(out: &mut Vec<u8>, text: &str) {

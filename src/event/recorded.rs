@@ -8,8 +8,12 @@ use jiff::Timestamp;
 use serde::ser::{Serialize, SerializeStruct, Serializer};
 use serde_json::value::RawValue;
 
-use super::record::{self, Layout, check_record, metadata_of, record_len, texts, word};
-use super::{EventId, Metadata, NameError, Position, RecordError, Revision, StreamId, Tenant};
+use super::record::{
+    self, Layout, check_record, given_time, header_time, metadata_of, record_len, texts, word,
+};
+use super::{
+    EventId, Metadata, Moment, NameError, Position, RecordError, Revision, StreamId, Tenant,
+};
 
 /// An event in the log, with its places and times; one shared run of bytes, cheap to clone.
 ///
@@ -74,10 +78,18 @@ impl RecordedEvent {
         Revision::new(u64::from_le_bytes(word(&self.record, 16)))
     }
 
-    /// Returns when it happened in the world.
+    /// Returns when it happened in the world, to the microsecond;
+    /// [`moment`](Self::moment) says it as it was given.
     #[must_use]
     pub fn occurred_at(&self) -> Timestamp {
         self.time(24)
+    }
+
+    /// Returns when it happened in the world, as it was given.
+    #[must_use]
+    pub fn moment(&self) -> Moment {
+        let text = given_time(self.part(self.layout.tags, self.layout.metadata));
+        Moment::of_record(self.occurred_at(), text)
     }
 
     /// Returns when the store recorded it.
@@ -162,8 +174,7 @@ impl RecordedEvent {
     }
 
     fn time(&self, at: usize) -> Timestamp {
-        let micros = i64::from_le_bytes(word(&self.record, at));
-        Timestamp::from_microsecond(micros).unwrap_or_default()
+        header_time(&self.record, at).unwrap_or_default()
     }
 
     fn text(&self, from: u32, to: u32) -> &str {
@@ -205,7 +216,7 @@ impl Serialize for RecordedEvent {
         out.serialize_field("revision", &self.revision())?;
         out.serialize_field("type", self.event_type())?;
         out.serialize_field("version", &self.version())?;
-        out.serialize_field("occurred_at", &self.occurred_at())?;
+        out.serialize_field("occurred_at", &self.moment())?;
         out.serialize_field("recorded_at", &self.recorded_at())?;
         out.serialize_field("tags", &self.tags().collect::<Vec<_>>())?;
         out.serialize_field("metadata", &self.metadata())?;
@@ -272,6 +283,58 @@ mod tests {
         assert_eq!(event.data(), br#"{"a":1}"#);
         assert_eq!(event.version(), 2);
         assert_eq!(event.occurred_at(), event.recorded_at());
+    }
+
+    /// A record whose further fields are those given, sealed.
+    fn with_fields(fields: &[(u8, &str)]) -> Bytes {
+        let mut old = record().to_vec();
+        let layout = check_record(&old).unwrap().1;
+        let mut bytes = Vec::new();
+        for (number, text) in fields {
+            bytes.push(*number);
+            bytes.extend_from_slice(&u16::try_from(text.len()).unwrap().to_le_bytes());
+            bytes.extend_from_slice(text.as_bytes());
+        }
+        let len = u16::from_le_bytes(word(&old, 66)) + u16::try_from(bytes.len()).unwrap();
+        old[66..68].copy_from_slice(&len.to_le_bytes());
+        old.splice(layout.metadata as usize..layout.metadata as usize, bytes);
+        let len = u32::try_from(old.len()).unwrap();
+        old[..4].copy_from_slice(&len.to_le_bytes());
+        seal_record(&mut old, Position::new(9), Revision::new(3), Timestamp::UNIX_EPOCH);
+        old.into()
+    }
+
+    #[test]
+    fn a_moment_is_kept_as_it_was_given() {
+        for text in ["2010-12-01T08:26:00.1234567890+01:00", "2016-12-31T23:59:60Z"] {
+            let mut event = NewEvent::json("Placed", 2, r#"{"a":1}"#).unwrap();
+            event.metadata.idempotency_key = Some("é".repeat(100));
+            let event = event.with_occurred_at(text.parse::<Moment>().unwrap());
+            let mut out = Vec::new();
+            let stream = StreamId::new("order", "1").unwrap();
+            encode_record(&mut out, &Tenant::new("shop").unwrap(), &stream, &event);
+            seal_record(&mut out, Position::FIRST, Revision::FIRST, Timestamp::UNIX_EPOCH);
+            let found = RecordedEvent::parse(&out.into()).unwrap();
+            assert_eq!(Some(found.moment()), event.occurred_at);
+            assert_eq!(serde_json::to_value(&found).unwrap()["occurred_at"], text);
+            assert_eq!((found.metadata(), found.data()), (event.metadata.clone(), &**event.data()));
+        }
+    }
+
+    #[test]
+    fn fields_that_are_not_known_are_kept_and_skipped() {
+        let long = "é".repeat(256);
+        let fields = [(1, "2010-12-01T08:26:00+01:00"), (2, "7"), (3, &*long), (127, "later")];
+        let bytes = with_fields(&fields);
+        let event = RecordedEvent::parse(&bytes).unwrap();
+        assert_eq!(event.as_bytes(), &bytes);
+        assert_eq!(event.moment().to_string(), "2010-12-01T08:26:00+01:00");
+        assert_eq!(
+            (event.metadata().who.as_deref(), event.data()),
+            (Some("ada"), &br#"{"a":1}"#[..])
+        );
+        let unknown = RecordedEvent::parse(&with_fields(&[(9, &long), (10, "")])).unwrap();
+        assert_eq!(unknown.moment(), unknown.occurred_at().into());
     }
 
     #[test]

@@ -1,9 +1,8 @@
 //! Typed events: the enum of a category and every shape of it that may lie on disk.
 
-use jiff::Timestamp;
 use serde::Serialize;
 
-use super::{NameError, Tag};
+use super::{Moment, NameError, Tag};
 
 /// One shape of an event on disk: a type and a version of its fields.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -85,7 +84,7 @@ pub trait Event: Serialize + Clone + Send + Sync + 'static {
     }
 
     /// Returns when it happened in the world; `None`, the default, means when it is recorded.
-    fn occurred_at(&self) -> Option<Timestamp> {
+    fn occurred_at(&self) -> Option<Moment> {
         None
     }
 }
@@ -94,7 +93,8 @@ pub trait Event: Serialize + Clone + Send + Sync + 'static {
 ///
 /// Each variant has the version in which it is written today; retired versions stand in
 /// braces beside it with the struct that still reads them, which becomes the enum by `From`.
-/// `tags` and `occurred_at` are optional functions of `&Self`.
+/// `tags` and `occurred_at` are optional functions of `&Self`; `occurred_at` returns an
+/// `Option` of a [`Moment`](crate::event::Moment) or of a `jiff::Timestamp`.
 ///
 /// ```
 /// use headwater::event::{Event, NameError, Tag};
@@ -205,8 +205,8 @@ macro_rules! event_schema {
                 ($tags)(self)
             } )?
 
-            $( fn occurred_at(&self) -> Option<$crate::reexport::jiff::Timestamp> {
-                ($occurred_at)(self)
+            $( fn occurred_at(&self) -> ::core::option::Option<$crate::event::Moment> {
+                ::core::option::Option::map(($occurred_at)(self), $crate::event::Moment::from)
             } )?
         }
     };

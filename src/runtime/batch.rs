@@ -48,6 +48,11 @@ impl<A: Aggregate> Job<A> {
         !self.is_new && (self.envelope.message.is_keyed() || self.envelope.is_resent)
     }
 
+    /// Returns the command's idempotency key.
+    pub fn key(&self) -> Option<String> {
+        self.envelope.message.metadata.idempotency_key.clone()
+    }
+
     /// Refuses the command; when an earlier attempt may have been done, says that instead.
     pub fn refuse(mut self, error: SendError<A::Rejection>) {
         let error = self.doubt.take().map_or(error, SendError::Store);

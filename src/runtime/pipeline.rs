@@ -174,7 +174,11 @@ impl<A: Aggregate> Pipeline<A> {
                 self.decide_again(batch, &Again::Conflict);
                 return true;
             }
-            Err(AppendError::IdReused { .. }) => self.decide_again(batch, &Again::Looking),
+            Err(AppendError::IdReused { .. }) => {
+                // One of them is to blame: each goes alone, so that the others do not fail with it.
+                self.alone = if batch.is_shared() { batch.entries.len() } else { self.alone };
+                self.decide_again(batch, &Again::Looking);
+            }
             Err(error @ AppendError::Unknown { .. }) => {
                 self.decide_again(batch, &Again::InDoubt(error));
             }
@@ -355,15 +359,21 @@ impl<A: Aggregate> Pipeline<A> {
     fn decide_again(&mut self, batch: Batch<A>, why: &Again) {
         let later = self.take_gathering();
         let mut jobs = Vec::with_capacity(batch.entries.len() + later.len());
+        let is_looking = matches!(why, Again::Looking);
+        let is_tried = !(batch.is_shared() && is_looking);
         for (mut job, _) in batch.entries {
-            job.attempts += 1;
+            job.attempts += u32::from(is_tried);
             job.envelope.is_resent |= !matches!(why, Again::Conflict);
             if let Again::InDoubt(error) = why {
                 job.doubt = Some(error.clone());
             }
             if job.attempts >= self.kind.bounds.attempts_max {
-                let attempts = job.attempts;
-                job.refuse(SendError::Conflict { attempts });
+                let (attempts, key) = (job.attempts, job.key().filter(|_| is_looking));
+                // Looked for in vain again and again: another event lies under an id of the key.
+                job.refuse(match key {
+                    Some(key) => SendError::KeyReused { key },
+                    None => SendError::Conflict { attempts },
+                });
             } else {
                 jobs.push(job);
             }

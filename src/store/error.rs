@@ -24,13 +24,13 @@ pub enum AppendError {
         /// Position of a matching event.
         position: Position,
     },
-    /// An event id is in the log already, but not as part of this same append. Caller: ids
-    /// belong to one event for ever.
-    #[error("event id {id} is already in the log at position {position} in another append")]
+    /// The tenant has another event, or the same one in another append, under an event id.
+    /// Caller: an id belongs to one event for ever, so make a new one.
+    #[error("event id {id} is already in the log, at position {position}, with other content")]
     IdReused {
         /// The id.
         id: EventId,
-        /// Where it is.
+        /// Where the tenant's event with it is.
         position: Position,
     },
     /// The request breaks a bound. Caller: make it smaller or correct it.

@@ -16,7 +16,7 @@ use super::{
 use crate::clock::{SharedClock, SystemClock};
 use crate::event::{
     EventId, NewEvent, Position, RecordedEvent, Revision, StreamId, Tenant, encode_record,
-    seal_record,
+    is_repeat, seal_record,
 };
 
 /// A log in memory: the whole contract but durability.
@@ -31,7 +31,7 @@ pub struct MemoryStore {
 struct Log {
     events: Vec<RecordedEvent>,
     streams: HashMap<(Tenant, StreamId), Vec<usize>>,
-    ids: HashMap<EventId, usize>,
+    ids: HashMap<(Tenant, EventId), usize>,
 }
 
 impl Default for MemoryStore {
@@ -61,7 +61,8 @@ impl MemoryStore {
             return Ok(appended);
         }
         log.check(append)?;
-        let at = self.clock.now();
+        let last = log.events.last().map(RecordedEvent::recorded_at);
+        let at = last.map_or_else(|| self.clock.now(), |last| last.max(self.clock.now()));
         let streams = append.writes.iter().map(|write| {
             let key = (append.tenant.clone(), write.stream.clone());
             let before = log.revision(&key);
@@ -97,8 +98,8 @@ impl EventStore for MemoryStore {
         id: EventId,
     ) -> BoxFuture<'static, Result<Option<RecordedEvent>, StoreError>> {
         let log = self.log.read();
-        let event = log.ids.get(&id).and_then(|at| log.events.get(*at)).cloned();
-        ready(Ok(event.filter(|event| event.tenant() == tenant.as_str()))).boxed()
+        let event = log.ids.get(&(tenant, id)).and_then(|at| log.events.get(*at)).cloned();
+        ready(Ok(event)).boxed()
     }
 
     fn list_streams(
@@ -136,7 +137,7 @@ impl Log {
         seal_record(&mut record, self.position().next(), self.revision(key).next(), at);
         let Ok(recorded) = RecordedEvent::parse(&Bytes::from(record)) else { return };
         let at = self.events.len();
-        self.ids.insert(event.id, at);
+        self.ids.insert((key.0.clone(), event.id), at);
         self.streams.entry(key.clone()).or_default().push(at);
         self.events.push(recorded);
     }
@@ -165,24 +166,23 @@ impl Log {
         if let Some((_, event)) = events().find(|(_, event)| !seen.insert(event.id)) {
             return Err(AppendError::Invalid(format!("event id {} occurs twice", event.id)));
         }
-        let found: Vec<_> = events().map(|(w, e)| (w, e, self.ids.get(&e.id))).collect();
+        let at = |id| self.ids.get(&(append.tenant.clone(), id));
+        let found: Vec<_> = events().map(|(w, e)| (w, e, at(e.id))).collect();
         let Some(first) = found.iter().find_map(|(_, event, at)| at.map(|at| (event.id, *at)))
         else {
             return Ok(None);
         };
         let base = found.first().and_then(|(_, _, at)| at.copied());
-        let is_same = found.iter().enumerate().all(|(step, (write, _, at))| {
-            let event = at.and_then(|at| self.events.get(*at));
-            at.copied() == base.map(|base| base + step)
-                && event.is_some_and(|event| {
-                    event.tenant() == append.tenant.as_str()
-                        && event.category() == write.stream.category().as_str()
-                        && event.stream_id() == write.stream.id()
-                })
+        let other = found.iter().enumerate().find(|(step, (write, event, at))| {
+            let mut sent = Vec::new();
+            encode_record(&mut sent, &append.tenant, &write.stream, event);
+            let stored = at.and_then(|at| self.events.get(*at));
+            at.copied() != base.map(|base| base + step)
+                || !stored.is_some_and(|stored| is_repeat(&sent, stored.as_bytes()))
         });
-        if !is_same {
-            let position = Position::new(first.1 as u64 + 1);
-            return Err(AppendError::IdReused { id: first.0, position });
+        if let Some((_, (_, event, at))) = other {
+            let (id, at) = at.map_or(first, |at| (event.id, *at));
+            return Err(AppendError::IdReused { id, position: Position::new(at as u64 + 1) });
         }
         Ok(Some(self.receipt_again(append, base.unwrap_or_default())))
     }

@@ -36,7 +36,9 @@ use crate::event::{EventId, Position, RecordedEvent, StreamId, Tenant};
 pub trait EventStore: Send + Sync + 'static {
     /// Appends events to one or several streams: all of them or none.
     ///
-    /// The same event ids again give the same receipt (`duplicate` set) and store nothing.
+    /// The same events under the same ids again give the same receipt (`duplicate` set) and
+    /// store nothing; [`is_repeat`](crate::event::is_repeat) says what is the same. An id with
+    /// another event is refused. Ids belong to their tenant: two may use the same one.
     ///
     /// # Errors
     /// [`AppendError`]; each variant says who acts. After [`AppendError::Unknown`] the append
@@ -55,7 +57,7 @@ pub trait EventStore: Send + Sync + 'static {
     /// [`StoreError`] when the engine cannot read; a damaged record names file and offset.
     fn read_log(&self, read: LogRead) -> BoxFuture<'static, Result<LogPage, StoreError>>;
 
-    /// Finds the event with an id.
+    /// Finds a tenant's event by its id.
     ///
     /// # Errors
     /// [`StoreError`] when the engine cannot read.

@@ -5,7 +5,7 @@ use std::thread;
 
 use crate::postgres::{Address, AddressError, Fault, connect, make_schema};
 use crate::sql::Dialect;
-use crate::sql::migration::STORE;
+use crate::sql::migration::{STORE, Script, StepHead, statements};
 
 /// A new, empty schema; it and everything in it is gone when this is dropped, on a panic too.
 ///
@@ -81,7 +81,20 @@ impl ScratchSchema {
     /// # Errors
     /// [`ScratchError`] with what the server says, such as that they are there.
     pub fn make_log(&self) -> Result<(), ScratchError> {
-        STORE.steps.iter().try_for_each(|step| self.run(step.up.text(Dialect::Postgres)))
+        STORE.steps.iter().try_for_each(|step| self.take(step.up))
+    }
+
+    /// Does a step of the log's tables, or undoes one, as its head says.
+    ///
+    /// # Errors
+    /// [`ScratchError`] with what the server says.
+    pub fn take(&self, step: Script) -> Result<(), ScratchError> {
+        let text = step.text(Dialect::Postgres);
+        let head = text.parse::<StepHead>();
+        match head.map_err(|error| ScratchError::Machine(error.to_string()))?.is_in_transaction {
+            true => self.run(text),
+            false => statements(text).into_iter().try_for_each(|statement| self.run(statement)),
+        }
     }
 
     /// Returns the address of the tests' server, `DATABASE_URL`, as a person would write it with

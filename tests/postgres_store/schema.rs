@@ -34,18 +34,18 @@ fn tables_of_another_program_are_left_alone() {
 fn a_newer_format_is_refused() {
     let scratch = ScratchSchema::new().unwrap();
     scratch
-        .run(&text(STORE.steps[0].up).replace("(format) values (1)", "(format) values (2)"))
+        .run(&text(STORE.steps[0].up).replace("(format) values (1)", "(format) values (3)"))
         .unwrap();
     let error = opening(scratch.address());
-    assert!(matches!(error, StoreError::NewerFormat { found: 2, supported: 1, .. }), "{error}");
+    assert!(matches!(error, StoreError::NewerFormat { found: 3, supported: 2, .. }), "{error}");
 }
 
 #[test]
 fn what_goes_up_comes_down_and_up_again() {
     let scratch = ScratchSchema::new().unwrap();
     for _ in 0..2 {
-        scratch.run(text(STORE.steps[0].up)).unwrap();
-        scratch.run(text(STORE.steps[0].down)).unwrap();
+        STORE.steps.iter().for_each(|step| scratch.take(step.up).unwrap());
+        STORE.steps.iter().rev().for_each(|step| scratch.take(step.down).unwrap());
     }
     let error = opening(scratch.address()).to_string();
     assert!(error.contains("holds no event log"), "{error}");

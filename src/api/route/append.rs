@@ -174,9 +174,19 @@ impl<'a> Intent<'a> {
 
     fn next_id(&mut self) -> EventId {
         self.ordinal += 1;
-        let Some(key) = &self.metadata.idempotency_key else { return EventId::fresh() };
+        self.keyed_id(self.ordinal).unwrap_or_else(EventId::fresh)
+    }
+
+    /// Returns the id that the key gives to an event of the append, counted from 1.
+    fn keyed_id(&self, ordinal: u64) -> Option<EventId> {
+        let key = self.metadata.idempotency_key.as_ref()?.as_bytes();
         let tenant = self.caller.tenant().as_str().as_bytes();
-        EventId::derived(&[b"append", tenant, key.as_bytes(), &self.ordinal.to_le_bytes()])
+        Some(EventId::derived(&[b"append", tenant, key, &ordinal.to_le_bytes()]))
+    }
+
+    /// Returns whether the key gives an id, rather than the client itself.
+    fn gives(&self, id: EventId) -> bool {
+        (1..=self.ordinal).any(|ordinal| self.keyed_id(ordinal) == Some(id))
     }
 
     async fn carry_out(&self, state: &ApiState, append: Append) -> Result<Appended, Problem> {
@@ -185,9 +195,7 @@ impl<'a> Intent<'a> {
         let first = first.map(|event| event.id);
         let appended = match state.system.store().append(append).await {
             Ok(appended) => appended,
-            Err(AppendError::IdReused { .. }) if self.metadata.idempotency_key.is_some() => {
-                return Err(key_reused());
-            }
+            Err(AppendError::IdReused { id, .. }) if self.gives(id) => return Err(key_reused()),
             Err(error) => return Err(error.into()),
         };
         if let (true, Some(first)) = (appended.duplicate, first) {

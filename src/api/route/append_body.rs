@@ -3,12 +3,13 @@
 use std::num::NonZeroU16;
 
 use bytes::Bytes;
-use jiff::Timestamp;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use crate::api::Problem;
-use crate::event::{Category, EventId, EventType, Metadata, NewEvent, Position, Revision, Tag};
+use crate::event::{
+    Category, EventId, EventType, Metadata, Moment, NewEvent, Position, Revision, Tag,
+};
 use crate::store::{AppendCondition, EventQuery, Expected, QueryItem};
 
 /// Events for one stream, named by the address.
@@ -63,19 +64,21 @@ pub(in crate::api) struct StreamBody<'a> {
 #[serde(deny_unknown_fields)]
 #[schema(as = NewEvent)]
 pub(in crate::api) struct EventBody<'a> {
-    /// Identity: the same id is stored once. Made by the server when absent.
+    /// Identity, within the tenant: the same event is stored once under it, another event is
+    /// refused. Made by the server when absent.
     #[schema(value_type = Option<String>, format = "uuid")]
     id: Option<EventId>,
-    /// What kind of thing happened.
+    /// What kind of thing happened: any text without control characters, at most 128 bytes.
     #[serde(rename = "type")]
     #[schema(value_type = String, max_length = 128)]
     event_type: EventType,
     /// Generation of the data's shape; 1 when absent.
     #[schema(value_type = Option<u16>, minimum = 1)]
     version: Option<NonZeroU16>,
-    /// When it happened in the world; when it is recorded if absent.
-    #[schema(value_type = Option<String>, format = DateTime)]
-    occurred_at: Option<Timestamp>,
+    /// When it happened in the world, in RFC 3339; kept as it is given, with its offset and every
+    /// digit. When it is recorded if absent.
+    #[schema(value_type = Option<String>, format = DateTime, max_length = 64)]
+    occurred_at: Option<Moment>,
     /// Marks by which it can be found across streams.
     #[serde(default)]
     #[schema(value_type = Vec<String>, max_items = 32, required = false)]

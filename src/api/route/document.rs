@@ -11,7 +11,7 @@ use crate::event::RecordedEvent;
 pub(in crate::api) struct EventDocument {
     /// Place in the log, from 1, without gaps over all tenants; also a cursor.
     position: u64,
-    /// Identity.
+    /// Identity, within the tenant.
     #[schema(format = "uuid")]
     id: String,
     /// Who owns it.
@@ -27,7 +27,7 @@ pub(in crate::api) struct EventDocument {
     /// Generation of the data's shape.
     #[schema(minimum = 0)]
     version: u16,
-    /// When it happened in the world.
+    /// When it happened in the world, as it was given.
     #[schema(format = DateTime)]
     occurred_at: String,
     /// When it was recorded.

@@ -25,6 +25,7 @@ pub use self::error::MigrationError;
 pub use self::head::{HeadError, Phase, StepHead};
 pub use self::migrator::{MigrationProgress, Migrator};
 pub use self::reach::Reach;
+pub(crate) use self::statement::statements;
 pub use self::status::{MigrationStatus, StepState};
 use super::Dialect;
 
@@ -45,6 +46,8 @@ pub const NODES: MigrationSet = crate::migrations!("nodes" in "migrations/nodes"
 /// The tables of the event log in PostgreSQL; the embedded log has none.
 pub const STORE: MigrationSet = crate::migrations!("store" in "migrations/store" {
     "0001_events" for postgres,
+    "0002_event_ids" for postgres,
+    "0003_event_scope" for postgres,
 });
 
 /// The steps of a capability, in order.

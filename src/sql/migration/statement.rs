@@ -1,7 +1,7 @@
 //! The statements of a script, one by one, for those that run outside of a transaction.
 
 /// Returns the statements between the `;` that stand in no literal, body or comment.
-pub(super) fn statements(script: &str) -> Vec<&str> {
+pub(crate) fn statements(script: &str) -> Vec<&str> {
     let mut found = Vec::new();
     let (mut start, mut at) = (0, 0);
     while let Some(piece) = next_piece(script, at) {

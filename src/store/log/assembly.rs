@@ -6,6 +6,8 @@
 
 use std::sync::Arc;
 
+use jiff::Timestamp;
+
 use super::batch::Batch;
 use super::fault::{ReadFault, Wait};
 use super::folder::Folder;
@@ -43,6 +45,8 @@ pub struct Assembly {
     pub(super) unsealed: Vec<Arc<Segment>>,
     pub(super) bounds: Bounds,
     pub(super) clock: SharedClock,
+    /// When the last record was recorded: the next one is never recorded before it.
+    pub(super) recorded: Timestamp,
     pub(super) roll_next: bool,
 }
 
@@ -172,7 +176,8 @@ impl Assembly {
 
     /// Gives every record its place, and the batch the records.
     fn stage(&mut self, mut prepared: Prepared) {
-        let at = self.clock.now();
+        let at = self.clock.now().max(self.recorded);
+        self.recorded = at;
         let mut offset = self.end as u32 + self.building.len_with(0) as u32;
         let mut bytes = prepared.bytes.get_mut(FRAME_HEADER_LEN..).unwrap_or_default();
         let (mut records, mut keys) = (prepared.records.iter(), prepared.keys.as_slice());

@@ -5,9 +5,10 @@ use rustc_hash::FxHashSet;
 use super::assembly::{Assembly, Refusal};
 use super::batch::records;
 use super::fault::Wait;
+use super::frame::FRAME_HEADER_LEN;
 use super::key::id_key;
 use super::prepared::Prepared;
-use crate::event::{EventId, Position, RecordedEvent};
+use crate::event::{EventId, Position, RecordedEvent, is_repeat};
 use crate::store::{AppendCondition, AppendError, Appended, Direction, LogRead, WrittenStream};
 
 impl Assembly {
@@ -41,9 +42,10 @@ impl Assembly {
         if let Some(id) = twice(prepared) {
             return Err(AppendError::Invalid(format!("event id {id} occurs twice")).into());
         }
+        let tenant = prepared.tenant.as_str().as_bytes();
         for id in prepared.records.iter().map(|record| record.id) {
             let in_tail = match staged.may_hold(id) {
-                true => self.tail.last(id_key(id), u32::MAX, wait)?,
+                true => self.tail.last(id_key(tenant, id), u32::MAX, wait)?,
                 false => None,
             };
             // The index knows of it, the file does not hold it yet.
@@ -53,40 +55,42 @@ impl Assembly {
             if in_tail.is_none() && !self.earlier_ids.may_hold(id) {
                 continue;
             }
-            if let Some(event) = self.reader.event(id, wait)? {
+            if let Some(event) = self.reader.event(&prepared.tenant, id, wait)? {
                 return Err(self.duplicate_of(prepared, &event, wait)?);
             }
         }
         Ok(())
     }
 
-    /// Tells the same append sent again from an id used for something else.
+    /// Tells the same append sent again from an id used for another event.
     fn duplicate_of(
         &self,
         prepared: &Prepared,
         known: &RecordedEvent,
         wait: Wait,
     ) -> Result<Refusal, Refusal> {
-        let reused = || AppendError::IdReused { id: known.id(), position: known.position() };
+        let reused = |known: &RecordedEvent| {
+            Refusal::from(AppendError::IdReused { id: known.id(), position: known.position() })
+        };
         let first = prepared.records.first().map(|record| record.id);
         let base = match first {
             Some(id) if id == known.id() => known.position(),
-            _ => return Ok(reused().into()),
+            _ => return Ok(reused(known)),
         };
         let (mut at, mut streams) = (base.previous(), Vec::new());
         let mut records = prepared.records.iter();
+        let mut bytes = prepared.bytes.get(FRAME_HEADER_LEN..).unwrap_or_default();
         for write in &prepared.writes {
             let mut revisions = None;
             for record in records.by_ref().take(write.count) {
+                let (sent, later) = bytes.split_at_checked(record.len).unwrap_or_default();
+                bytes = later;
                 let Some(event) = self.event_at(at.next(), wait)? else {
-                    return Ok(reused().into());
+                    return Ok(reused(known));
                 };
-                let is_same = event.id() == record.id
-                    && event.tenant() == prepared.tenant.as_str()
-                    && event.category() == write.stream.category().as_str()
-                    && event.stream_id() == write.stream.id();
-                if !is_same {
-                    return Ok(reused().into());
+                if !is_repeat(sent, event.as_bytes()) {
+                    let is_own = event.id() == record.id && event.tenant() == known.tenant();
+                    return Ok(reused(if is_own { &event } else { known }));
                 }
                 let first = revisions.map_or(event.revision(), |(first, _)| first);
                 revisions = Some((first, event.revision()));

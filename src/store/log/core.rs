@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use jiff::Timestamp;
 use parking_lot::Mutex;
 use tokio::sync::oneshot;
 
@@ -10,7 +11,7 @@ use super::batch::Batch;
 use super::catalog::Catalog;
 use super::config::{Counters, LogConfig};
 use super::disk::{Disk, DiskLock};
-use super::fault::{Wait, io_error};
+use super::fault::{ReadFault, Wait, io_error};
 use super::folder::Folder;
 use super::heads::Heads;
 use super::memory_index::IdRange;
@@ -18,7 +19,7 @@ use super::prepared::{Outcome, Prepared, Reply};
 use super::reader::Reader;
 use super::room::{NoRoom, Room, first_segment};
 use super::segment::Segment;
-use crate::event::Position;
+use crate::event::{Position, RecordedEvent};
 use crate::store::{Append, AppendError, LogPage, LogRead, StoreError, StreamPage, StreamRead};
 
 /// A log on a disk, driven by its caller's thread.
@@ -58,6 +59,7 @@ impl LogCore {
         let segment_bytes = config.segment_bytes.min(1 << 30);
         let room = Arc::new(Room::new(&tail, filled, config.ahead_bytes, segment_bytes));
         let next = catalog.position();
+        let recorded = last_recorded(&reader, next)?;
         let assembly = Assembly {
             folder: folder.clone(),
             reader: reader.clone(),
@@ -74,6 +76,7 @@ impl LogCore {
             unsealed: Vec::new(),
             bounds: Bounds { segment_bytes, batch_bytes_max: config.batch_bytes_max },
             clock: config.clock.clone(),
+            recorded,
             roll_next: false,
         };
         let (assembly, lock) = (Mutex::new(assembly), Mutex::new(Some(lock)));
@@ -115,7 +118,7 @@ impl LogCore {
     /// # Errors
     /// [`StoreError`] when the log cannot be read or is damaged.
     pub fn read_log(&self, read: &LogRead) -> Result<LogPage, StoreError> {
-        self.reader.log_page(read, Wait::Allowed).map_err(super::fault::ReadFault::into_store)
+        self.reader.log_page(read, Wait::Allowed).map_err(ReadFault::into_store)
     }
 
     /// Reads a page of a stream.
@@ -123,7 +126,7 @@ impl LogCore {
     /// # Errors
     /// [`StoreError`] when the log cannot be read or is damaged.
     pub fn read_stream(&self, read: &StreamRead) -> Result<StreamPage, StoreError> {
-        self.reader.stream_page(read, Wait::Allowed).map_err(super::fault::ReadFault::into_store)
+        self.reader.stream_page(read, Wait::Allowed).map_err(ReadFault::into_store)
     }
 
     /// Returns the position of the last durable event.
@@ -284,6 +287,13 @@ fn earlier_ids(segments: &[Arc<Segment>]) -> IdRange {
     let sealed = segments.split_last().map_or(&[] as &[_], |(_, sealed)| sealed);
     sealed.iter().for_each(|segment| earlier.merge(segment.ids()));
     earlier
+}
+
+/// Returns when the event at a position was recorded; the oldest time there is without one.
+fn last_recorded(reader: &Reader, last: Position) -> Result<Timestamp, StoreError> {
+    let read = LogRead::after(last.previous(), 1);
+    let page = reader.log_page(&read, Wait::Allowed).map_err(ReadFault::into_store)?;
+    Ok(page.events.last().map_or(Timestamp::MIN, RecordedEvent::recorded_at))
 }
 
 fn file_len(segment: &Segment) -> Result<u64, StoreError> {

@@ -27,7 +27,8 @@ use crate::store::StoreError;
 /// The bytes of an index file's header.
 pub const HEADER_LEN: usize = 88;
 
-const MAGIC: [u8; 8] = [0xFF, b'h', b'w', b'i', b'd', b'x', 0xFF, 1];
+/// What an index file begins with; the last byte is the version.
+const MAGIC: [u8; 8] = [0xFF, b'h', b'w', b'i', b'd', b'x', 0xFF, 2];
 const KEYS_PER_BUCKET: usize = 16;
 const ENTRY_LEN: usize = 12;
 const BLOCK_HEAD_LEN: usize = 8;
@@ -140,6 +141,13 @@ impl FileIndex {
             Err(error) => Err(io_error("read", &self.path, error).into()),
         }
     }
+}
+
+/// Returns whether these are the bytes of an index file of an older version, which is made again
+/// when the log is opened.
+pub fn is_older(bytes: &[u8]) -> bool {
+    let [name @ .., newest] = MAGIC;
+    matches!(bytes.strip_prefix(&name), Some([version, ..]) if *version < newest)
 }
 
 /// Builds the bytes of an index file.

@@ -13,7 +13,7 @@ use super::segment::{Segment, base_of, segment_name};
 use crate::store::StoreError;
 
 /// The format that this program writes, and the newest that it reads.
-pub const FORMAT: u32 = 1;
+pub const FORMAT: u32 = 2;
 
 static ZEROS: [u8; 64 << 10] = [0; 64 << 10];
 
@@ -167,6 +167,12 @@ impl Folder {
     fn settle_format(&self) -> Result<(), StoreError> {
         let (format, dir) = (self.format()?, self.segments_dir());
         self.disk.create_dir(&dir).map_err(|error| io_error("create", &dir, error))?;
+        if format.is_some_and(|format| format < FORMAT) {
+            // Before the first record that an older program could not read. It refuses the
+            // folder from now on.
+            tracing::info!(from = format, to = FORMAT, "log gets a newer format");
+            return self.write_format();
+        }
         if format.is_some() {
             // Its name may be there without being durable yet.
             let synced = self.disk.sync_dir(&self.dir);

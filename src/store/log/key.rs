@@ -1,7 +1,8 @@
 //! The 64-bit keys under which the index knows streams, tags and event ids.
 //!
 //! A key is only a hint: two things may share one, so whoever follows a key compares the
-//! record it leads to. The function is part of the format and must never change.
+//! record it leads to. The functions are part of the index file's format: a change of one needs
+//! a new version of the file, which is then made again from the log.
 
 use crate::event::EventId;
 
@@ -18,9 +19,9 @@ pub fn tag_key(tenant: &[u8], tag: &[u8]) -> u64 {
     finish(text(text(2, tenant), tag))
 }
 
-/// Returns the key of an event id.
-pub fn id_key(id: EventId) -> u64 {
-    finish(text(3, &id.to_bytes()))
+/// Returns the key of an event id, which each tenant has for itself.
+pub fn id_key(tenant: &[u8], id: EventId) -> u64 {
+    finish(text(text(4, tenant), &id.to_bytes()))
 }
 
 /// Adds every key under which the index knows an event: stream, id, and each tag once.
@@ -30,7 +31,7 @@ pub fn add_event_keys<'t>(
     tenant: &[u8],
     tags: impl Iterator<Item = &'t [u8]>,
 ) {
-    keys.extend([stream, id_key(id)]);
+    keys.extend([stream, id_key(tenant, id)]);
     let first = keys.len();
     for tag in tags {
         let key = tag_key(tenant, tag);
@@ -67,7 +68,7 @@ mod tests {
     #[test]
     fn keys_never_change() {
         let id = EventId::from_bytes([7; 16]);
-        let keys = [stream_key(b"t", b"order", b"1"), tag_key(b"t", b"a:b"), id_key(id)];
+        let keys = [stream_key(b"t", b"order", b"1"), tag_key(b"t", b"a:b"), id_key(b"t", id)];
         let known = [17412550455908918747, 8082713521981316652, 1469547098529611450];
         assert_eq!(keys, known);
     }

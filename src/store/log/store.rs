@@ -213,10 +213,7 @@ impl EventStore for LogStore {
         tenant: Tenant,
         id: EventId,
     ) -> BoxFuture<'static, Result<Option<RecordedEvent>, StoreError>> {
-        self.read(move |reader, wait| {
-            let event = reader.event(id, wait)?;
-            Ok(event.filter(|event| event.tenant() == tenant.as_str()))
-        })
+        self.read(move |reader, wait| reader.event(&tenant, id, wait))
     }
 
     fn list_streams(

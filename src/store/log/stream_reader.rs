@@ -39,14 +39,20 @@ impl Reader {
     }
 
     /// Finds the visible event with an id, whoever owns it.
-    pub fn event(&self, id: EventId, wait: Wait) -> Result<Option<RecordedEvent>, ReadFault> {
+    pub fn event(
+        &self,
+        tenant: &Tenant,
+        id: EventId,
+        wait: Wait,
+    ) -> Result<Option<RecordedEvent>, ReadFault> {
+        let key = id_key(tenant.as_str().as_bytes(), id);
         for segment in self.catalog.segments().iter().rev() {
             if !segment.ids().may_hold(id) {
                 continue;
             }
-            for offset in segment.list(id_key(id), 0..segment.end(), wait)? {
+            for offset in segment.list(key, 0..segment.end(), wait)? {
                 let event = fetch_one(segment, offset, wait)?;
-                if event.id() == id {
+                if event.id() == id && event.tenant() == tenant.as_str() {
                     return Ok(Some(event));
                 }
             }

@@ -8,7 +8,7 @@ use rustc_hash::FxHashMap;
 
 use super::disk::{Disk, OpenMode};
 use super::fault::{damaged, io_error};
-use super::file_index::encode_index;
+use super::file_index::{encode_index, is_older};
 use super::folder::Folder;
 use super::glance::Glance;
 use super::memory_index::MemoryIndex;
@@ -35,7 +35,7 @@ pub struct VerifyReport {
     pub last: Position,
     /// A batch that a crash cut off, never acknowledged: file and offset. Opening cuts it.
     pub torn_tail: Option<(String, u64)>,
-    /// Index files that are not there; opening the log makes them anew.
+    /// Index files that are not there, or of an older version; opening the log makes them again.
     pub missing_indexes: Vec<String>,
     /// Everything that does not hold, each with file and offset.
     pub problems: Vec<StoreError>,
@@ -157,6 +157,10 @@ impl Check {
         let told = |error| io_error("read", &path, error);
         let mut found = vec![0; file.len().map_err(told)? as usize];
         file.read_at(&mut found, 0).map_err(told)?;
+        if is_older(&found) {
+            self.report.missing_indexes.push(path.display().to_string());
+            return Ok(());
+        }
         let end = scan.last_batch.1 as u32;
         let expected = encode_index(base, end, index);
         self.report.indexes += 1;

@@ -6,7 +6,7 @@ use super::batch::Batch;
 use super::config::Counters;
 use super::prepared::{Outcome, Prepared};
 use super::wire::{position, revision};
-use crate::event::Position;
+use crate::event::{Position, is_repeat};
 use crate::store::{AppendError, Appended, WrittenStream};
 
 /// The row of `append_batch`; the migration says what each column means.
@@ -18,6 +18,7 @@ pub(super) struct Answer {
     cause: Vec<i32>,
     actual: Vec<i64>,
     w_revision: Vec<i64>,
+    known: Vec<Vec<u8>>,
 }
 
 impl Answer {
@@ -30,14 +31,17 @@ impl Answer {
             cause: row.try_get(3)?,
             actual: row.try_get(4)?,
             w_revision: row.try_get(5)?,
+            known: row.try_get(6)?,
         })
     }
 
     /// Tells every append of the batch its outcome, and counts.
-    pub fn tell(self, batch: Batch, counters: &Counters) {
+    pub fn tell(mut self, batch: Batch, counters: &Counters) {
         let (mut write, mut event) = (0, 0);
+        let known = std::mem::take(&mut self.known);
+        let mut known = known.iter();
         for (at, append) in batch.appends.into_iter().enumerate() {
-            let outcome = self.outcome_of(at, &append, (write, event));
+            let outcome = self.outcome_of(at, &append, (write, event), &mut known);
             write += append.writes.len();
             event += append.events.len();
             if outcome.as_ref().is_ok_and(|appended| !appended.duplicate) {
@@ -49,12 +53,22 @@ impl Answer {
         }
     }
 
-    /// Returns the outcome of the append whose writes and events begin at `starts`.
-    fn outcome_of(&self, at: usize, append: &Prepared, starts: (usize, usize)) -> Outcome {
+    /// Returns the outcome of the append whose writes and events begin at `starts`; what `known`
+    /// holds next is what was stored before under its ids, if that is so.
+    fn outcome_of<'k>(
+        &self,
+        at: usize,
+        append: &Prepared,
+        starts: (usize, usize),
+        known: &mut impl Iterator<Item = &'k Vec<u8>>,
+    ) -> Outcome {
         let place = position(number(&self.place, at));
         match self.outcome.get(at) {
             Some(0) => Ok(self.appended(append, starts.0, place, false)),
-            Some(1) => Ok(self.appended(append, starts.0, place, true)),
+            Some(1) => match other_content(append, known) {
+                None => Ok(self.appended(append, starts.0, place, true)),
+                Some(at) => Err(reused(append, at, place)),
+            },
             Some(2) => Err(self.conflict(at, append, starts.0)),
             Some(3) => Err(AppendError::ConditionFailed { position: place }),
             Some(4) => {
@@ -99,6 +113,27 @@ impl Answer {
     fn cause_of(&self, at: usize, start: usize) -> Option<usize> {
         let cause = usize::try_from(*self.cause.get(at)?).ok()?;
         cause.checked_sub(start + 1)
+    }
+}
+
+/// Returns the first event of an append that is not the one in the log under its id.
+fn other_content<'k>(
+    append: &Prepared,
+    known: &mut impl Iterator<Item = &'k Vec<u8>>,
+) -> Option<usize> {
+    let known: Vec<_> = known.take(append.events.len()).collect();
+    let mut records = append.records().enumerate();
+    let other = records.find(|(at, sent)| !known.get(*at).is_some_and(|own| is_repeat(sent, own)));
+    other.map(|(at, _)| at)
+}
+
+/// Says that an event of an append whose ids were stored before, up to `last`, is another one.
+fn reused(append: &Prepared, at: usize, last: Position) -> AppendError {
+    let behind = append.events.len().saturating_sub(at + 1) as u64;
+    let position = Position::new(last.get().saturating_sub(behind));
+    match append.events.get(at) {
+        Some(event) => AppendError::IdReused { id: event.id, position },
+        None => unexplained(),
     }
 }
 

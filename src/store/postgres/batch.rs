@@ -4,7 +4,7 @@ use std::collections::{HashSet, VecDeque};
 
 use super::config::PostgresStoreConfig;
 use super::prepared::Prepared;
-use crate::event::EventId;
+use crate::event::{EventId, Tenant};
 
 /// The most events of a batch of several appends.
 const EVENTS_MAX: usize = 4_096;
@@ -25,19 +25,19 @@ pub(super) struct Batch {
     pub events: usize,
     bytes: usize,
     comparisons: usize,
-    ids: HashSet<EventId>,
+    ids: HashSet<(Tenant, EventId)>,
 }
 
 impl Batch {
     /// Takes appends from the front of the queue, as many as fit and at least one.
     ///
-    /// An append that repeats an id of the batch stays for the next one, which finds it stored.
+    /// An append that repeats an id of its tenant in the batch stays for the next one, which finds it stored.
     pub fn take(waiting: &mut VecDeque<Prepared>, config: &PostgresStoreConfig) -> Self {
         let mut batch = Self::default();
         let mut repeats = Vec::new();
         while batch.appends.len() < config.batch_appends_max {
             let Some(append) = waiting.pop_front() else { break };
-            if append.events.iter().any(|event| batch.ids.contains(&event.id)) {
+            if append.ids().any(|id| batch.ids.contains(&id)) {
                 repeats.push(append);
                 continue;
             }
@@ -79,7 +79,7 @@ impl Batch {
     fn push(&mut self, append: Prepared, rivals: Vec<i32>) {
         self.events += append.events.len();
         self.bytes += append.bytes.len();
-        self.ids.extend(append.events.iter().map(|event| event.id));
+        self.ids.extend(append.ids());
         self.appends.push(append);
         self.rivals.push(rivals);
     }

@@ -88,6 +88,20 @@ impl Prepared {
         writes.zip(&self.events)
     }
 
+    /// Returns the ids of its events, each with the tenant to whom it belongs.
+    pub fn ids(&self) -> impl Iterator<Item = (Tenant, EventId)> {
+        self.events.iter().map(|event| (self.tenant.clone(), event.id))
+    }
+
+    /// Returns the records of its events, in order.
+    pub fn records(&self) -> impl Iterator<Item = &[u8]> {
+        self.events.iter().scan(self.bytes.as_slice(), |rest, event| {
+            let (record, later) = rest.split_at_checked(event.len)?;
+            *rest = later;
+            Some(record)
+        })
+    }
+
     /// Returns whether an event of it is one that its tenant's `condition` looks for.
     pub fn is_sought(
         &self,

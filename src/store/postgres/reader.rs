@@ -111,13 +111,14 @@ impl Reader {
         tenant: Tenant,
         id: EventId,
     ) -> Result<Option<RecordedEvent>, StoreError> {
-        let found = self.row(&self.statements.event, &[(&SqlId(id), Type::UUID)]).await?;
+        let parameters: [Parameter<'_>; 2] =
+            [(&SqlId(id), Type::UUID), (&tenant.as_str(), Type::TEXT)];
+        let found = self.row(&self.statements.event, &parameters).await?;
         let Some(row) = found else {
             return Ok(None);
         };
         let raw = RawPage::read_event(&row).map_err(|error| self.error(&error))?;
-        let events = self.events(&raw)?;
-        Ok(events.into_iter().next().filter(|event| event.tenant() == tenant.as_str()))
+        Ok(self.events(&raw)?.into_iter().next())
     }
 
     /// Lists streams.

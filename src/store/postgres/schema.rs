@@ -11,7 +11,7 @@ use crate::postgres::{Address, Fault, Pooler};
 use crate::store::StoreError;
 
 /// The format of the tables that this program reads and writes.
-const FORMAT: i32 = 1;
+const FORMAT: i32 = 2;
 
 /// `pg_current_xact_id` came with it.
 const SERVER_MIN: i32 = 130_000;

@@ -18,7 +18,7 @@ pub(super) struct Statements {
     mixed: BothWays,
     tags: BothWays,
     stream: BothWays,
-    /// Finds an event: `$1` its id.
+    /// Finds an event: `$1` its id, `$2` its tenant.
     pub event: String,
     /// Lists the streams of a family: `$1` tenant/category, `$2` after, `$3` limit.
     pub family: String,
@@ -219,7 +219,7 @@ fn stream(direction: Direction) -> String {
 }
 
 const EVENT: &str = "select position, array[position], array[revision], array[recorded_at], record \
-     from ~events where id = $1";
+     from ~events where id = $1 and ~record_tenant(record) = convert_to($2::text, 'UTF8')";
 
 const FAMILY: &str =
     "select name, id from ~streams where family = $1 and id > $2 order by id limit $3";

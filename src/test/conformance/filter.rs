@@ -2,10 +2,13 @@
 
 use super::Outcome;
 use super::kit::{
-    Fallible, item, positions, put, put_tagged, query, read_all, stream, tagged, tenant,
+    Fallible, event, item, positions, put, put_tagged, query, read_all, refusal, stream, tagged,
+    tenant, to, unless, whole_log,
 };
-use crate::event::{Category, Position, Revision, StreamId, Tenant};
-use crate::store::{Append, EventQuery, Expected, LogRead, QueryItem, SharedStore, StreamRead};
+use crate::event::{Category, Position, RecordedEvent, Revision, StreamId, Tenant};
+use crate::store::{
+    Append, AppendError, EventQuery, Expected, LogRead, QueryItem, SharedStore, StreamRead,
+};
 
 fn forward(query: EventQuery) -> LogRead {
     LogRead::after(Position::ZERO, 7).matching(query).of_tenant(tenant())
@@ -46,6 +49,29 @@ pub async fn a_type_narrows_the_log(store: SharedStore) -> Outcome {
     }
     let only = query(vec![item(&["Paid", "Shipped"], &[])?]);
     assert_eq!(positions(&read_all(&store, forward(only)).await?), [2, 3, 4]);
+    Ok(())
+}
+
+/// A type is any text without control characters, as CloudEvents has it, and can be asked for.
+pub async fn a_type_may_be_any_text(store: SharedStore) -> Outcome {
+    let long = "ä".repeat(64);
+    let types = ["Auftrag geändert", " ", "a/b?c&d=e%f", "\"quoted\" 'x'", "注文 🦀", &*long];
+    for event_type in types {
+        put_tagged(&store, event_type, &["t:1"]).await?;
+    }
+    let log = whole_log(&store).await?;
+    assert_eq!(log.iter().map(RecordedEvent::event_type).collect::<Vec<_>>(), types);
+    for (at, event_type) in (1..).zip(types) {
+        for tags in [&[] as &[&str], &["t:1"]] {
+            let only = query(vec![item(&[event_type], tags)?]);
+            assert_eq!(positions(&read_all(&store, forward(only)).await?), [at], "{event_type}");
+        }
+        let again = unless(vec![item(&[event_type], &[])?], Position::ZERO);
+        let append = to("a", Expected::Any, vec![event(1)?])?.with_condition(again);
+        let refused = refusal(&store, append).await?;
+        let is_found = |position: Position| position.get() == at;
+        assert!(matches!(refused, AppendError::ConditionFailed { position } if is_found(position)));
+    }
     Ok(())
 }
 

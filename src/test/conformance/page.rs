@@ -2,9 +2,10 @@
 
 use super::Outcome;
 use super::kit::{
-    events, positions, put, read_all, revisions, stream, tenant, to, whole_log, whole_stream,
+    Fallible, event, events, positions, put, read_all, revisions, stream, tenant, to, whole_log,
+    whole_stream,
 };
-use crate::event::{EventId, Metadata, NewEvent, Position, Revision, Tag};
+use crate::event::{EventId, Metadata, Moment, NewEvent, Position, RecordedEvent, Revision, Tag};
 use crate::store::{Direction, Expected, LogRead, SharedStore, StreamRead};
 
 /// Pages of a stream join without gap or double.
@@ -176,7 +177,7 @@ pub async fn everything_comes_back_as_it_went_in(store: SharedStore) -> Outcome 
         .with_id(EventId::derived(&[b"own"]))
         .with_metadata(metadata.clone())
         .with_tags(tags.clone())
-        .with_occurred_at("2010-12-01T08:26:00.000001Z".parse()?);
+        .with_occurred_at("2010-12-01T08:26:00.000001Z".parse::<Moment>()?);
     let new = event.clone();
     put(&store, "before", 3).await?;
     let mut all = events(2)?;
@@ -189,9 +190,44 @@ pub async fn everything_comes_back_as_it_went_in(store: SharedStore) -> Outcome 
     assert_eq!((found.id(), found.version(), found.event_type()), (new.id, 7, "Placed"));
     assert_eq!(found.metadata(), metadata);
     assert_eq!(found.tags().collect::<Vec<_>>(), tags.iter().map(Tag::as_str).collect::<Vec<_>>());
-    assert_eq!(Some(found.occurred_at()), new.occurred_at);
+    assert_eq!(Some(found.moment()), new.occurred_at);
     assert_eq!(found.stream()?, stream("C536365 \u{e9}")?);
     assert_eq!((found.revision(), found.tenant_name()?), (Revision::new(3), tenant()));
     assert_eq!(Some(found), whole_stream(&store, "C536365 \u{e9}").await?.last());
+    Ok(())
+}
+
+/// When it happened comes back as it was given, and is ordered by the instant.
+pub async fn a_moment_comes_back_as_it_was_given(store: SharedStore) -> Outcome {
+    let given = [
+        "2010-12-01T08:26:00Z",
+        "2010-12-01T08:26:00.100+01:00",
+        "2010-12-01T08:26:00.123456789012-09:30",
+        "2016-12-31T23:59:60Z",
+        "2017-01-01T08:59:60.5+09:00",
+        "2010-12-01T08:26:00-00:00",
+    ];
+    let moments = given.iter().map(|text| text.parse::<Moment>()).collect::<Result<Vec<_>, _>>()?;
+    let at = |moment: &Moment| Ok(event(1)?.with_occurred_at(moment.clone()));
+    let all = moments.iter().map(at).collect::<Fallible<_>>()?;
+    store.append(to("a", Expected::Any, all)?).await?;
+    let log = whole_log(&store).await?;
+    assert_eq!(log.iter().map(|event| event.moment().to_string()).collect::<Vec<_>>(), given);
+    for (event, moment) in log.iter().zip(&moments) {
+        let micros = moment.instant().as_microsecond();
+        assert_eq!(event.occurred_at().as_microsecond(), micros, "{moment}");
+    }
+    Ok(())
+}
+
+/// An event without a time of its own happened when it was recorded, and no event was recorded
+/// before the one at the position before.
+pub async fn recorded_times_never_run_backwards(store: SharedStore) -> Outcome {
+    for _ in 0..20 {
+        put(&store, "a", 2).await?;
+    }
+    let log = whole_log(&store).await?;
+    assert!(log.iter().all(|event| event.moment() == event.recorded_at().into()));
+    assert!(log.is_sorted_by_key(RecordedEvent::recorded_at));
     Ok(())
 }

@@ -71,7 +71,7 @@ impl<'a> CloudEvent<'a> {
         show("ce-source", text.joined(self.source.trim_end_matches('/'), '/', &tenant))?;
         show("ce-type", text.joined(event.category(), '.', event.event_type()))?;
         show("ce-subject", stream)?;
-        show("ce-time", text.of(&event.occurred_at()))?;
+        show("ce-time", text.of(&event.moment()))?;
         show(CONTENT_TYPE, "application/json")?;
         // The extension asks for texts that sort as the numbers do. Its only kind of
         // sequence, Integer, has 32 bits and starts at 1, so `sequencetype` is left out.

@@ -4,7 +4,7 @@ mod cloud_event;
 mod percent;
 
 use bytes::Bytes;
-use headwater::event::{EventId, Metadata, Position, RecordedEvent};
+use headwater::event::{EventId, Metadata, Position, RecordedEvent, Tenant};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use utoipa::ToSchema;
@@ -167,16 +167,25 @@ pub fn render_batch(source: &str, events: &[RecordedEvent]) -> Result<Payload, P
     Ok(Payload { content_type, headers: Vec::new(), body: body.into() })
 }
 
-/// Returns the id of a message with these events: that of the event when it is one, otherwise one
-/// that the same events in the same order always have.
+/// Returns the id of a message with these events to an endpoint of `owner`: that of the event when
+/// it is one of the owner's, otherwise one that the same events in the same order always have.
+///
+/// Event ids belong to their tenants: of an event of another tenant the tenant counts too, so that
+/// no receiver takes it for a double of the owner's.
 #[must_use]
-pub fn batch_id(events: &[RecordedEvent]) -> String {
-    let ids: Vec<[u8; 16]> = events.iter().map(|event| event.id().to_bytes()).collect();
-    let id = match ids.as_slice() {
-        [id] => EventId::from_bytes(*id),
-        ids => EventId::derived(&ids.iter().map(<[u8; 16]>::as_slice).collect::<Vec<_>>()),
-    };
-    id.to_string()
+pub fn message_id(owner: &Tenant, events: &[RecordedEvent]) -> String {
+    let is_own = |event: &RecordedEvent| event.tenant() == owner.as_str();
+    if let [event] = events
+        && is_own(event)
+    {
+        return event.id().to_string();
+    }
+    let ids: Vec<_> = events.iter().map(|event| (event, event.id().to_bytes())).collect();
+    let parts = ids.iter().flat_map(|(event, id)| {
+        let tenant = (!is_own(event)).then(|| event.tenant().as_bytes());
+        std::iter::once(id.as_slice()).chain(tenant)
+    });
+    EventId::derived(&parts.collect::<Vec<_>>()).to_string()
 }
 
 fn data_of(event: &RecordedEvent) -> Result<&RawValue, PayloadError> {

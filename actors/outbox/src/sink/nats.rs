@@ -6,12 +6,12 @@ use std::time::Duration;
 
 use async_nats::{HeaderMap, HeaderName, HeaderValue};
 use futures_util::future::LocalBoxFuture;
-use headwater::event::RecordedEvent;
+use headwater::event::{RecordedEvent, Tenant};
 
 use super::{Delivery, Sink, attempt};
 use crate::broker::{Link, NatsConnection, NatsMessage, Refusal};
 use crate::endpoint::{EndpointConfig, Template};
-use crate::payload::{Format, render};
+use crate::payload::{Format, message_id, render};
 use crate::plugin::Shared;
 
 /// By this a stream knows what it has already, for as long as its duplicate window is.
@@ -23,6 +23,7 @@ const CONTENT_TYPE: HeaderName = HeaderName::from_static("content-type");
 /// Publishes events to a subject.
 pub(crate) struct NatsSink {
     link: Arc<Link<NatsConnection>>,
+    owner: Tenant,
     source: String,
     subject: Template,
     stream: Option<String>,
@@ -41,6 +42,8 @@ impl NatsSink {
         let subject = Template::subject("target.subject", subject);
         Ok(Self {
             link: shared.brokers.nats.clone().ok_or(missing)?,
+            // Only the operator has endpoints of brokers.
+            owner: shared.brokers.operator.clone(),
             source: shared.source.clone(),
             subject: subject.map_err(|error| error.to_string())?,
             stream: stream.map(str::to_owned),
@@ -54,7 +57,8 @@ impl NatsSink {
         let value = |text: &str| HeaderValue::from_str(text).map_err(|error| hopeless(&error));
         let payload = render(self.format, &self.source, event).map_err(|error| hopeless(&error))?;
         let mut headers = HeaderMap::new();
-        headers.insert(ID, value(&event.id().to_string())?);
+        let id = message_id(&self.owner, std::slice::from_ref(event));
+        headers.insert(ID, value(&id)?);
         headers.insert(CONTENT_TYPE, value(payload.content_type)?);
         if let Some(stream) = &self.stream {
             headers.insert(STREAM, value(stream)?);

@@ -4,14 +4,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::LocalBoxFuture;
-use headwater::event::RecordedEvent;
+use headwater::event::{RecordedEvent, Tenant};
 use lapin::BasicProperties;
 use lapin::types::{AMQPValue, FieldTable, ShortString};
 
 use super::{Delivery, Sink, attempt};
 use crate::broker::{Link, RabbitmqConnection, RabbitmqMessage, Refusal};
 use crate::endpoint::{EndpointConfig, Template};
-use crate::payload::{Format, attributes, render};
+use crate::payload::{Format, attributes, message_id, render};
 use crate::plugin::Shared;
 
 /// What comes before the names of attributes in headers (CloudEvents 1.0.2, AMQP binding,
@@ -23,6 +23,7 @@ const PERSISTENT: u8 = 2;
 /// Publishes events to an exchange.
 pub(crate) struct RabbitmqSink {
     link: Arc<Link<RabbitmqConnection>>,
+    owner: Tenant,
     source: String,
     exchange: ShortString,
     routing_key: Template,
@@ -41,6 +42,8 @@ impl RabbitmqSink {
         let routing_key = Template::routing_key("target.routing_key", routing_key);
         Ok(Self {
             link: shared.brokers.rabbitmq.clone().ok_or(missing)?,
+            // Only the operator has endpoints of brokers.
+            owner: shared.brokers.operator.clone(),
             source: shared.source.clone(),
             exchange: ShortString::try_new(exchange).map_err(|error| error.to_string())?,
             routing_key: routing_key.map_err(|error| error.to_string())?,
@@ -65,7 +68,7 @@ impl RabbitmqSink {
         if let Some((name, text)) = trace {
             headers.insert(short(name.to_owned())?, value(text));
         }
-        let id = event.id().to_string();
+        let id = message_id(&self.owner, std::slice::from_ref(event));
         let seconds = u64::try_from(event.occurred_at().as_second()).unwrap_or(0);
         let properties = BasicProperties::default()
             .with_message_id(short(id.clone())?)

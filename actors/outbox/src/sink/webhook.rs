@@ -6,14 +6,14 @@ use std::time::Duration;
 use futures_util::FutureExt;
 use futures_util::future::LocalBoxFuture;
 use headwater::clock::SharedClock;
-use headwater::event::RecordedEvent;
+use headwater::event::{RecordedEvent, Tenant};
 use jiff::Timestamp;
 use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 use url::Url;
 
 use super::{Delivery, Sink};
 use crate::endpoint::{Endpoint, EndpointConfig};
-use crate::payload::{Format, Payload, batch_id, render, render_batch};
+use crate::payload::{Format, Payload, message_id, render, render_batch};
 use crate::plugin::Shared;
 use crate::secret::{Sealed, SigningSecret, signature_header};
 use crate::table::EndpointKey;
@@ -27,6 +27,7 @@ const SIGNATURE: HeaderName = HeaderName::from_static("webhook-signature");
 pub(crate) struct WebhookSink {
     client: WebhookClient,
     clock: SharedClock,
+    owner: Tenant,
     source: String,
     url: Url,
     headers: HeaderMap,
@@ -60,6 +61,7 @@ impl WebhookSink {
         Ok(Self {
             client: shared.client.clone(),
             clock: shared.clock.clone(),
+            owner: key.tenant.clone(),
             source: shared.source.clone(),
             url,
             headers: opened,
@@ -105,7 +107,7 @@ impl WebhookSink {
 impl Sink for WebhookSink {
     fn deliver(&self, event: &RecordedEvent, _: u32) -> LocalBoxFuture<'static, Delivery> {
         let payload = render(self.format, &self.source, event);
-        self.send(&event.id().to_string(), payload.map_err(|error| error.to_string()))
+        self.send(&self.id(std::slice::from_ref(event)), payload.map_err(|error| error.to_string()))
     }
 
     fn deliver_together(&self, events: &[RecordedEvent]) -> LocalBoxFuture<'static, Delivery> {
@@ -115,11 +117,15 @@ impl Sink for WebhookSink {
             }
             other => Err(format!("a message in the format {} holds one event", other.name())),
         };
-        self.send(&batch_id(events), payload)
+        self.send(&self.id(events), payload)
     }
 }
 
 impl WebhookSink {
+    fn id(&self, events: &[RecordedEvent]) -> String {
+        message_id(&self.owner, events)
+    }
+
     fn send(
         &self,
         id: &str,

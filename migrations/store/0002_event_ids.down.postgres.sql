@@ -1,0 +1,2 @@
+drop index events_tenant_id;
+drop function record_tenant;
