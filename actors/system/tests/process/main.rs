@@ -3,6 +3,8 @@
 #[cfg(test)]
 mod backup;
 #[cfg(test)]
+mod backup_kill;
+#[cfg(test)]
 mod browser;
 #[cfg(test)]
 mod database;
@@ -17,11 +19,15 @@ mod faults;
 #[cfg(test)]
 mod first_steps;
 #[cfg(test)]
+mod foreign;
+#[cfg(test)]
 mod harness;
 #[cfg(test)]
 mod keys;
 #[cfg(test)]
 mod kill;
+#[cfg(test)]
+mod lost;
 #[cfg(test)]
 mod migrate;
 #[cfg(test)]
