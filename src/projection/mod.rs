@@ -18,6 +18,7 @@ pub(crate) mod rebuild;
 mod row_memory;
 mod rows;
 pub(crate) mod status;
+mod storable;
 pub(crate) mod work;
 
 pub use config::RunnerConfig;
