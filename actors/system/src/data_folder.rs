@@ -5,6 +5,7 @@ use std::path::Path;
 
 use crate::error::Failure;
 use crate::node::make_data_dir;
+use crate::private_file;
 
 /// A lock on the folder that the system lifts when this process ends, however it does.
 pub struct DataFolder {
@@ -20,7 +21,7 @@ impl DataFolder {
         make_data_dir(dir)?;
         let path = dir.join("read.lock");
         let told = |problem: String| Failure::new(format!("{}: {problem}", path.display()));
-        let lock = File::create(&path).map_err(|error| told(error.to_string()))?;
+        let lock = private_file::lock_file(&path).map_err(|error| told(error.to_string()))?;
         match lock.try_lock() {
             Ok(()) => Ok(Self { _lock: lock }),
             Err(TryLockError::WouldBlock) => Err(Failure::InUse { dir: dir.display().to_string() }),

@@ -9,9 +9,12 @@ mod command;
 pub mod config;
 mod data_folder;
 mod error;
+mod exit;
 mod intake;
 mod node;
+mod private_file;
 mod remote;
 
 pub use command::run;
 pub use error::Failure;
+pub use exit::{EXIT_CODES, main};

@@ -1,5 +1,6 @@
 //! The composition root: log, read side and actors over one data folder or database.
 
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -22,6 +23,7 @@ use headwater_shop::plugin::Shop;
 use crate::config::Config;
 use crate::data_folder::DataFolder;
 use crate::error::Failure;
+use crate::private_file;
 
 /// The file of the read side in a data folder.
 pub const READ_FILE: &str = "read.sqlite";
@@ -84,6 +86,7 @@ impl Node {
     }
 
     async fn start(config: Config, node: NodeConfig, stay: Stay) -> Result<Self, Failure> {
+        keep_private(&config.data_dir);
         // The embedded log keeps others out of its folder by itself.
         let is_read_alone = config.store.is_some() && config.read.is_none();
         let folder = is_read_alone.then(|| DataFolder::take(&config.data_dir)).transpose()?;
@@ -255,8 +258,26 @@ async fn open_log(config: &Config, is_visit: bool) -> Result<Log, Failure> {
     Ok(Log::Postgres(Arc::new(PostgresStore::open(store)?)))
 }
 
+/// Takes the data folder and what is in it away from group and others, who could read every event
+/// in it: folders of earlier programs were open to all.
+fn keep_private(dir: &Path) {
+    let shown = dir.display();
+    // A key that others could read is refused when it is read, and not made look as if it had
+    // always been kept.
+    match private_file::tighten(dir, SEAL_KEY_FILE) {
+        Ok(0) => {}
+        Ok(count) => tracing::warn!(
+            dir = %shown, files = count, "data folder was open to others and is its owner's alone now"
+        ),
+        Err(error) if error.kind() == ErrorKind::NotFound => {}
+        Err(error) => {
+            tracing::warn!(dir = %shown, %error, "data folder is open to others and stays so");
+        }
+    }
+}
+
 /// Makes the data folder, which the embedded log would have made.
 pub fn make_data_dir(dir: &Path) -> Result<(), Failure> {
-    std::fs::create_dir_all(dir)
+    private_file::make_folder(dir)
         .map_err(|error| Failure::new(format!("create {}: {error}", dir.display())))
 }

@@ -1,6 +1,8 @@
 //! Opens connections: whose file it is, and how it is used.
 
-use std::fs;
+use std::fs::{DirBuilder, File, OpenOptions};
+use std::io;
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::Path;
 use std::time::Duration;
 
@@ -19,6 +21,8 @@ const STATEMENTS_KEPT: usize = 256;
 pub(super) fn open_writer(config: &SqliteConfig) -> Result<Connection, OpenError> {
     let path = config.path.as_path();
     make_folder(path)?;
+    // A failure is told by the next step, which looks for its reason.
+    let _ = make_file(path);
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
         | OpenFlags::SQLITE_OPEN_CREATE
         | OpenFlags::SQLITE_OPEN_NO_MUTEX;
@@ -90,17 +94,24 @@ fn make_folder(path: &Path) -> Result<(), OpenError> {
     let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) else {
         return Ok(());
     };
-    fs::create_dir_all(folder).map_err(|error| OpenError::Unusable {
+    let made = DirBuilder::new().recursive(true).mode(0o700).create(folder);
+    made.map_err(|error| OpenError::Unusable {
         path: path.display().to_string(),
         problem: format!("folder {}: {error}", folder.display()),
     })
 }
 
+/// Makes a file for its owner's eyes, if there is none; SQLite gives its own files beside it the
+/// same mode. SQLite takes an empty file for an empty database.
+pub(super) fn make_file(path: &Path) -> io::Result<File> {
+    OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(path)
+}
+
 /// Tells a folder without rights from other reasons why a file cannot be opened.
 fn cannot_open(error: &rusqlite::Error, path: &Path) -> OpenError {
-    let probe = fs::OpenOptions::new().append(true).create(true).open(path);
+    let probe = OpenOptions::new().append(true).create(true).open(path);
     match probe.map_err(|probe| probe.kind()) {
-        Err(std::io::ErrorKind::PermissionDenied | std::io::ErrorKind::ReadOnlyFilesystem) => {
+        Err(io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem) => {
             OpenError::ReadOnly { path: path.display().to_string() }
         }
         _ => open_error(error, path),

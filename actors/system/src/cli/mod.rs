@@ -81,6 +81,9 @@ pub struct DemoArgs {
     /// Stop after the summary instead of serving
     #[arg(long)]
     pub exit: bool,
+    /// Remove what an earlier demo has left in the folder, and begin again
+    #[arg(long)]
+    pub fresh: bool,
     /// Flags of every command.
     #[command(flatten)]
     pub shared: SharedArgs,
@@ -109,6 +112,9 @@ pub enum ImportCommand {
     Retail {
         /// The file
         file: PathBuf,
+        /// The most lines and commands that may be left out before the exit code is 3
+        #[arg(long, value_name = "COUNT", default_value_t = 0)]
+        allow_malformed: u64,
         /// Flags of every command.
         #[command(flatten)]
         shared: SharedArgs,

@@ -1,9 +1,8 @@
 //! `headwater backup`: copies what cannot be made again: the log, what the read side alone knows,
 //! and the key of the endpoints' secrets.
 
-use std::fs::{self, OpenOptions};
-use std::io::{self, ErrorKind, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::fs;
+use std::io::{self, ErrorKind};
 use std::path::Path;
 
 use headwater::sql::SqliteConfig;
@@ -14,10 +13,11 @@ use serde_json::json;
 use super::backup_target::BackupTarget;
 use super::output::{self, thousands};
 use crate::cli::BackupArgs;
-use crate::command::output::say;
+use crate::command::output::note;
 use crate::config::Config;
 use crate::error::Failure;
 use crate::node::{READ_FILE, SEAL_KEY_FILE, log_dir};
+use crate::private_file;
 
 /// What is removed when a copy fails, besides the log: SQLite's own file beside the copy too.
 const FILES: [&str; 3] = [READ_FILE, "read.sqlite-journal", SEAL_KEY_FILE];
@@ -55,7 +55,7 @@ pub fn run(args: &BackupArgs) -> Result<(), Failure> {
     let target = BackupTarget::make(&args.dir)?;
     let copied = copy(&config, &target).map_err(|error| target.give_up(&FILES, &error))?;
     if args.shared.json {
-        return output::json(&document(&copied));
+        return output::tell_json(&document(&copied));
     }
     print(&copied, &args.dir);
     Ok(())
@@ -92,15 +92,12 @@ fn copy_read_side(config: &Config, target: &BackupTarget) -> Result<ReadSide, Fa
         return Ok(ReadSide::Elsewhere(address.schema().to_owned()));
     }
     let path = config.data_dir.join(READ_FILE);
-    let permissions = match fs::metadata(&path) {
-        Ok(found) => found.permissions(),
+    match fs::metadata(&path) {
+        Ok(_) => {}
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(ReadSide::Missing),
         Err(error) => return Err(Failure::new(format!("{}: {error}", path.display()))),
     };
-    let to = target.file(READ_FILE);
-    let bytes = SqliteConfig::at(&path).copy_to(&to)?;
-    fs::set_permissions(&to, permissions)?;
-    Ok(ReadSide::Copied(bytes))
+    Ok(ReadSide::Copied(SqliteConfig::at(&path).copy_to(target.file(READ_FILE))?))
 }
 
 fn copy_seal_key(config: &Config, target: &BackupTarget) -> Result<SealKeyFile, Failure> {
@@ -111,19 +108,12 @@ fn copy_seal_key(config: &Config, target: &BackupTarget) -> Result<SealKeyFile, 
     let told = |error: io::Error| Failure::new(format!("copy {}: {error}", path.display()));
     match fs::read(&path) {
         Ok(key) => {
-            write_secret(&target.file(SEAL_KEY_FILE), &key).map_err(told)?;
+            private_file::write_whole(&target.file(SEAL_KEY_FILE), &key).map_err(told)?;
             Ok(SealKeyFile::Copied)
         }
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(SealKeyFile::Missing),
         Err(error) => Err(told(error)),
     }
-}
-
-/// Writes a file for its owner's eyes.
-fn write_secret(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
-    file.write_all(bytes)?;
-    file.sync_all()
 }
 
 fn document(copied: &Copied) -> serde_json::Value {
@@ -150,24 +140,24 @@ fn document(copied: &Copied) -> serde_json::Value {
 fn print(copied: &Copied, dir: &Path) {
     let (log, dir) = (&copied.log, dir.display());
     let (segments, bytes, position) = (log.segments, thousands(log.bytes), log.position);
-    say!("copied {segments} segments, {bytes} bytes, up to position {position} into {dir}");
+    note!("copied {segments} segments, {bytes} bytes, up to position {position} into {dir}");
     match &copied.read_side {
-        ReadSide::Copied(bytes) => say!("copied {READ_FILE}, {} bytes", thousands(*bytes)),
-        ReadSide::Missing => say!("{READ_FILE} is not there: read models are made from the log"),
-        ReadSide::Elsewhere(schema) => say!(
+        ReadSide::Copied(bytes) => note!("copied {READ_FILE}, {} bytes", thousands(*bytes)),
+        ReadSide::Missing => note!("{READ_FILE} is not there: read models are made from the log"),
+        ReadSide::Elsewhere(schema) => note!(
             "the read models lie in PostgreSQL and are not copied; their dump must be older than \
              this copy: if it is not, pg_dump --schema={schema}, then back up again"
         ),
     }
     match copied.seal_key {
-        SealKeyFile::Copied => say!("copied {SEAL_KEY_FILE}: keep the copy as you keep keys"),
-        SealKeyFile::Missing => say!(
+        SealKeyFile::Copied => note!("copied {SEAL_KEY_FILE}: keep the copy as you keep keys"),
+        SealKeyFile::Missing => note!(
             "{SEAL_KEY_FILE} is not there: if the server's setting outbox.key holds the key, \
              keep that apart"
         ),
-        SealKeyFile::Setting => say!("{SEAL_KEY_FILE} is a setting and not copied: keep it apart"),
+        SealKeyFile::Setting => note!("{SEAL_KEY_FILE} is a setting and not copied: keep it apart"),
     }
-    say!("it opens with: headwater serve --data-dir {dir}");
+    note!("it opens with: headwater serve --data-dir {dir}");
 }
 
 /// Names the file that was copied where its copy, which goes away, was found damaged.

@@ -31,12 +31,19 @@ async fn create(name: String, scopes: &[String], shared: &SharedArgs) -> Result<
         expires_at: None,
     };
     let key = keys::create(&database, request, Timestamp::now()).await?;
-    if shared.json {
-        return output::json(&json!({ "key": key.text.reveal(), "info": key.info }));
-    }
-    say!("{}", key.text.reveal());
-    say!("It is shown this once; keep it where secrets are kept. Its id is {}.", key.info.id);
-    Ok(())
+    let document = json!({ "key": key.text.reveal(), "info": key.info });
+    let shown = match shared.json {
+        true => output::deliver(format_args!("{}", serde_json::to_string_pretty(&document)?)),
+        false => output::deliver(format_args!(
+            "{}\nIt is shown this once; keep it where secrets are kept. Its id is {}.",
+            key.text.reveal(),
+            key.info.id
+        )),
+    };
+    let Err(failure) = shown else { return Ok(()) };
+    // A key that nobody has seen must not lie about.
+    keys::revoke(&database, &shared.tenant, &key.info.id, Timestamp::now()).await?;
+    Err(Failure::new(format!("{failure}; the key {} is revoked again", key.info.id)))
 }
 
 async fn list(shared: &SharedArgs) -> Result<(), Failure> {

@@ -3,6 +3,7 @@
 mod backup;
 mod backup_target;
 mod demo;
+mod demo_shop;
 mod events;
 mod import;
 mod keys;
@@ -23,6 +24,7 @@ use crate::bench;
 use crate::cli::{Cli, Command, SharedArgs};
 use crate::config::Config;
 use crate::error::Failure;
+use crate::private_file;
 
 /// Does what the command line asks for.
 ///
@@ -45,8 +47,9 @@ pub fn run(cli: Cli) -> Result<(), Failure> {
     }
 }
 
-/// Reads the settings and sets up the program's own records.
+/// Reads the settings, sets up the program's own records, and keeps from others what is made.
 fn settings(shared: &SharedArgs) -> Result<Config, Failure> {
+    private_file::keep_from_others();
     let config = Config::load(&shared.config, std::env::vars_os())?;
     headwater::telemetry::init(config.telemetry.format, &config.telemetry.filter)?;
     Ok(config)

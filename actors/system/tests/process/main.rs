@@ -11,7 +11,11 @@ mod demo;
 #[cfg(test)]
 mod document;
 #[cfg(test)]
+mod exit_code;
+#[cfg(test)]
 mod faults;
+#[cfg(test)]
+mod first_steps;
 #[cfg(test)]
 mod harness;
 #[cfg(test)]
@@ -28,6 +32,8 @@ mod outbox;
 mod page;
 #[cfg(test)]
 mod postgres;
+#[cfg(test)]
+mod privacy;
 #[cfg(test)]
 mod pull;
 #[cfg(test)]
