@@ -111,6 +111,7 @@ fn a_server_that_stops_tells_probes_and_new_clients_while_it_answers_the_old() {
     assert!(!ask(&mut old, "/v1/events").contains("connection: close"));
     // It waits for a position that does not come, longer than the stop takes otherwise.
     let mut slow = TcpStream::connect(address).unwrap();
+    ask(&mut slow, "/v1/events");
     send(&mut slow, "/v1/read/tills?at_least=99");
     let ready = |server: &Server| server.ask_anonymously("GET", "/v1/health/ready").send().status;
     assert_eq!(ready(&server), 200);
