@@ -11,6 +11,7 @@ pub mod clock;
 pub mod event;
 #[cfg(doctest)]
 mod handbook;
+mod json;
 pub mod nodes;
 pub mod page;
 pub mod plugin;

@@ -18,6 +18,7 @@ pub(crate) mod rebuild;
 mod row_memory;
 mod rows;
 pub(crate) mod status;
+mod storable;
 mod stored;
 pub(crate) mod work;
 
