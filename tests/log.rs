@@ -6,10 +6,12 @@ use std::os::unix::fs::{FileExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use headwater::clock::ManualClock;
 use headwater::event::{EventId, NewEvent, Position, RecordedEvent, StreamId, Tag, Tenant};
 use headwater::store::log::{FileDisk, LogConfig, LogCore, LogStore};
 use headwater::store::{Append, AppendError, EventStore, Expected, LogRead, StoreError};
 use headwater::test::disk::{Fault, FaultyDisk};
+use jiff::Timestamp;
 
 type Outcome = Result<(), Box<dyn Error>>;
 
@@ -105,6 +107,49 @@ fn an_append_repeated_after_a_restart_is_known() -> Outcome {
         assert!(again.duplicate);
         assert_eq!(again.position, first?.position);
     }
+    Ok(())
+}
+
+#[test]
+fn recorded_times_do_not_run_backwards_with_the_clock() -> Outcome {
+    let dir = tempfile::tempdir()?;
+    let clock = |second| Arc::new(ManualClock::new(Timestamp::from_second(second).unwrap()));
+    for second in [2_000_000_000, 1_000_000_000, 2_000_000_001] {
+        let store = LogStore::open(config(dir.path()).with_clock(clock(second)))?;
+        fill(&store, 2)?;
+    }
+    let store = LogStore::open(config(dir.path()))?;
+    let at = |event: &RecordedEvent| event.recorded_at().as_second() - 2_000_000_000;
+    assert_eq!(everything(&store)?.iter().map(at).collect::<Vec<_>>(), [0, 0, 0, 0, 1, 1]);
+    Ok(())
+}
+
+#[test]
+fn an_index_of_an_older_version_is_made_again() -> Outcome {
+    let dir = tempfile::tempdir()?;
+    closed_log(dir.path(), 100)?;
+    let index = dir.path().join("segments/00000000000000000001.index");
+    let newest = fs::read(&index)?;
+    fs::OpenOptions::new().write(true).open(&index)?.write_all_at(&[1], 7)?;
+    let report = LogStore::verify(dir.path())?;
+    assert!(report.is_sound() && report.missing_indexes.len() == 1, "{report:?}");
+    let store = LogStore::open(config(dir.path()))?;
+    assert_eq!(everything(&store)?.len(), 100);
+    assert_eq!(fs::read(&index)?, newest);
+    Ok(())
+}
+
+#[test]
+fn a_folder_of_format_1_is_taken_over_before_it_is_written_to() -> Outcome {
+    let dir = tempfile::tempdir()?;
+    closed_log(dir.path(), 5)?;
+    fs::write(dir.path().join("FORMAT"), "headwater log 1\n")?;
+    assert!(LogStore::verify(dir.path())?.is_sound());
+    assert_eq!(fs::read_to_string(dir.path().join("FORMAT"))?, "headwater log 1\n");
+    let store = LogStore::open(config(dir.path()))?;
+    assert_eq!(fs::read_to_string(dir.path().join("FORMAT"))?, "headwater log 2\n");
+    fill(&store, 1)?;
+    assert_eq!(everything(&store)?.len(), 6);
     Ok(())
 }
 

@@ -19,4 +19,5 @@ mod readside {
     mod rolling;
     mod runner;
     mod snapshot;
+    mod storable;
 }

@@ -19,5 +19,6 @@ mod readside {
     mod rolling;
     mod runner;
     mod snapshot;
+    mod storable;
     mod turn;
 }

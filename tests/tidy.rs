@@ -13,6 +13,7 @@ mod tidy {
     mod source;
     mod steps;
     mod supply;
+    mod toolchain;
     mod tree;
     mod wiring;
     mod words;

@@ -209,7 +209,8 @@ begin
             for w in first_write .. a_last[a] loop
                 slot := w_stream[w];
                 revision := revisions[slot];
-                if stream_ids[slot] = 0 then
+                -- A write without events is a check: it makes no stream.
+                if stream_ids[slot] = 0 and w_last[w] >= w_first[w] then
                     stream_ids[slot] := head + 1;
                 end if;
                 -- Bases, to which the number of an event in the batch is added.

@@ -3,16 +3,16 @@
 use std::time::Duration;
 
 use actix_web::HttpRequest;
-use actix_web::http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE};
+use actix_web::http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, TRANSFER_ENCODING};
 use actix_web::web::Payload;
 use bytes::{Bytes, BytesMut};
 use futures_util::StreamExt;
 use serde::Deserialize;
-use serde_path_to_error::Segment;
 
 use super::{ApiLimits, Problem, ProblemKind};
+use crate::json::{self, JsonFault, Rules};
 
-/// Reads the whole body of a JSON request.
+/// Reads the whole body of a JSON request, in which every text is one that all engines can hold.
 ///
 /// The web framework has no deadline for bodies, so it is here: a client that sends a byte now
 /// and then does not hold a connection for ever.
@@ -22,15 +22,38 @@ pub(super) async fn read(
     bytes_max: usize,
     limits: &ApiLimits,
 ) -> Result<Bytes, Problem> {
-    check_media(request)?;
+    let body = read_data(request, payload, bytes_max, limits).await?;
+    check(&body, Rules { depth_max: limits.json_depth_max, data: None })?;
+    Ok(body)
+}
+
+/// Reads the whole body of a JSON request in whose fields `data` is data of events: any JSON.
+pub(super) async fn read_events(
+    request: &HttpRequest,
+    payload: Payload,
+    bytes_max: usize,
+    limits: &ApiLimits,
+) -> Result<Bytes, Problem> {
+    let body = read_data(request, payload, bytes_max, limits).await?;
+    check(&body, Rules { depth_max: limits.json_depth_max, data: Some("data") })?;
+    Ok(body)
+}
+
+async fn read_data(
+    request: &HttpRequest,
+    payload: Payload,
+    bytes_max: usize,
+    limits: &ApiLimits,
+) -> Result<Bytes, Problem> {
+    if has_body(request) {
+        check_media(request)?;
+    }
     let stated = text(request, CONTENT_LENGTH).and_then(|text| text.parse::<usize>().ok());
     if stated.is_some_and(|len| len > bytes_max) {
         return Err(too_large(bytes_max));
     }
     let gathered = tokio::time::timeout(limits.body_timeout, gather(payload, bytes_max)).await;
-    let body = gathered.map_err(|_| too_slow(limits.body_timeout))??;
-    check_depth(&body, limits.json_depth_max)?;
-    Ok(body)
+    gathered.map_err(|_| too_slow(limits.body_timeout))?
 }
 
 /// Reads a body that has at most `bytes_max` bytes and no say in the outcome.
@@ -45,13 +68,19 @@ pub(super) async fn read_any(
 
 /// Reads a value from JSON; an error names the field by its JSON pointer.
 pub(super) fn parse<'a, T: Deserialize<'a>>(body: &'a [u8]) -> Result<T, Problem> {
-    let mut json = serde_json::Deserializer::from_slice(body);
-    let value = serde_path_to_error::deserialize(&mut json).map_err(|error| {
-        let pointer = pointer(error.path());
-        Problem::field(pointer, error.into_inner().to_string())
-    })?;
-    json.end().map_err(|error| Problem::field("", error.to_string()))?;
-    Ok(value)
+    Ok(json::read(body)?)
+}
+
+fn check(body: &[u8], rules: Rules) -> Result<(), Problem> {
+    let text = std::str::from_utf8(body)
+        .map_err(|_| Problem::new(ProblemKind::Invalid, "body is not UTF-8, as JSON is"))?;
+    Ok(json::check(text, rules)?)
+}
+
+/// Returns whether a request comes with a body. One without may leave out its media type.
+fn has_body(request: &HttpRequest) -> bool {
+    let length = text(request, CONTENT_LENGTH);
+    request.headers().contains_key(TRANSFER_ENCODING) || length.is_some_and(|len| len != "0")
 }
 
 async fn gather(mut payload: Payload, bytes_max: usize) -> Result<Bytes, Problem> {
@@ -78,9 +107,17 @@ async fn gather(mut payload: Payload, bytes_max: usize) -> Result<Bytes, Problem
 
 fn check_media(request: &HttpRequest) -> Result<(), Problem> {
     let media = text(request, CONTENT_TYPE).unwrap_or_default();
-    let essence = media.split(';').next().unwrap_or_default().trim();
-    if !essence.eq_ignore_ascii_case("application/json") {
+    let mut parts = media.split(';').map(str::trim);
+    let is_json = parts.next().is_some_and(|own| own.eq_ignore_ascii_case("application/json"));
+    if !is_json {
         let detail = "content-type must be application/json";
+        return Err(Problem::new(ProblemKind::UnsupportedMedia, detail).closing());
+    }
+    let charset = parts.filter_map(|part| part.split_once('=')).find_map(|(name, value)| {
+        name.eq_ignore_ascii_case("charset").then(|| value.trim_matches('"'))
+    });
+    if charset.is_some_and(|charset| !charset.eq_ignore_ascii_case("utf-8")) {
+        let detail = "charset must be utf-8: JSON is always that";
         return Err(Problem::new(ProblemKind::UnsupportedMedia, detail).closing());
     }
     match text(request, CONTENT_ENCODING) {
@@ -90,41 +127,6 @@ fn check_media(request: &HttpRequest) -> Result<(), Problem> {
             Err(Problem::new(ProblemKind::UnsupportedMedia, detail).closing())
         }
     }
-}
-
-/// Counts brackets outside of texts; raw event data is otherwise never taken apart.
-fn check_depth(body: &[u8], depth_max: usize) -> Result<(), Problem> {
-    let (mut depth, mut in_text, mut is_escaped) = (0_usize, false, false);
-    for byte in body {
-        match (in_text, byte) {
-            (true, _) if is_escaped => is_escaped = false,
-            (true, b'\\') => is_escaped = true,
-            (_, b'"') => in_text = !in_text,
-            (false, b'[' | b'{') => depth += 1,
-            (false, b']' | b'}') => depth = depth.saturating_sub(1),
-            _ => {}
-        }
-        if depth > depth_max {
-            let detail = format!("JSON nests deeper than {depth_max} levels");
-            return Err(Problem::new(ProblemKind::Invalid, detail));
-        }
-    }
-    Ok(())
-}
-
-fn pointer(path: &serde_path_to_error::Path) -> String {
-    let mut pointer = String::new();
-    for segment in path {
-        match segment {
-            Segment::Seq { index } => pointer.push_str(&format!("/{index}")),
-            Segment::Map { key } => {
-                pointer.push('/');
-                pointer.push_str(&key.replace('~', "~0").replace('/', "~1"));
-            }
-            Segment::Enum { .. } | Segment::Unknown => {}
-        }
-    }
-    pointer
 }
 
 fn text(request: &HttpRequest, name: actix_web::http::header::HeaderName) -> Option<&str> {
@@ -141,47 +143,8 @@ fn too_slow(bound: Duration) -> Problem {
     Problem::new(ProblemKind::BodyTimeout, detail).closing()
 }
 
-#[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::*;
-
-    #[derive(Debug, Deserialize)]
-    struct Part {
-        #[serde(rename = "n")]
-        _n: u8,
-    }
-
-    #[derive(Debug, Deserialize)]
-    struct Whole {
-        #[serde(rename = "parts")]
-        _parts: Vec<Part>,
-    }
-
-    #[test]
-    fn a_wrong_field_is_named_by_its_pointer() {
-        let problem = parse::<Whole>(br#"{"parts":[{"n":1},{"n":"x"}]}"#).unwrap_err();
-        assert!(problem.to_string().contains("/parts/1/n"), "{problem}");
-    }
-
-    #[test]
-    fn text_behind_the_value_is_refused() {
-        assert!(parse::<u8>(b"1 2").is_err());
-    }
-
-    #[test]
-    fn brackets_in_texts_do_not_count_as_depth() {
-        assert!(check_depth(br#"{"a":"[[[[\"[[[["}"#, 1).is_ok());
-        assert!(check_depth(b"[[1]]", 1).is_err());
-        assert!(check_depth(b"[1],[2]", 1).is_ok());
-    }
-
-    proptest! {
-        #[test]
-        fn depth_is_refused_exactly_beyond_the_bound(depth in 1_usize..200, max in 1_usize..200) {
-            let body = format!("{}1{}", "[".repeat(depth), "]".repeat(depth));
-            prop_assert_eq!(check_depth(body.as_bytes(), max).is_ok(), depth <= max);
-        }
+impl From<JsonFault> for Problem {
+    fn from(fault: JsonFault) -> Self {
+        Self::field(fault.pointer, fault.problem)
     }
 }

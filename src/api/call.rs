@@ -6,12 +6,13 @@ use std::time::Duration;
 use actix_web::dev::Payload as RawPayload;
 use actix_web::http::StatusCode;
 use actix_web::web::{Data, Payload};
-use actix_web::{FromRequest, HttpRequest, HttpResponse};
+use actix_web::{FromRequest, HttpMessage, HttpRequest, HttpResponse};
 use futures_util::future::LocalBoxFuture;
 use percent_encoding::percent_decode_str;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use super::gate::HeadOnly;
 use super::guard::takes_event_stream;
 use super::keys::Caller;
 use super::listening::Listening;
@@ -104,6 +105,12 @@ impl Call {
         let at_least = Position::new(parameters.number("at_least")?.unwrap_or(0));
         let time: Duration = self.limits().at_least_timeout;
         Ok(self.system().wait_for(projection, at_least, time).await?)
+    }
+
+    /// Returns whether the client wants the head of the reply alone: nothing may be handed out.
+    #[must_use]
+    pub fn wants_head(&self) -> bool {
+        self.request.extensions().get::<HeadOnly>().is_some()
     }
 
     /// Returns whether the client asks for server-sent events.

@@ -9,7 +9,7 @@ use crate::event::Tenant;
 /// Says where the server listens and what it bounds; every default is fit for production.
 #[derive(Clone, Debug)]
 pub struct ApiConfig {
-    /// The address to listen on; port 0 lets the system choose.
+    /// The address to listen on, 127.0.0.1:4600 by default; port 0 lets the system choose.
     pub address: SocketAddr,
     /// Threads that serve requests; at least 1.
     pub workers: usize,
@@ -27,7 +27,7 @@ pub struct ApiConfig {
 impl Default for ApiConfig {
     fn default() -> Self {
         Self {
-            address: SocketAddr::from(([127, 0, 0, 1], 8080)),
+            address: SocketAddr::from(([127, 0, 0, 1], 4600)),
             workers: std::thread::available_parallelism().map_or(1, std::num::NonZero::get),
             operator: Tenant::default_tenant(),
             limits: ApiLimits::default(),

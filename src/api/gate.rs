@@ -4,42 +4,74 @@
 //! failure (of handlers and of the web framework alike) into a problem document, adds the
 //! security headers and writes the request log.
 
+use std::convert::Infallible;
 use std::panic::AssertUnwindSafe;
+use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
-use actix_web::body::{BoxBody, MessageBody};
+use actix_web::body::{BodySize, BoxBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::header::{
     CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue,
     REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS,
 };
+use actix_web::http::{ConnectionType, Method};
 use actix_web::middleware::Next;
 use actix_web::{Error, HttpMessage};
+use bytes::Bytes;
 use futures_util::FutureExt;
 
+use super::drain::Connection;
 use super::keys::{Caller, Turn};
 use super::origin::{CORRELATION_HEADER, Origin};
 use super::page::is_page;
 use super::problem::Seen;
-use super::{ApiState, Problem, ProblemKind};
+use super::{ApiState, Problem, ProblemKind, border};
+
+/// What is asked by those who want to know whether the server stops.
+const PROBED: [&str; 2] = ["/v1/health/live", "/v1/health/ready"];
+
+/// Marks a request of which only the head of the reply is wanted.
+pub(super) struct HeadOnly;
 
 /// Passes one request through.
 pub(super) async fn gate<B: MessageBody + 'static>(
     state: Arc<ApiState>,
-    request: ServiceRequest,
+    mut request: ServiceRequest,
     next: Next<B>,
 ) -> Result<ServiceResponse<BoxBody>, Error> {
     let started = Instant::now();
     let origin = Rc::new(Origin::of(request.headers()));
     let uri = request.uri().clone();
     request.extensions_mut().insert(Rc::clone(&origin));
+    if let Err(problem) = border::check(&uri) {
+        return Ok(pass(request.error_response(problem), &origin, started));
+    }
+    if request.method() == Method::HEAD {
+        // Routed as what it is the head of; the framework sends no body to it.
+        request.head_mut().method = Method::GET;
+        request.extensions_mut().insert(HeadOnly);
+    }
+    let is_late = request.conn_data::<Connection>().is_some_and(Connection::is_late);
+    let _under_way = state.traffic.request(is_late);
+    if is_late && !PROBED.contains(&uri.path()) {
+        let stopping = Problem::new(ProblemKind::Stopping, "server is stopping: try again later");
+        return Ok(pass(request.error_response(stopping.closing()), &origin, started));
+    }
     let bound = state.config.limits.request_timeout;
     let work = async move { tokio::time::timeout(bound, next.call(request)).await };
     let lost = match AssertUnwindSafe(work).catch_unwind().await {
-        Ok(Ok(Ok(response))) => return Ok(pass(response.map_into_boxed_body(), &origin, started)),
+        Ok(Ok(Ok(response))) => {
+            let mut response = pass(response.map_into_boxed_body(), &origin, started);
+            if state.traffic.is_stopping() {
+                response.response_mut().head_mut().set_connection_type(ConnectionType::Close);
+            }
+            return Ok(response);
+        }
         Ok(Ok(Err(error))) => problem_of(&error),
         Ok(Err(_)) => timed_out(bound),
         Err(_) => {
@@ -49,6 +81,7 @@ pub(super) async fn gate<B: MessageBody + 'static>(
     };
     let status = lost.kind().status().as_u16();
     tracing::warn!(correlation_id = %origin.correlation_id, status, "request lost");
+    let lost = if state.traffic.is_stopping() { lost.closing() } else { lost };
     Err(lost.seen_at(seen(uri.path(), &origin)).into())
 }
 
@@ -87,7 +120,35 @@ fn pass(
     }
     secure(response.headers_mut(), &origin.correlation_id);
     log(&response, origin, started.elapsed());
-    response
+    let is_head = response.request().extensions().get::<HeadOnly>().is_some();
+    if is_head { response.map_body(|_, body| without_content(&body)) } else { response }
+}
+
+/// Stands for a body of the same size, so that the head of the reply says it. A stream, which
+/// has none, ends with its head.
+fn without_content(body: &BoxBody) -> BoxBody {
+    match body.size() {
+        BodySize::Sized(bytes) => BoxBody::new(Unsent(bytes)),
+        BodySize::None | BodySize::Stream => BoxBody::new(()),
+    }
+}
+
+/// A body that is stated and not sent.
+struct Unsent(u64);
+
+impl MessageBody for Unsent {
+    type Error = Infallible;
+
+    fn size(&self) -> BodySize {
+        BodySize::Sized(self.0)
+    }
+
+    fn poll_next(
+        self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+    ) -> Poll<Option<Result<Bytes, Infallible>>> {
+        Poll::Ready(None)
+    }
 }
 
 /// Returns whether a handler has made a page of what went wrong.

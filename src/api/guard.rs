@@ -35,7 +35,8 @@ pub(super) async fn let_in(
     request: &ServiceRequest,
     key: &KeyText,
 ) -> Result<(), Problem> {
-    let caller = state.keys.authenticate(key).await?;
+    let address = request.peer_addr().map(|peer| peer.ip());
+    let caller = state.keys.authenticate(key, address).await?;
     let turn = caller.take_turn();
     let mut extensions = request.extensions_mut();
     extensions.insert(caller);
@@ -100,6 +101,11 @@ fn takes(headers: &HeaderMap, wanted: &[&str]) -> bool {
     };
     let mut accepted = headers.get_all(ACCEPT).filter_map(|value| value.to_str().ok());
     accepted.any(|value| value.split(',').any(takes))
+}
+
+/// Returns whether a client asks for a page by name, as browsers do.
+pub(super) fn takes_html(headers: &HeaderMap) -> bool {
+    takes(headers, &["text/html"])
 }
 
 /// Returns whether a client asks for server-sent events by name.

@@ -5,14 +5,17 @@
 //! documentation, the guard (key, rate). The tenant comes from the key and from nowhere else.
 
 mod body;
+mod border;
 mod call;
 mod config;
 mod cursor;
+mod drain;
 mod gate;
 mod guard;
 mod idempotency;
 pub mod keys;
 mod listening;
+mod methods;
 mod openapi;
 mod origin;
 mod page;

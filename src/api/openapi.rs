@@ -98,8 +98,8 @@ fn complete(document: utoipa::openapi::OpenApi, commands: &[CommandInfo]) -> Val
     add_shared_problems(&mut document);
     let paths = document.get_mut("paths").and_then(Value::as_object_mut);
     for (path, item) in paths.into_iter().flatten() {
-        for (method, operation) in item.as_object_mut().into_iter().flatten() {
-            add_problems(path, method, operation);
+        for (_, operation) in item.as_object_mut().into_iter().flatten() {
+            add_problems(path, operation);
         }
     }
     document
@@ -163,12 +163,11 @@ fn refer(schema: Value, rename: &impl Fn(&str) -> String) -> Value {
 }
 
 /// Adds the problems that every address of its kind may reply with, and the content of its own.
-fn add_problems(path: &str, method: &str, operation: &mut Value) {
+fn add_problems(path: &str, operation: &mut Value) {
     let is_open = operation.get("security").is_none();
     let has_body = operation.get("requestBody").is_some();
-    let is_query = method == "get" && !is_open;
     let general: &[(bool, ProblemKind)] = &[
-        (has_body || is_query, ProblemKind::Invalid),
+        (true, ProblemKind::Invalid),
         (!is_open, ProblemKind::Unauthenticated),
         (!is_open, ProblemKind::Forbidden),
         (!is_open, ProblemKind::NotAcceptable),

@@ -37,8 +37,13 @@ pub(super) fn revision_of(headers: &HeaderMap) -> Result<Option<Revision>, Probl
 
 /// Returns whether the client has this revision already.
 pub(super) fn is_known(headers: &HeaderMap, current: Revision) -> bool {
-    let known = headers.get(IF_NONE_MATCH).and_then(|value| value.to_str().ok());
-    known.is_some_and(|tags| tags.split(',').any(|tag| revision(tag.trim()) == Some(current)))
+    // For reading, tags are compared weakly (RFC 9110, section 13.1.2).
+    let is_same = |tag: &str| {
+        let tag = tag.trim();
+        tag == "*" || revision(tag.strip_prefix("W/").unwrap_or(tag)) == Some(current)
+    };
+    let mut known = headers.get_all(IF_NONE_MATCH).filter_map(|value| value.to_str().ok());
+    known.any(|tags| tags.split(',').any(is_same))
 }
 
 /// Makes the `ETag` of a revision.
@@ -48,11 +53,16 @@ pub(super) fn etag(revision: Revision) -> HeaderValue {
 }
 
 fn revision(tag: &str) -> Option<Revision> {
-    tag.strip_prefix('"')?.strip_suffix('"')?.parse().ok()
+    let digits = tag.strip_prefix('"')?.strip_suffix('"')?;
+    digits.bytes().all(|digit| digit.is_ascii_digit()).then(|| digits.parse().ok())?
 }
 
 fn one(headers: &HeaderMap, name: HeaderName) -> Result<Option<&str>, Problem> {
-    let Some(value) = headers.get(&name) else { return Ok(None) };
+    let mut values = headers.get_all(&name);
+    let Some(value) = values.next() else { return Ok(None) };
+    if values.next().is_some() {
+        return Err(refused(name.as_str(), "is given twice"));
+    }
     let text = value.to_str().map_err(|_| refused(name.as_str(), "is not plain text"))?;
     Ok(Some(text.trim()))
 }
@@ -90,6 +100,17 @@ mod tests {
         assert_eq!(read(IF_NONE_MATCH, "*").unwrap(), Some(Revision::ZERO));
         assert!(read(IF_MATCH, "*").unwrap_err().to_string().contains("revision in quotes"));
         assert_eq!(revision_of(&HeaderMap::new()).unwrap(), None);
+    }
+
+    #[test]
+    fn a_reader_knows_a_revision_by_any_tag_of_it() {
+        let knows = |value: &str| {
+            let mut headers = HeaderMap::new();
+            headers.insert(IF_NONE_MATCH, HeaderValue::from_str(value).unwrap());
+            is_known(&headers, Revision::new(7))
+        };
+        assert!(["\"7\"", "W/\"7\"", "\"6\", W/\"7\"", "*"].into_iter().all(knows));
+        assert!(!["\"8\"", "7", "", "\"+7\""].into_iter().any(knows));
     }
 
     #[test]

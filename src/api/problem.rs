@@ -94,11 +94,17 @@ impl Problem {
         }))
     }
 
-    /// Makes the problem of one field: a JSON pointer, or `query:name` and the like.
+    /// Makes the problem of one field: a JSON pointer, or `query:name` and the like; the empty
+    /// pointer is the whole body. The detail need not say where it is.
     #[must_use]
     pub fn field(pointer: impl Into<String>, detail: impl Into<String>) -> Self {
         let (pointer, detail) = (pointer.into(), detail.into());
-        let mut problem = Self::new(ProblemKind::Invalid, format!("{pointer}: {detail}"));
+        let detail = without_place(&pointer, &detail).to_owned();
+        let told = match pointer.as_str() {
+            "" => detail.clone(),
+            pointer => format!("{pointer}: {detail}"),
+        };
+        let mut problem = Self::new(ProblemKind::Invalid, told);
         problem.0.errors.push(FieldError { pointer, detail });
         problem
     }
@@ -154,6 +160,11 @@ impl Problem {
     #[must_use]
     pub fn errors(&self) -> &[FieldError] {
         &self.0.errors
+    }
+
+    /// Returns after how many seconds to try again, when that is said.
+    pub(super) fn waits_s(&self) -> Option<u32> {
+        self.0.retry_after_s
     }
 
     /// Says what the web framework said.
@@ -216,6 +227,16 @@ impl Problem {
     }
 }
 
+/// Leaves out of a detail the name of the place, with which it may begin: the pointer says it.
+fn without_place<'d>(pointer: &str, detail: &'d str) -> &'d str {
+    let name = pointer.rsplit(['/', ':']).next().unwrap_or_default();
+    let rest = ["", "stream ", "event "].into_iter().find_map(|kind| {
+        let rest = detail.strip_prefix(kind)?.strip_prefix(name)?;
+        rest.strip_prefix(": ").or_else(|| rest.strip_prefix(' '))
+    });
+    rest.filter(|rest| !name.is_empty() && !rest.is_empty()).unwrap_or(detail)
+}
+
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}: {}", self.0.kind.uri(), self.0.detail)
@@ -268,6 +289,16 @@ mod tests {
         let problem = Problem::field("/events/0/type", "is empty");
         assert_eq!(problem.0.detail, "/events/0/type: is empty");
         assert_eq!(problem.0.errors[0].pointer, "/events/0/type");
+    }
+
+    #[test]
+    fn a_place_is_said_once_and_no_text_begins_with_a_colon() {
+        let told = |pointer: &str, detail: &str| Problem::field(pointer, detail).0.detail.clone();
+        assert_eq!(told("path:id", "stream id is empty"), "path:id: is empty");
+        assert_eq!(told("query:type", "event type is empty"), "query:type: is empty");
+        assert_eq!(told("/a/category", "category: is odd"), "/a/category: is odd");
+        assert_eq!(told("/idea", "id is odd"), "/idea: id is odd");
+        assert_eq!(told("", "is no JSON"), "is no JSON");
     }
 
     #[test]

@@ -31,7 +31,10 @@ impl Parameters {
         match parameters.0.iter().find(|(name, _)| !known.contains(&name.as_str())) {
             None => Ok(parameters),
             Some((name, _)) => {
-                let known = known.join(", ");
+                let known = match known {
+                    [] => "none".to_owned(),
+                    known => known.join(", "),
+                };
                 Err(refused(name, format!("is not known here: known are {known}")))
             }
         }
@@ -59,8 +62,13 @@ impl Parameters {
     /// A [`Problem`] when it is none, or given twice.
     pub fn number<T: FromStr>(&self, name: &str) -> Result<Option<T>, Problem> {
         let Some(text) = self.one(name)? else { return Ok(None) };
-        let number = text.parse().map_err(|_| refused(name, "is not a whole number, 0 or more"));
-        number.map(Some)
+        // `parse` would take a sign too.
+        let is_plain = text.bytes().all(|digit| digit.is_ascii_digit());
+        let number = text.parse().ok().filter(|_| is_plain);
+        match number {
+            Some(number) => Ok(Some(number)),
+            None => Err(refused(name, "is not a whole number, 0 or more, within its bounds")),
+        }
     }
 
     /// Returns the page size asked for, or the default.
@@ -86,10 +94,12 @@ impl Parameters {
         Ok(EventQuery { items: if is_open { Vec::new() } else { vec![item] } })
     }
 
-    /// Returns every parameter but these.
-    pub(super) fn others(&self, known: &[&str]) -> Vec<(String, String)> {
+    /// Returns every parameter but these, each of which may be given once.
+    pub(super) fn others(&self, known: &[&str]) -> Result<Vec<(String, String)>, Problem> {
         let is_other = |(name, _): &&(String, String)| !known.contains(&name.as_str());
-        self.0.iter().filter(is_other).cloned().collect()
+        let others: Vec<_> = self.0.iter().filter(is_other).cloned().collect();
+        others.iter().try_for_each(|(name, _)| self.one(name).map(drop))?;
+        Ok(others)
     }
 
     fn names<T>(
@@ -121,6 +131,7 @@ mod tests {
         assert!(told("limt=5").contains("query:limt: is not known here: known are limit, tag"));
         assert!(told("limit=5&limit=6").contains("query:limit: is given twice"));
         assert!(told("limit=-1").contains("query:limit: is not a whole number"));
+        assert!(told("limit=%2B5").contains("query:limit: is not a whole number"));
         assert!(told("limit=0").contains("is not within 1 to 1000"));
     }
 

@@ -6,7 +6,7 @@ use crate::event::NameError;
 use crate::nodes::ClaimError;
 use crate::projection::QueryError;
 use crate::runtime::feed::StepError;
-use crate::runtime::{BodyError, ControlError, JsonSendError, SendError};
+use crate::runtime::{ControlError, JsonSendError, SendError};
 use crate::sql::SqlError;
 use crate::store::{AppendError, StoreError};
 
@@ -125,7 +125,8 @@ impl From<NameError> for Problem {
     fn from(error: NameError) -> Self {
         let (NameError::Empty { what, .. }
         | NameError::TooLong { what, .. }
-        | NameError::Character { what, .. }) = &error;
+        | NameError::Character { what, .. }
+        | NameError::Dots { what }) = &error;
         let parameter = what.trim_start_matches("stream ");
         Self::field(format!("path:{parameter}"), error.to_string())
     }
@@ -139,7 +140,7 @@ impl From<JsonSendError> for Problem {
             | JsonSendError::UnknownCommand { known, .. } => {
                 Self::new(ProblemKind::UnknownCommand, detail).with("known", known)
             }
-            JsonSendError::Body(error) => unfit(error),
+            JsonSendError::Body(error) => Self::field(error.pointer, error.problem),
             JsonSendError::Name(error) => error.into(),
             JsonSendError::Rejected { code, detail } => {
                 Self::new(ProblemKind::Rejected, detail).with("code", code)
@@ -180,32 +181,9 @@ impl<R: Rejection> From<SendError<R>> for Problem {
     }
 }
 
-fn unfit(error: BodyError) -> Problem {
-    let detail = match error.line {
-        0 => error.problem,
-        line => format!("{} (line {line}, column {})", error.problem, error.column),
-    };
-    Problem::field(pointer_of(&error.path), detail)
-}
-
-/// Turns `lines[2].price` into `/lines/2/price`, and `.` into the empty pointer.
-fn pointer_of(path: &str) -> String {
-    let steps = path.split(['.', '[', ']']).filter(|step| !step.is_empty());
-    steps.fold(String::new(), |pointer, step| {
-        pointer + "/" + &step.replace('~', "~0").replace('/', "~1")
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_path_in_a_body_becomes_a_json_pointer() {
-        assert_eq!(pointer_of("lines[2].price"), "/lines/2/price");
-        assert_eq!(pointer_of("."), "");
-        assert_eq!(pointer_of("a/b"), "/a~1b");
-    }
 
     #[test]
     fn the_names_of_the_operators_files_stay_on_the_server() {

@@ -1,7 +1,7 @@
 //! The server: starts on a thread of its own, stops when told to.
 
 use std::io;
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::thread::JoinHandle;
@@ -10,6 +10,7 @@ use std::time::Duration;
 use actix_web::dev::{Server, ServerHandle};
 use actix_web::middleware::from_fn;
 use actix_web::{App, HttpServer, web};
+use socket2::{Domain, Protocol, Socket, Type};
 use tokio::sync::oneshot;
 
 use super::gate::gate;
@@ -23,6 +24,8 @@ pub struct ApiServer {
     handle: ServerHandle,
     state: Arc<ApiState>,
     thread: JoinHandle<()>,
+    /// The listener once more: it stays until nobody waits in its queue.
+    listener: TcpListener,
 }
 
 /// Says why a server did not start. Operator acts on all of them but the last.
@@ -43,7 +46,7 @@ pub enum ServeError {
     #[error("server ended before it began: {0}")]
     Lost(String),
     /// A category or a plugin has the name of another's addresses. Developer: rename it.
-    #[error("{name:?} is the first part of another address: choose a name but {RESERVED:?}")]
+    #[error("{name:?} is the first part of another address: choose a name but {}", RESERVED.join(", "))]
     Reserved {
         /// The category, or the first part of a plugin's addresses.
         name: &'static str,
@@ -64,8 +67,8 @@ pub async fn serve(system: System, config: ApiConfig) -> Result<ApiServer, Serve
     let thread = std::thread::Builder::new().name("headwater-api".into());
     let thread = thread.spawn(move || run(&own, tell)).map_err(ServeError::Thread)?;
     let started = told.await.unwrap_or_else(|_| Err(ServeError::Lost("thread ended".into())));
-    let (address, handle) = started?;
-    Ok(ApiServer { address, handle, state, thread })
+    let Running { address, handle, listener } = started?;
+    Ok(ApiServer { address, handle, state, thread, listener })
 }
 
 impl ApiServer {
@@ -86,12 +89,19 @@ impl ApiServer {
         self.state.readiness.drain();
     }
 
-    /// Stops: takes no more, ends subscriptions, waits for requests under way within the
-    /// configured bound, and stores what is known of the keys' use.
+    /// Stops: answers what was sent, each reply closing its connection, tells who comes anew that
+    /// it stops, ends subscriptions, and stores what is known of the keys' use. All within the
+    /// configured bound; what is under way then gets no reply.
     pub async fn stop(self) {
         self.drain();
+        self.state.traffic.stop();
         self.state.stopping.send_replace(true);
-        self.handle.stop(true).await;
+        let bound = self.state.config.shutdown_timeout / 2;
+        let is_drained = self.state.traffic.drained(&self.listener, bound).await;
+        if !is_drained {
+            tracing::warn!("requests were under way when the time to stop was over");
+        }
+        self.handle.stop(is_drained).await;
         if let Err(error) = self.state.keys.store_uses().await {
             tracing::warn!(%error, "last use of keys could not be stored");
         }
@@ -103,12 +113,19 @@ impl ApiServer {
     }
 }
 
-type Started = Result<(SocketAddr, ServerHandle), ServeError>;
+/// A server that has begun.
+struct Running {
+    address: SocketAddr,
+    handle: ServerHandle,
+    listener: TcpListener,
+}
+
+type Started = Result<Running, ServeError>;
 
 /// Runs the server on this thread until it is stopped.
 fn run(state: &Arc<ApiState>, tell: oneshot::Sender<Started>) {
     actix_web::rt::System::new().block_on(async {
-        let (address, server) = match build(state) {
+        let (address, listener, server) = match build(state) {
             Ok(built) => built,
             Err(error) => {
                 // Who asked may have gone; then nobody wants to know.
@@ -117,7 +134,7 @@ fn run(state: &Arc<ApiState>, tell: oneshot::Sender<Started>) {
             }
         };
         let watcher = actix_web::rt::spawn(watch_over(Arc::clone(state)));
-        drop(tell.send(Ok((address, server.handle()))));
+        drop(tell.send(Ok(Running { address, handle: server.handle(), listener })));
         if let Err(error) = server.await {
             tracing::error!(%error, "server failed");
         }
@@ -125,9 +142,13 @@ fn run(state: &Arc<ApiState>, tell: oneshot::Sender<Started>) {
     });
 }
 
-fn build(state: &Arc<ApiState>) -> Result<(SocketAddr, Server), ServeError> {
+fn build(state: &Arc<ApiState>) -> Result<(SocketAddr, TcpListener, Server), ServeError> {
     let (config, shared) = (&state.config, Arc::clone(state));
     let refused = |source| ServeError::Listen { address: config.address, source };
+    let listener = listen(config.address).map_err(refused)?;
+    let own = listener.try_clone().map_err(refused)?;
+    let address = own.local_addr().map_err(refused)?;
+    let traffic = Arc::clone(&state.traffic);
     let server = HttpServer::new(move || {
         let state = Arc::clone(&shared);
         App::new()
@@ -143,12 +164,27 @@ fn build(state: &Arc<ApiState>) -> Result<(SocketAddr, Server), ServeError> {
     // have got goes to others.
     .h1_allow_half_closed(false)
     .keep_alive(config.limits.keep_alive)
-    .shutdown_timeout(config.shutdown_timeout.as_secs())
+    .shutdown_timeout((config.shutdown_timeout / 2).as_secs().max(1))
     .disable_signals()
-    .bind(config.address)
+    .on_connect(move |_, extensions| {
+        extensions.insert(traffic.connect());
+    })
+    .listen(listener)
     .map_err(refused)?;
-    let address = server.addrs().first().copied().unwrap_or(config.address);
-    Ok((address, server.run()))
+    Ok((address, own, server.run()))
+}
+
+/// The most connections that wait to be accepted; the system may bound it further.
+const BACKLOG: i32 = 2_048;
+
+fn listen(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
+    // A server that starts again listens although connections of the last one are still ending.
+    socket.set_reuse_address(true)?;
+    socket.set_nonblocking(true)?;
+    socket.bind(&address.into())?;
+    socket.listen(BACKLOG)?;
+    Ok(socket.into())
 }
 
 /// Makes sure that no two things answer under the same first part of an address.

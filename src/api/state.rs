@@ -2,16 +2,23 @@
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
+use std::time::Duration;
 
 use bytes::Bytes;
 use tokio::sync::{Semaphore, watch};
 
-use super::keys::{Caller, KeyRing};
+use super::drain::Traffic;
+use super::keys::{Caller, KeyRing, Patience, Trials};
+use super::methods::Methods;
 use super::openapi::openapi_of;
 use super::readiness::Readiness;
 use super::{ApiConfig, Problem, ProblemKind};
 use crate::clock::{SharedClock, SystemClock};
 use crate::runtime::System;
+
+/// Sign-ins that may fail from one address, and from all.
+const SIGN_INS_OF_ONE: Patience = Patience { at_once: 10, one_in: Duration::from_secs(6) };
+const SIGN_INS_OF_ALL: Patience = Patience { at_once: 200, one_in: Duration::from_millis(200) };
 
 /// One server's state; shared, never copied.
 pub(super) struct ApiState {
@@ -19,9 +26,15 @@ pub(super) struct ApiState {
     pub config: ApiConfig,
     pub clock: SharedClock,
     pub keys: KeyRing,
+    /// Sign-ins that failed.
+    pub sign_ins: Trials,
+    /// Connections and requests.
+    pub traffic: Arc<Traffic>,
     pub readiness: Readiness,
     /// The OpenAPI document, written once.
     pub document: Bytes,
+    /// Which methods each documented address takes.
+    pub methods: Methods,
     /// Places for subscribers to server-sent events.
     pub subscribers: Arc<Semaphore>,
     /// Handlers that panicked.
@@ -34,11 +47,14 @@ impl ApiState {
     pub fn new(system: System, config: ApiConfig) -> Self {
         let limits = config.limits.clone();
         let clock = SystemClock::shared();
-        let document = openapi_of(&system).to_string();
+        let document = openapi_of(&system);
         Self {
             keys: KeyRing::new(system.database().clone(), Arc::clone(&clock), limits.clone()),
+            sign_ins: Trials::new(&SIGN_INS_OF_ONE, &SIGN_INS_OF_ALL),
+            traffic: Arc::default(),
             readiness: Readiness::default(),
-            document: document.into(),
+            methods: Methods::of(&document),
+            document: document.to_string().into(),
             subscribers: Arc::new(Semaphore::new(limits.subscribers_max)),
             panics: AtomicU64::new(0),
             stopping: watch::Sender::new(false),

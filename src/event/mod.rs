@@ -30,7 +30,7 @@ pub use query::{EventQuery, QueryItem};
 pub use record::{RECORD_HEADER_LEN, RecordError, encode_record, seal_record};
 pub use recorded::{Recorded, RecordedEvent};
 pub use repeat::is_repeat;
-pub use schema::{DecodeError, Event, Shape};
+pub use schema::{DecodeError, Event, FromOld, Shape};
 pub use set::{EventSet, Raw};
 #[doc(hidden)]
 pub use variant::{decode_variant, encode_variant};

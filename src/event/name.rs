@@ -27,8 +27,14 @@ pub enum NameError {
         /// The most bytes it may have.
         max: usize,
     },
+    /// A part of an address that clients take out of it: nobody could ask for it.
+    #[error("{what} is '.' or '..', which clients take out of addresses: choose another")]
+    Dots {
+        /// Which name.
+        what: &'static str,
+    },
     /// The name holds a character that is not allowed there.
-    #[error("{what} holds the character {found:?}: allowed are {allowed}")]
+    #[error("{what} holds the character {}: allowed are {allowed}", shown(*found))]
     Character {
         /// Which name.
         what: &'static str,
@@ -43,6 +49,11 @@ const WORD: &str = "ASCII letters, digits, '_', '-' and '.'";
 const KIND: &str = "every character but control characters and Unicode noncharacters";
 const TEXT: &str = "every character but control characters and '/'";
 const TAGGED: &str = "every character but control characters";
+
+/// Shows a character, one without a shape by its number.
+fn shown(c: char) -> String {
+    if c.is_control() { format!("U+{:04X}", u32::from(c)) } else { format!("'{c}'") }
+}
 
 fn is_word(c: char) -> bool {
     c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.')
@@ -221,6 +232,22 @@ impl StreamId {
         Ok(Self { category, id })
     }
 
+    /// Checks that a new stream can be asked for by its address.
+    ///
+    /// Clients take `.` and `..` out of addresses, even when they are percent-encoded. Streams
+    /// that have such names from earlier versions are still read.
+    ///
+    /// # Errors
+    /// [`NameError::Dots`] naming the part.
+    pub fn check_address(&self) -> Result<(), NameError> {
+        let is_dots = |text: &str| matches!(text, "." | "..");
+        match (is_dots(self.category.as_str()), is_dots(&self.id)) {
+            (true, _) => Err(NameError::Dots { what: "category" }),
+            (_, true) => Err(NameError::Dots { what: "stream id" }),
+            (false, false) => Ok(()),
+        }
+    }
+
     /// Returns the category.
     #[must_use]
     pub const fn category(&self) -> &Category {
@@ -272,6 +299,7 @@ mod tests {
             told(StreamId::new("or der", "1")),
             "category holds the character ' ': allowed are ASCII letters, digits, '_', '-' and '.'"
         );
+        assert!(told(StreamId::new("order", "a\u{0}")).contains("the character U+0000: allowed"));
         assert_eq!(told(StreamId::new("order", "")), "stream id is empty: give it 1 to 256 bytes");
         let long = "x".repeat(257);
         assert_eq!(
@@ -292,6 +320,17 @@ mod tests {
         }
         let long = EventType::new("ä".repeat(65)).unwrap_err().to_string();
         assert_eq!(long, "event type has 130 bytes: at most 128 are allowed");
+    }
+
+    #[test]
+    fn dots_name_no_new_stream() {
+        for (category, id) in [("note", "."), ("note", ".."), (".", "a"), ("..", "a")] {
+            let stream = StreamId::new(category, id).unwrap();
+            assert!(matches!(stream.check_address(), Err(NameError::Dots { .. })));
+        }
+        for id in ["...", ".a", "a.", "%2e", "%2E%2e"] {
+            assert!(StreamId::new("note", id).unwrap().check_address().is_ok(), "{id}");
+        }
     }
 
     #[test]

@@ -89,6 +89,26 @@ pub trait Event: Serialize + Clone + Send + Sync + 'static {
     }
 }
 
+/// Makes an event of a retired shape of it; comes by itself with `From`.
+///
+/// It is there for the words of the compiler: [`event_schema!`](crate::event_schema) asks for it.
+#[diagnostic::on_unimplemented(
+    message = "the event `{Self}` cannot be made of its old shape `{Old}`",
+    label = "`From<{Old}>` is missing for `{Self}`",
+    note = "write `impl From<{Old}> for {Self}`: it says what an old event means today"
+)]
+pub trait FromOld<Old> {
+    /// Makes today's event of an old one.
+    fn from_old(old: Old) -> Self;
+}
+
+#[diagnostic::do_not_recommend]
+impl<E: From<Old>, Old> FromOld<Old> for E {
+    fn from_old(old: Old) -> Self {
+        Self::from(old)
+    }
+}
+
 /// Lists the shapes of an event enum and implements [`Event`] for it.
 ///
 /// Each variant has the version in which it is written today; retired versions stand in
@@ -165,7 +185,8 @@ macro_rules! event_schema {
                             $crate::event::decode_variant::<Self>(event_type, data)
                         }
                         $( $( (stringify!($variant), $old_version) => {
-                            $crate::reexport::serde_json::from_slice::<$old>(data).map(Self::from)
+                            $crate::reexport::serde_json::from_slice::<$old>(data)
+                                .map(<Self as $crate::event::FromOld<$old>>::from_old)
                         } )+ )?
                         (stringify!($variant), _) => {
                             return Err($crate::event::DecodeError::UnknownVersion {

@@ -6,13 +6,26 @@ use super::Tone;
 use super::text::count;
 
 /// Height of the drawing, in its own units; the page scales it.
-const HEIGHT: u64 = 100;
-/// Width of a column with the gap behind it, and without.
+const HEIGHT: f64 = 100.0;
+/// Width of a column with the gaps beside it, and without.
 const PITCH: usize = 10;
-const BAR: usize = 7;
+const BAR: f64 = 7.0;
+/// The least height of what is not nothing: a few failures beside thousands of successes must be
+/// seen.
+const SEEN: f64 = 3.0;
+
+/// What the values of a chart are, and so what they come to together.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Measure {
+    /// What happened in each column's time: the sum says how much in all.
+    Count,
+    /// How much there was at each column's time: a sum would say nothing.
+    Level,
+}
 
 /// Stacked columns over time.
 pub struct Chart {
+    measure: Measure,
     id: String,
     title: String,
     description: String,
@@ -21,10 +34,23 @@ pub struct Chart {
 }
 
 impl Chart {
-    /// Makes a chart; the description says in words what it shows, and its unit.
+    /// Makes a chart of counts: what happened in the time of each column. The legend shows the sum
+    /// of each series. The description says in words what the chart shows, and its unit.
     #[must_use]
     pub fn columns(id: &str, title: &str, description: &str) -> Self {
+        Self::of(Measure::Count, id, title, description)
+    }
+
+    /// Makes a chart of levels: how much there was at the time of each column, such as what waits.
+    /// The legend shows the last value of each series and its highest.
+    #[must_use]
+    pub fn levels(id: &str, title: &str, description: &str) -> Self {
+        Self::of(Measure::Level, id, title, description)
+    }
+
+    fn of(measure: Measure, id: &str, title: &str, description: &str) -> Self {
         Self {
+            measure,
             id: id.to_owned(),
             title: title.to_owned(),
             description: description.to_owned(),
@@ -60,10 +86,25 @@ impl Chart {
         html! {
             ul class="legend" {
                 @for (at, (name, tone)) in self.series.iter().enumerate() {
-                    @let sum: u64 = self.columns.iter().filter_map(|(_, own)| own.get(at)).sum();
                     li { span class={ "swatch " (tone.class()) } aria-hidden="true" {}
-                        (name) " " b { (count(sum)) } }
+                        (name) " " (self.figure(at)) }
                 }
+            }
+        }
+    }
+
+    /// What the values of a series come to.
+    fn figure(&self, at: usize) -> Markup {
+        let values = self.columns.iter().filter_map(|(_, own)| own.get(at)).copied();
+        match self.measure {
+            Measure::Count => {
+                let sum = values.fold(0, u64::saturating_add);
+                html! { b { (count(sum)) } }
+            }
+            Measure::Level => {
+                let (last, most) = (values.clone().last(), values.max());
+                html! { b { (count(last.unwrap_or_default())) }
+                " now, at most " (count(most.unwrap_or_default())) }
             }
         }
     }
@@ -76,7 +117,7 @@ impl Chart {
                 viewBox={ "0 0 " (width) " " (HEIGHT) } preserveAspectRatio="none" {
                 title id=(title_id) { (self.title) }
                 desc id=(words_id) { (self.description) }
-                @for y in [0, HEIGHT / 2, HEIGHT] {
+                @for y in [0, 50, 100] {
                     line class="grid" x1="0" x2=(width) y1=(y) y2=(y) {}
                 }
                 @for (at, (label, values)) in self.columns.iter().enumerate() {
@@ -87,21 +128,39 @@ impl Chart {
     }
 
     fn stack(&self, x: usize, label: &str, values: &[u64], top: u64) -> Markup {
-        let mut below = 0;
         let parts = self.series.iter().zip(values).filter(|(_, value)| **value > 0);
-        let bars: Vec<_> = parts
-            .map(|((_, tone), value)| {
-                let (from, to) = (scale(below, top), scale(below + value, top));
-                below += value;
-                (tone.class(), HEIGHT as f64 - to, to - from)
-            })
-            .collect();
+        let (classes, own): (Vec<_>, Vec<_>) =
+            parts.map(|((_, tone), value)| (tone.class(), *value)).unzip();
+        let left = x as f64 + (PITCH as f64 - BAR) / 2.0;
+        let mut y = HEIGHT;
+        let bars = classes.into_iter().zip(heights(&own, top)).map(|(class, height)| {
+            y -= height;
+            (class, y, height)
+        });
         html! {
-            @if !bars.is_empty() {
+            @if !own.is_empty() {
                 g { title { (label) ": " (self.told(values)) }
                     @for (class, y, height) in bars {
-                        rect class=(class) x=(x + (PITCH - BAR) / 2) y=(format!("{y:.2}"))
+                        rect class=(class) x=(left) y=(format!("{y:.2}"))
                             width=(BAR) height=(format!("{height:.2}")) {}
+                    }
+                }
+            }
+        }
+    }
+
+    /// The times of the first column, the one in the middle and the last, each under its own.
+    fn times(&self) -> Markup {
+        let last = self.columns.len().saturating_sub(1);
+        let mut shown = vec![(0, "start"), (last / 2, "middle"), (last, "end")];
+        shown.dedup_by_key(|(at, _)| *at);
+        let width = self.columns.len().max(1) as f64;
+        let place = |at: usize| format!("{:.3}%", (at as f64 + 0.5) * 100.0 / width);
+        html! {
+            svg class="times" aria-hidden="true" {
+                @for (at, anchor) in shown {
+                    @if let Some((label, _)) = self.columns.get(at) {
+                        text x=(place(at)) y="0.75rem" text-anchor=(anchor) { (label) }
                     }
                 }
             }
@@ -144,8 +203,6 @@ impl Chart {
 impl Render for Chart {
     fn render(&self) -> Markup {
         let top = self.top();
-        let label = |at: usize| self.columns.get(at).map_or("", |(label, _)| label.as_str());
-        let last = self.columns.len().saturating_sub(1);
         html! {
             figure class="chart" id=(self.id) {
                 figcaption { h2 { (self.title) } (self.legend()) }
@@ -159,9 +216,7 @@ impl Render for Chart {
                             span { "0" }
                         }
                         (self.drawing(top))
-                    }
-                    div class="times" aria-hidden="true" {
-                        span { (label(0)) } span { (label(last / 2)) } span { (label(last)) }
+                        (self.times())
                     }
                     (self.numbers())
                 }
@@ -170,8 +225,18 @@ impl Render for Chart {
     }
 }
 
-fn scale(value: u64, top: u64) -> f64 {
-    value as f64 * HEIGHT as f64 / top.max(1) as f64
+/// Returns how high each part of a column is: in proportion, but never too low to be seen. What
+/// that adds is taken from the highest part when the column would be higher than the drawing.
+fn heights(values: &[u64], top: u64) -> Vec<f64> {
+    let scale = |value: &u64| *value as f64 * HEIGHT / top.max(1) as f64;
+    let mut heights: Vec<f64> = values.iter().map(|value| scale(value).max(SEEN)).collect();
+    let excess = heights.iter().sum::<f64>() - HEIGHT;
+    if excess > 0.0
+        && let Some(highest) = heights.iter_mut().max_by(|one, other| one.total_cmp(other))
+    {
+        *highest = (*highest - excess).max(SEEN);
+    }
+    heights
 }
 
 /// Returns the next of 1, 2, 4, 10, 20, 40, 100 …: their halves are whole, but for the first.
@@ -216,6 +281,42 @@ mod tests {
         assert!(text.contains("y=\"0.00\" width=\"7\" height=\"25.00\""), "{text}");
         assert_eq!([0, 1, 3, 5, 11, 41].map(round_up), [1, 1, 4, 10, 20, 100]);
         assert!(round_up(u64::MAX) == u64::MAX);
+    }
+
+    #[test]
+    fn a_few_failures_beside_thousands_of_successes_are_seen() {
+        let text = chart([2_889, 1]);
+        assert!(text.contains("class=\"bad\"") && text.contains("height=\"3.00\""), "{text}");
+        let high = heights(&[3_999, 1], 4_000);
+        assert_eq!((high.iter().sum::<f64>(), high[1]), (HEIGHT, SEEN));
+        assert_eq!(heights(&[1, 1, 1], 4_000), [SEEN; 3]);
+    }
+
+    #[test]
+    fn counts_are_summed_and_levels_are_not() {
+        let filled = |chart: Chart| {
+            let chart = chart.series("Waiting", Tone::Notice);
+            [7, 9, 3].iter().fold(chart, |chart, value| chart.column("x", vec![*value]))
+        };
+        let counts = filled(Chart::columns("c", "t", "d")).render().into_string();
+        assert!(counts.contains("Waiting <b>19</b>"), "{counts}");
+        let levels = filled(Chart::levels("c", "t", "d")).render().into_string();
+        assert!(levels.contains("Waiting <b>3</b> now, at most 9"), "{levels}");
+    }
+
+    #[test]
+    fn each_time_stands_under_its_column() {
+        let chart = Chart::columns("c", "t", "d").series("All", Tone::Good);
+        let chart = (0..60).fold(chart, |chart, at| chart.column(&format!("m{at}"), vec![1]));
+        let text = chart.render().into_string();
+        // The middle of column 29 of 60, and of its bar: 29.5 / 60.
+        assert!(
+            text.contains("<text x=\"49.167%\" y=\"0.75rem\" text-anchor=\"middle\">m29<"),
+            "{text}"
+        );
+        assert!(text.contains("x=\"291.5\""), "{text}");
+        assert!(text.contains("text-anchor=\"start\">m0<"), "{text}");
+        assert!(text.contains("text-anchor=\"end\">m59<"), "{text}");
     }
 
     #[test]

@@ -7,6 +7,7 @@ use super::checkpoint;
 use super::definition::{Facts, Form};
 use super::error::QueryError;
 use super::rows::field_expression;
+use super::storable::{json_of_stored, text_of_stored, text_to_stored};
 use crate::event::{Position, Tenant};
 use crate::sql::{Dialect, SqlError, SqlRow, SqlRows, ToValue, TxEngine, Value};
 
@@ -141,12 +142,13 @@ fn begin(dialect: Dialect, facts: &Facts, query: &RowQuery) -> Result<Select, Qu
         };
         let condition = match (facts.form, dialect) {
             (Form::Rows, Dialect::Sqlite) => {
-                let text = select.place(Value::Text(serde_json::Value::from(&**value).to_string()));
-                let bare = select.place(Value::Text(value.clone()));
+                let value = text_to_stored(value);
+                let text = select.place(Value::Text(serde_json::Value::from(&*value).to_string()));
+                let bare = select.place(Value::Text(value.into_owned()));
                 format!("{} in ({text}, {bare})", field_expression(dialect, field))
             }
             (Form::Rows, Dialect::Postgres) => {
-                let text = select.place(Value::Text(value.clone()));
+                let text = select.place(Value::Text(text_to_stored(value).into_owned()));
                 format!("{} = {text}", field_expression(dialect, field))
             }
             (Form::Columns(_), _) => {
@@ -176,6 +178,7 @@ fn stored_entry(row: SqlRow) -> Option<RowEntry> {
         return None;
     };
     let position = position.as_int().and_then(|at| u64::try_from(at).ok()).map(Position::new);
+    let (key, data) = (text_of_stored(key), json_of_stored(data));
     Some(RowEntry { key, position, row: RawValue::from_string(data).ok()? })
 }
 
@@ -201,7 +204,9 @@ fn key_part(value: &Value) -> String {
 }
 
 fn split_key(facts: &Facts, key: &str) -> Result<Vec<String>, QueryError> {
-    let Form::Columns(columns) = facts.form else { return Ok(vec![key.to_owned()]) };
+    let Form::Columns(columns) = facts.form else {
+        return Ok(vec![text_to_stored(key).into_owned()]);
+    };
     let mut parts = vec![String::new()];
     let mut is_marked = false;
     for c in key.chars() {

@@ -6,6 +6,9 @@ use std::fmt::Write;
 use rustc_hash::FxHashMap;
 
 use super::row_memory::{Kept, RowMemory};
+use super::storable::{
+    INDEXED_BYTES_MAX, json_of_stored, json_to_stored, oversized, text_to_stored,
+};
 use super::{PoisonPolicy, Projection, ProjectionError, RowProjection, UnknownPolicy};
 use crate::event::{Position, Recorded};
 use crate::sql::{Dialect, Tx, Value, ValueRef};
@@ -61,7 +64,7 @@ impl<P: RowProjection> Projection for Rows<P> {
     fn apply(&self, batch: &[Recorded<P::Event>], tx: &mut Tx<'_>) -> Result<(), ProjectionError> {
         let memory = tx.recall::<RowMemory<P::Row>>();
         let mut memory = memory.unwrap_or_else(|| Box::new(RowMemory::new()));
-        let mut touched = Touched::<P>::route(&self.projection, batch, &mut memory);
+        let mut touched = Touched::<P>::route(&self.projection, batch, &mut memory)?;
         touched.load(tx)?;
         touched.evolve(&self.projection, batch)?;
         touched.write(tx, &mut memory)?;
@@ -104,7 +107,11 @@ impl<R> Slot<R> {
 
 impl<P: RowProjection> Touched<P> {
     /// Finds the rows of a batch and takes those that are remembered.
-    fn route(projection: &P, batch: &[Recorded<P::Event>], memory: &mut RowMemory<P::Row>) -> Self {
+    fn route(
+        projection: &P,
+        batch: &[Recorded<P::Event>],
+        memory: &mut RowMemory<P::Row>,
+    ) -> Result<Self, ProjectionError> {
         let mut touched = Self { slots: Vec::new(), visits: Vec::with_capacity(batch.len()) };
         let mut known: FxHashMap<String, usize> = FxHashMap::default();
         let mut id = String::new();
@@ -113,6 +120,10 @@ impl<P: RowProjection> Touched<P> {
                 id.clear();
                 // Writing to a string does not fail.
                 let _ = write!(id, "{}/{key}", event.tenant());
+                check_key(&id, event.position())?;
+                if let Cow::Owned(stored) = text_to_stored(&id) {
+                    id = stored;
+                }
                 let slot = match known.get(id.as_str()) {
                     Some(slot) => *slot,
                     None => {
@@ -125,7 +136,7 @@ impl<P: RowProjection> Touched<P> {
                 touched.visits.push((at, slot, key));
             }
         }
-        touched
+        Ok(touched)
     }
 
     /// Reads the rows that are not remembered, many with one statement.
@@ -170,7 +181,12 @@ impl<P: RowProjection> Touched<P> {
         let mut texts = Vec::with_capacity(self.slots.len());
         for slot in &self.slots {
             let text = slot.row.as_ref().map(serde_json::to_string).transpose();
-            texts.push(text.map_err(|error| poison(slot.position, error.to_string()))?);
+            let text = text.map_err(|error| poison(slot.position, error.to_string()))?;
+            let text = text.map(json_to_stored);
+            if let Some(reason) = text.as_deref().and_then(|text| oversized(text, P::INDEXES)) {
+                return Err(poison(slot.position, reason));
+            }
+            texts.push(text);
         }
         let upsert = format!(
             "insert into {{{name}}} (tenant, key, position, data) values ($1, $2, $3, $4)
@@ -234,7 +250,7 @@ fn load_chunk<R: serde::de::DeserializeOwned>(
         };
         let found = chunk.binary_search_by(|slot| slot.parts().1.cmp(key.as_str()));
         let Some(slot) = found.ok().and_then(|at| chunk.get_mut(at)) else { continue };
-        let row = serde_json::from_str(data).map_err(|error| {
+        let row = serde_json::from_str(&json_of_stored(data.clone())).map_err(|error| {
             damaged(name, format!("row {key:?} that is not of this version: {error}"))
         })?;
         slot.row = Some(row);
@@ -246,6 +262,18 @@ fn load_chunk<R: serde::de::DeserializeOwned>(
 fn damaged(table: &str, problem: String) -> ProjectionError {
     crate::sql::SqlError::Damaged(format!("table {table} has {problem}; rebuild the projection"))
         .into()
+}
+
+/// Refuses a key that no index can hold; `id` is the tenant, `/`, the key.
+fn check_key(id: &str, position: Position) -> Result<(), ProjectionError> {
+    match id.split_once('/') {
+        Some((_, key)) if key.len() > INDEXED_BYTES_MAX => {
+            let len = key.len();
+            let reason = format!("key of a row has {len} bytes: it may have {INDEXED_BYTES_MAX}");
+            Err(poison(position, reason))
+        }
+        _ => Ok(()),
+    }
 }
 
 const fn poison(position: Position, reason: String) -> ProjectionError {

@@ -87,7 +87,7 @@ pub enum AddressError {
 #[derive(Debug, thiserror::Error)]
 pub enum JsonSendError {
     /// No aggregate has that category. Caller.
-    #[error("category {category:?} is not known: known are {known:?}")]
+    #[error("category {category:?} is not known: known are {}", known.join(", "))]
     UnknownCategory {
         /// The category asked for.
         category: String,
@@ -95,7 +95,10 @@ pub enum JsonSendError {
         known: Vec<&'static str>,
     },
     /// The aggregate has no such command. Caller.
-    #[error("command {command:?} of category {category:?} is not known: known are {known:?}")]
+    #[error(
+        "command {command:?} of category {category:?} is not known: known are {}",
+        known.join(", ")
+    )]
     UnknownCommand {
         /// The category.
         category: String,
@@ -125,16 +128,16 @@ pub enum JsonSendError {
 
 /// Says where the JSON of a command does not fit.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("command body does not fit at {path} (line {line}, column {column}): {problem}")]
+#[error("command body does not fit{}: {problem}", at(pointer))]
 pub struct BodyError {
-    /// The field, from the top, `.` for the whole: `lines[2].price`.
-    pub path: String,
-    /// Line from 1; 0 when the place is not known.
-    pub line: usize,
-    /// Column from 1; 0 when the place is not known.
-    pub column: usize,
-    /// What serde says.
+    /// JSON pointer (RFC 6901) to the field; empty for the whole body.
+    pub pointer: String,
+    /// What is wrong with it, in words; where it is no JSON, also the line and the column.
     pub problem: String,
+}
+
+fn at(pointer: &str) -> String {
+    if pointer.is_empty() { String::new() } else { format!(" at {pointer}") }
 }
 
 impl<R: crate::aggregate::Rejection> From<SendError<R>> for JsonSendError {

@@ -26,7 +26,7 @@ const REQUESTS_MAX: usize = 16;
 #[derive(Debug, thiserror::Error)]
 pub enum ControlError {
     /// There is no such projection. Caller.
-    #[error("projection {name:?} is not known: known are {known:?}")]
+    #[error("projection {name:?} is not known: known are {}", known.join(", "))]
     Unknown {
         /// The name asked for.
         name: String,

@@ -2,12 +2,12 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use serde::de::DeserializeOwned;
 use utoipa::openapi::{RefOr, Schema};
 
 use super::envelope::{Decision, Typed};
 use super::error::BodyError;
 use crate::aggregate::{Aggregate, Command, Decide};
+use crate::json::{self, JsonFault};
 
 /// Lists the commands of an aggregate that can be sent by name, as JSON.
 pub struct AggregateSpec<A: Aggregate> {
@@ -93,27 +93,14 @@ fn describe<C: Command>(category: &'static str) -> CommandInfo {
 
 fn parse<A: Decide<C>, C: Command>(body: &[u8]) -> Parsed<A> {
     // A command's own `Deserialize` may be hand-written, and then it may panic.
-    catch_unwind(AssertUnwindSafe(|| read::<C>(body)))
-        .unwrap_or_else(|_| Err(BodyError::nowhere("the command's deserializer panicked")))
+    catch_unwind(AssertUnwindSafe(|| Ok(json::read::<C>(body)?)))
+        .unwrap_or_else(|_| Err(JsonFault::whole("the command's deserializer panicked").into()))
         .map(|command| Box::new(Typed(command)) as Box<dyn Decision<A>>)
 }
 
-fn read<C: DeserializeOwned>(body: &[u8]) -> Result<C, BodyError> {
-    let mut json = serde_json::Deserializer::from_slice(body);
-    let command = serde_path_to_error::deserialize(&mut json).map_err(|error| {
-        let path = error.path().to_string();
-        BodyError::at(path, error.inner())
-    })?;
-    json.end().map_err(|error| BodyError::at(".".into(), &error))?;
-    Ok(command)
-}
-
-impl BodyError {
-    fn nowhere(problem: &str) -> Self {
-        Self { path: ".".into(), line: 0, column: 0, problem: problem.into() }
-    }
-
-    fn at(path: String, error: &serde_json::Error) -> Self {
-        Self { path, line: error.line(), column: error.column(), problem: error.to_string() }
+impl From<JsonFault> for BodyError {
+    fn from(fault: JsonFault) -> Self {
+        let JsonFault { pointer, problem } = fault;
+        Self { pointer, problem }
     }
 }

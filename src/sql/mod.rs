@@ -28,4 +28,5 @@ pub use snapshot::{SnapshotKey, SnapshotStore, StoredSnapshot};
 pub use sqlite::SqliteConfig;
 pub(crate) use tx::Memory;
 pub use tx::{Dialect, Tx, TxEngine};
+pub(crate) use value::for_people;
 pub use value::{SqlRow, SqlRows, ToValue, Value, ValueRef};

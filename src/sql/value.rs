@@ -59,6 +59,23 @@ pub trait ToValue {
     }
 }
 
+impl ValueRef<'_> {
+    /// Checks that every engine can hold the value, so that what one takes the other takes too.
+    pub(super) fn check(&self) -> Result<(), &'static str> {
+        match self {
+            Self::Text(text) if text.as_bytes().contains(&0) => {
+                Err("a text holds the character U+0000 (NUL), which PostgreSQL cannot store")
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+/// Puts U+FFFD in the place of NUL in a text for people, so that it can be stored.
+pub(crate) fn for_people(text: String) -> String {
+    if text.contains('\0') { text.replace('\0', "\u{FFFD}") } else { text }
+}
+
 impl Value {
     /// Returns the number; `None` for every other kind.
     #[must_use]

@@ -17,6 +17,17 @@ pub enum Expected {
     At(Revision),
 }
 
+impl std::fmt::Display for Expected {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Any => f.write_str("any revision"),
+            Self::NoStream => f.write_str("no stream"),
+            Self::Exists => f.write_str("a stream with an event"),
+            Self::At(revision) => write!(f, "revision {revision}"),
+        }
+    }
+}
+
 impl Expected {
     /// Returns whether a stream whose last revision is `actual` is as expected.
     #[must_use]

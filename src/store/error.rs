@@ -9,7 +9,7 @@ use crate::event::{EventId, NewEventError, Position, Revision, StreamId};
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum AppendError {
     /// A stream is not as expected. Caller: read it again and decide anew.
-    #[error("stream {stream} is at revision {actual}, expected {expected:?}")]
+    #[error("stream {stream} is at revision {actual}, expected {expected}")]
     Conflict {
         /// The stream.
         stream: StreamId,

@@ -49,6 +49,7 @@ impl StoreLimits {
             if append.writes.iter().take(at).any(|earlier| earlier.stream == write.stream) {
                 return Err(Invalid(format!("stream {} occurs twice", write.stream)));
             }
+            write.stream.check_address().map_err(|error| Invalid(error.to_string()))?;
             for event in &write.events {
                 event.check().map_err(|error| Event(error.into()))?;
                 let len = event.data().len();

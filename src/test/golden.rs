@@ -50,7 +50,11 @@ where
     let update = std::env::var_os("UPDATE_GOLDEN").is_some_and(|value| value == "1");
     let faults = faults::<E>(dir.as_ref(), &samples.into_iter().collect::<Vec<_>>(), update);
     if !faults.is_empty() {
-        fail(&format!("golden files differ; UPDATE_GOLDEN=1 rewrites:\n{}", faults.join("\n")));
+        let advice = match update {
+            true => "golden files differ, and UPDATE_GOLDEN=1 cannot rewrite these",
+            false => "golden files differ; UPDATE_GOLDEN=1 rewrites those of today's shapes",
+        };
+        fail(&format!("{advice}:\n{}", faults.join("\n")));
     }
 }
 

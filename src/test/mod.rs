@@ -1,5 +1,6 @@
 //! The kit for tests: given/when/then, golden files, the conformance suite, faulty parts.
 
+pub mod attack;
 pub mod conformance;
 pub mod disk;
 mod faulty_store;

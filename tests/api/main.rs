@@ -2,6 +2,8 @@
 //! OpenAPI document.
 
 #[cfg(test)]
+mod border;
+#[cfg(test)]
 mod client;
 #[cfg(test)]
 mod command;
@@ -9,6 +11,10 @@ mod command;
 mod document;
 #[cfg(test)]
 mod domain;
+#[cfg(test)]
+mod door;
+#[cfg(test)]
+mod drain;
 #[cfg(test)]
 mod event;
 #[cfg(test)]

@@ -271,3 +271,21 @@ fn pages_under_the_name_of_others_keep_the_server_from_starting() {
     });
     assert!(matches!(refused, ServeError::Reserved { name: "sign-in" }));
 }
+
+#[test]
+fn wrong_keys_are_told_to_wait_and_a_key_in_use_is_let_in() {
+    let server = Server::start();
+    let key = server.admin.text.reveal();
+    assert_eq!(server.get("/v1/events").send().status, 200);
+    let browser = Browser::of(&server);
+    let mut last = browser.send("/ui/sign-in", &[("key", "nonsense")]);
+    let mut wrong = 1;
+    while last.status == 401 {
+        last = browser.send("/ui/sign-in", &[("key", "nonsense")]);
+        wrong += 1;
+    }
+    assert_eq!((last.status, wrong), (429, 12));
+    assert!(last.header("retry-after").parse::<u32>().unwrap() >= 1);
+    assert!(last.text.contains("Too many wrong keys came from your address"), "{}", last.text);
+    assert_eq!(browser.send("/ui/sign-in", &[("key", key)]).status, 303);
+}

@@ -100,10 +100,10 @@ async fn a_json_command_that_does_not_fit_is_told_where() {
     let told = system.send_json(json("nothing", "add", "{}")).await;
     assert!(matches!(told, Err(JsonSendError::UnknownCategory { .. })), "{told:?}");
     let told = system.send_json(json("counter", "sub", "{}")).await.unwrap_err();
-    assert!(told.to_string().contains(r#"known are ["add", "explode", "curse"]"#), "{told}");
+    assert!(told.to_string().contains(r#"known are add, explode, curse"#), "{told}");
     let told = system.send_json(json("counter", "add", "{\"amount\":\n\"x\"}")).await;
     let Err(JsonSendError::Body(body)) = told else { panic!("{told:?}") };
-    assert_eq!((body.path.as_str(), body.line), ("amount", 2));
+    assert_eq!(body.pointer, "/amount");
     for garbage in ["", "{", "[]", "null", r#"{"amount":1} x"#, r#"{"amount":1,"b":2}"#] {
         let told = system.send_json(json("counter", "add", garbage)).await;
         assert!(matches!(told, Err(JsonSendError::Body(_))), "{garbage}: {told:?}");

@@ -6,11 +6,12 @@ use super::source::{Source, close_of, ident_at, words};
 use super::{assert_clean, assert_fires, tree};
 
 /// Each folder of `src` with the folders that its production code may use.
-const ARROWS: [(&str, &[&str]); 15] = [
+const ARROWS: [(&str, &[&str]); 16] = [
     ("clock", &[]),
     ("telemetry", &["clock"]),
     ("page", &[]),
     ("handbook", &[]),
+    ("json", &[]),
     ("event", &["clock"]),
     ("aggregate", &["clock", "event"]),
     ("postgres", &[]),
@@ -23,6 +24,7 @@ const ARROWS: [(&str, &[&str]); 15] = [
         &[
             "clock",
             "event",
+            "json",
             "aggregate",
             "sql",
             "nodes",
@@ -38,6 +40,7 @@ const ARROWS: [(&str, &[&str]); 15] = [
         &[
             "clock",
             "event",
+            "json",
             "aggregate",
             "sql",
             "nodes",

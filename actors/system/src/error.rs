@@ -17,6 +17,9 @@ pub enum Failure {
         /// The folder.
         dir: String,
     },
+    /// The command did what it could, and something was left out that somebody should look at.
+    #[error("{0}")]
+    Findings(String),
     /// Anything else, already in words.
     #[error("{0}")]
     Words(String),

@@ -54,6 +54,15 @@ mod cli {
         Ok(())
     }
 
+    #[test]
+    fn every_exit_code_has_a_row_on_the_page() -> Result<(), Box<dyn Error>> {
+        let page = page()?;
+        for (code, _) in headwater_system::EXIT_CODES {
+            assert!(page.contains(&format!("\n| {code} | ")), "docs/reference/cli.md lacks {code}");
+        }
+        Ok(())
+    }
+
     fn heading(line: &str) -> &str {
         line.trim_start_matches('#').trim()
     }

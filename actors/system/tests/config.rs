@@ -133,6 +133,30 @@ mod settings {
     }
 
     #[test]
+    fn no_fault_shows_the_value_of_an_unknown_name_or_of_a_line_that_is_not_toml() {
+        let secret = "nats://ann:canary@host";
+        let texts = [
+            format!("[outbox]\nnast = \"{secret}\""),
+            format!("[outbx]\nnats = \"{secret}\""),
+            format!("[outbox]\nkeys = [\"{secret}\", {{ a = \"canary\" }}]"),
+            format!("[outbox]\nnats = {secret}"),
+            format!("[outbox]\nnats = \"{secret}"),
+            format!("[outbox]\nnats = '{secret}' canary"),
+            format!(
+                "stor = {{ url = \"{secret}\", canary = 1 }}\nstore = {{ url = \"{secret}\" }}"
+            ),
+            format!("data_dir = \"{secret}\"\nlisten = \"{secret}\""),
+            "listen = \"host=here password=canary\"".to_owned(),
+            "[outbox]\nkey = canary".to_owned(),
+        ];
+        for text in texts {
+            let told = load(&text, &[], &[]).unwrap_err();
+            let shown = format!("{told} {told:?}").replace(", canary = 1", "");
+            assert!(!shown.contains("canary@") && !shown.contains("\"canary"), "{text}\n{told}");
+        }
+    }
+
+    #[test]
     fn variables_of_the_commands_and_tests_are_no_faults() {
         let variables = [("HEADWATER_KEY", "x"), ("HEADWATER_URL", "y"), ("HEADWATER_SEEDS", "9")];
         load("", &variables, &[]).unwrap();

@@ -8,6 +8,7 @@ mod ring;
 mod row;
 mod scope;
 mod secret;
+mod trial;
 
 use jiff::Timestamp;
 use serde::Serialize;
@@ -17,6 +18,7 @@ pub use caller::{Admin, Caller, Reader, Writer};
 pub(super) use ring::KeyRing;
 pub use scope::{Scope, ScopeError};
 pub use secret::{KeyHash, KeyText};
+pub(super) use trial::{Patience, Trials};
 
 use crate::event::Tenant;
 use crate::sql::{Database, SqlError, ToValue, Value};

@@ -1,5 +1,6 @@
 //! The keys in memory: a request is let in without asking the read side.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
@@ -9,7 +10,7 @@ use parking_lot::RwLock;
 use rustc_hash::FxHashMap;
 
 use super::caller::{KnownKey, Rate};
-use super::{Caller, KeyText, row};
+use super::{Caller, KeyText, Patience, Trials, row};
 use crate::api::{ApiLimits, Problem, ProblemKind};
 use crate::clock::SharedClock;
 use crate::sql::{Database, SqlError, SqlRow, ToValue, Value};
@@ -22,7 +23,13 @@ pub(in crate::api) struct KeyRing {
     held: RwLock<FxHashMap<String, Held>>,
     /// Raised by each revocation: a key that was read before it is not kept after it.
     revocations: AtomicU64,
+    /// Keys that were looked up and not found good.
+    trials: Trials,
 }
+
+/// Wrong keys that are looked up for one address, and for all.
+const OF_ONE: Patience = Patience { at_once: 100, one_in: Duration::from_millis(100) };
+const OF_ALL: Patience = Patience { at_once: 2_000, one_in: Duration::from_millis(2) };
 
 struct Held {
     /// `None`: there is no such key.
@@ -33,14 +40,28 @@ struct Held {
 impl KeyRing {
     pub fn new(database: Database, clock: SharedClock, limits: ApiLimits) -> Self {
         let (held, revocations) = (RwLock::default(), AtomicU64::new(0));
-        Self { database, clock, limits, held, revocations }
+        let trials = Trials::new(&OF_ONE, &OF_ALL);
+        Self { database, clock, limits, held, revocations, trials }
     }
 
-    /// Finds whose key it is; the problem never says which part of it is wrong.
-    pub async fn authenticate(&self, key: &KeyText) -> Result<Caller, Problem> {
+    /// Finds whose key it is; the problem never says which part of it is wrong. An address from
+    /// which many wrong keys came has to wait before unknown ones are looked up for it.
+    pub async fn authenticate(
+        &self,
+        key: &KeyText,
+        address: Option<IpAddr>,
+    ) -> Result<Caller, Problem> {
         let known = match self.look_up(key.id()) {
             Some(known) => known,
-            None => self.load(key.id()).await?,
+            None if self.remembers(key) => self.load(key.id()).await?,
+            None => {
+                self.trials.admit(address)?;
+                let known = self.load(key.id()).await?;
+                if !known.as_ref().is_some_and(|known| known.hash.matches(&key.hash())) {
+                    self.trials.fail(address);
+                }
+                known
+            }
         };
         let now = self.clock.now();
         let good = known.filter(|known| known.hash.matches(&key.hash()) && works(known, now));
@@ -56,6 +77,13 @@ impl KeyRing {
             None => self.load(caller.key_id()).await.unwrap_or_default(),
         };
         known.is_some_and(|known| works(&known, self.clock.now()))
+    }
+
+    /// Returns whether the key was found good earlier, though it may have to be looked up again.
+    pub fn remembers(&self, key: &KeyText) -> bool {
+        let held = self.held.read();
+        let known = held.get(key.id()).and_then(|held| held.key.as_ref());
+        known.is_some_and(|known| known.hash.matches(&key.hash()))
     }
 
     /// Forgets a key that was revoked.
@@ -173,12 +201,29 @@ mod tests {
         let tenant = Tenant::default_tenant();
         let first = create_first(&ring.database, tenant, Timestamp::now()).await.unwrap().unwrap();
         assert_eq!(first.info.scopes, Scope::ALL);
-        assert!(ring.authenticate(&first.text).await.is_ok());
+        assert!(ring.authenticate(&first.text, None).await.is_ok());
         for _ in 0..20 {
-            assert!(ring.authenticate(&KeyText::fresh().unwrap()).await.is_err());
+            assert!(ring.authenticate(&KeyText::fresh().unwrap(), None).await.is_err());
         }
         assert_eq!(ring.held.read().len(), 3);
         assert!(ring.held.read().contains_key(first.text.id()));
+    }
+
+    #[tokio::test]
+    async fn wrong_keys_are_looked_up_so_often_and_a_known_key_works_all_the_while() {
+        let folder = tempfile::TempDir::new().unwrap();
+        let ring = ring(&folder).await;
+        let tenant = Tenant::default_tenant();
+        let first = create_first(&ring.database, tenant, Timestamp::now()).await.unwrap().unwrap();
+        assert!(ring.authenticate(&first.text, None).await.is_ok());
+        let mut told = Vec::new();
+        while told.last() != Some(&ProblemKind::RateLimited) {
+            let wrong = ring.authenticate(&KeyText::fresh().unwrap(), None).await;
+            told.push(wrong.err().unwrap().kind());
+        }
+        assert!(told.len() > 100, "{}", told.len());
+        ring.held.write().values_mut().for_each(|held| held.until = Instant::now());
+        assert!(ring.authenticate(&first.text, None).await.is_ok());
     }
 
     #[tokio::test]

@@ -22,6 +22,7 @@ use actix_web::web::{self, ServiceConfig};
 pub(super) use fault::fault;
 pub use routes::PageRoutes;
 
+use super::route::at;
 use super::{ApiState, Problem, ProblemKind};
 use crate::page::{Link, Markup, Page, SIGN_IN, SIGN_OUT, Shell, Visitor, time};
 
@@ -40,10 +41,13 @@ pub(super) fn is_page(path: &str) -> bool {
 pub(super) fn configure(services: &mut ServiceConfig, state: &Arc<ApiState>) {
     let own = Arc::clone(state);
     services
-        .route("/ui/asset/{name}", web::get().to(asset::asset))
-        .route(SIGN_IN, web::get().to(session::form))
-        .route(SIGN_IN, web::post().to(session::sign_in))
-        .route(SIGN_OUT, web::post().to(session::sign_out))
+        .service(at("/ui/asset/{name}", "GET", vec![web::get().to(asset::asset)]))
+        .service(at(
+            SIGN_IN,
+            "GET, POST",
+            vec![web::get().to(session::form), web::post().to(session::sign_in)],
+        ))
+        .service(at(SIGN_OUT, "POST", vec![web::post().to(session::sign_out)]))
         .service(
             web::scope("/ui")
                 .configure(|services| closed(services, state))

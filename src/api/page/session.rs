@@ -1,7 +1,7 @@
 //! `/ui/sign-in` and `/ui/sign-out`: a key for the browser, checked like any other.
 
 use actix_web::http::StatusCode;
-use actix_web::http::header::{HeaderMap, ORIGIN, SET_COOKIE};
+use actix_web::http::header::{HeaderMap, ORIGIN, RETRY_AFTER, SET_COOKIE};
 use actix_web::{HttpRequest, HttpResponse};
 
 use super::guard::check_source;
@@ -24,16 +24,29 @@ pub(super) async fn sign_in(mut call: Call, request: HttpRequest) -> Result<Http
     let next = safe_next(fields.one("next")?);
     let text = fields.one("key")?.unwrap_or_default().trim();
     let refused = |words| Ok(shown(call.state(), StatusCode::UNAUTHORIZED, next, Some(words)));
-    let Some(key) = KeyText::parse(text) else {
+    let (state, address) = (call.state(), request.peer_addr().map(|peer| peer.ip()));
+    let parsed = KeyText::parse(text);
+    // Who has a key that works is let in, whatever others at the same address do.
+    if !parsed.as_ref().is_some_and(|key| state.keys.remembers(key))
+        && let Err(problem) = state.sign_ins.admit(address)
+    {
+        return Ok(held_up(state, &problem, next));
+    }
+    let Some(key) = parsed else {
+        state.sign_ins.fail(address);
         return refused("This is no key: it is mistyped or cut. Copy the whole of it.");
     };
-    match call.state().keys.authenticate(&key).await {
+    match state.keys.authenticate(&key, address).await {
         Ok(_) => {
             let mut reply = see_other(next);
             keep(&mut reply, &cookie(key.reveal(), came_by_https(request.headers())));
             Ok(reply)
         }
+        Err(problem) if problem.kind() == ProblemKind::RateLimited => {
+            Ok(held_up(state, &problem, next))
+        }
         Err(problem) if problem.kind() == ProblemKind::Unauthenticated => {
+            state.sign_ins.fail(address);
             refused("This key is not known, has expired or was revoked.")
         }
         Err(problem) => Err(problem),
@@ -51,6 +64,16 @@ pub(super) async fn sign_out(request: HttpRequest) -> Result<HttpResponse, Probl
 fn shown(state: &ApiState, status: StatusCode, next: &str, fault: Option<&str>) -> HttpResponse {
     let page = Page::new("Sign in").part(sign_in_form(next, fault));
     html_reply(status, around(state, &page, (SIGN_IN, None)))
+}
+
+/// Shows the form again, and says how long to wait.
+fn held_up(state: &ApiState, problem: &Problem, next: &str) -> HttpResponse {
+    let seconds = problem.waits_s().unwrap_or(1);
+    let words =
+        format!("Too many wrong keys came from your address. Wait {seconds} s, then try again.");
+    let mut reply = shown(state, StatusCode::TOO_MANY_REQUESTS, next, Some(&words));
+    reply.headers_mut().insert(RETRY_AFTER, seconds.into());
+    reply
 }
 
 fn keep(reply: &mut HttpResponse, cookie: &str) {

@@ -9,6 +9,7 @@ use serde::Serialize;
 use super::append_body::{AppendAllBody, AppendBody, EventBody};
 use super::origin_of;
 use crate::api::keys::{Caller, Writer};
+use crate::api::query::Parameters;
 use crate::api::reply::{json, with_location, with_revision};
 use crate::api::{ApiState, Problem, ProblemKind, body, idempotency, precondition};
 use crate::event::{EventId, Metadata, NameError, NewEvent, StreamId};
@@ -75,10 +76,12 @@ pub(in crate::api) async fn append(
     request: HttpRequest,
     payload: Payload,
 ) -> Result<HttpResponse, Problem> {
+    Parameters::of(request.query_string(), &[])?;
     let stream = StreamId::new(&path.0, &path.1)?;
+    stream.check_address()?;
     let in_headers = precondition::expected(request.headers())?;
     let limits = &state.config.limits;
-    let bytes = body::read(&request, payload, limits.append_bytes_max, limits).await?;
+    let bytes = body::read_events(&request, payload, limits.append_bytes_max, limits).await?;
     let body: AppendBody<'_> = body::parse(&bytes)?;
     let expected = match (in_headers, body.expected) {
         (Some(_), Some(_)) => {
@@ -126,8 +129,9 @@ pub(in crate::api) async fn append_all(
     request: HttpRequest,
     payload: Payload,
 ) -> Result<HttpResponse, Problem> {
+    Parameters::of(request.query_string(), &[])?;
     let limits = &state.config.limits;
-    let bytes = body::read(&request, payload, limits.append_bytes_max, limits).await?;
+    let bytes = body::read_events(&request, payload, limits.append_bytes_max, limits).await?;
     let body: AppendAllBody<'_> = body::parse(&bytes)?;
     let mut intent = Intent::of(&request, &caller, &bytes)?;
     let mut writes = Vec::with_capacity(body.streams.len());
@@ -136,6 +140,7 @@ pub(in crate::api) async fn append_all(
         let named =
             |error: NameError| Problem::field(format!("/streams/{at}/id"), error.to_string());
         let stream = stream.map_err(named)?;
+        stream.check_address().map_err(named)?;
         let expected = own.expected.map_or(Expected::Any, Expected::from);
         writes.push(StreamWrite { stream, expected, events: intent.events(own.events)? });
     }

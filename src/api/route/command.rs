@@ -8,8 +8,10 @@ use serde::Serialize;
 use super::{RESERVED, origin_of};
 use crate::aggregate::Receipt;
 use crate::api::keys::Writer;
+use crate::api::query::Parameters;
 use crate::api::reply::{json, with_location, with_revision};
 use crate::api::{ApiState, Problem, ProblemKind, body, idempotency, precondition};
+use crate::event::NameError;
 use crate::page::path_part;
 use crate::runtime::{JsonCommand, SendOptions};
 
@@ -64,6 +66,10 @@ pub(in crate::api) async fn send(
     let (category, id, command) = path.into_inner();
     if RESERVED.contains(&category.as_str()) {
         return Err(Problem::new(ProblemKind::NotFound, "no such address: see /v1/openapi.json"));
+    }
+    Parameters::of(request.query_string(), &[])?;
+    if matches!(id.as_str(), "." | "..") {
+        return Err(NameError::Dots { what: "stream id" }.into());
     }
     let options = SendOptions {
         metadata: origin_of(&request).metadata(caller.name()),

@@ -64,6 +64,7 @@ pub(in crate::api) async fn create(
     request: HttpRequest,
     payload: Payload,
 ) -> Result<HttpResponse, Problem> {
+    Parameters::of(request.query_string(), &[])?;
     let limits = &state.config.limits;
     let bytes = body::read(&request, payload, limits.command_bytes_max, limits).await?;
     let body: KeyBody = body::parse(&bytes)?;

@@ -13,6 +13,7 @@ pub(super) mod node;
 pub(super) mod noop;
 pub(super) mod projection;
 pub(super) mod read_model;
+pub(super) mod root;
 pub(super) mod stream;
 pub(super) mod subscribe;
 
@@ -25,7 +26,7 @@ use actix_web::{HttpMessage, HttpRequest, HttpResponse, Resource, Route, Scope};
 
 use super::guard::guard;
 use super::origin::Origin;
-use super::{ApiState, PluginRoutes, Problem, ProblemKind, page};
+use super::{ApiState, PluginRoutes, Problem, ProblemKind, methods, page};
 
 /// First parts of fixed addresses, which no category of an aggregate may have.
 pub const RESERVED: [&str; 10] = [
@@ -44,6 +45,7 @@ pub const RESERVED: [&str; 10] = [
 /// Registers every address. What is not listed as open has the guard before it.
 pub(super) fn configure(services: &mut ServiceConfig, state: &Arc<ApiState>) {
     services
+        .service(at("/", "GET", vec![web::get().to(root::root)]))
         .service(at("/v1/health/live", "GET", vec![web::get().to(health::live)]))
         .service(at("/v1/health/ready", "GET", vec![web::get().to(health::ready)]))
         .service(at("/v1/openapi.json", "GET", vec![web::get().to(docs::openapi)]))
@@ -125,16 +127,23 @@ fn group(beginning: &str) -> Scope {
 }
 
 /// Makes a resource that says which methods it takes when it is asked for another.
-fn at(path: &str, allow: &'static str, routes: Vec<Route>) -> Resource {
-    let refuse = move || async move {
-        let detail = format!("this address takes {allow}");
-        Err::<HttpResponse, _>(Problem::new(ProblemKind::MethodNotAllowed, detail).allowing(allow))
+pub(super) fn at(path: &str, allow: &'static str, routes: Vec<Route>) -> Resource {
+    let refuse = move |request: HttpRequest| async move {
+        let allow: Vec<&str> = allow.split(", ").collect();
+        methods::refuse(&request, &allow)
     };
     let resource = web::resource(path).default_service(web::to(refuse));
     routes.into_iter().fold(resource, Resource::route)
 }
 
-async fn nothing_here() -> Result<HttpResponse, Problem> {
+/// Replies where nothing is registered for the method, or nothing at all.
+async fn nothing_here(
+    request: HttpRequest,
+    state: web::Data<ApiState>,
+) -> Result<HttpResponse, Problem> {
+    if let Some(allow) = state.methods.of_path(request.path()) {
+        return methods::refuse(&request, &allow);
+    }
     Err(Problem::new(ProblemKind::NotFound, "no such address: see /v1/openapi.json"))
 }
 

@@ -83,7 +83,7 @@ pub(in crate::api) async fn page(
 ) -> Result<HttpResponse, Problem> {
     let parameters = Parameters::parse(request.query_string())?;
     let limit = parameters.limit(&state.config.limits)?.min(RowQuery::LIMIT_MAX);
-    let filters = parameters.others(&PARAMETERS);
+    let filters = parameters.others(&PARAMETERS)?;
     let projection = path.into_inner();
     let tenant = caller.tenant().as_str();
     let binding = Binding { tenant, projection: &projection, filters: &filters };

@@ -7,7 +7,7 @@ use super::lane::{Context, Lane, stream_key};
 use crate::event::{Position, RecordedEvent};
 use crate::projection::parked;
 use crate::projection::{PoisonPolicy, ProjectionError, ProjectionState, Step};
-use crate::sql::{SqlError, TxEngine};
+use crate::sql::{SqlError, TxEngine, for_people};
 
 impl Lane {
     /// Decides what to do after a range of events failed and was rolled back.
@@ -16,7 +16,7 @@ impl Lane {
         cx: &Context,
         error: ProjectionError,
     ) -> Result<Step, StepError> {
-        let reason = error.to_string();
+        let reason = for_people(error.to_string());
         self.last_error = Some(reason.clone());
         match &error {
             ProjectionError::Sql(SqlError::Closed) => Err(SqlError::Closed.into()),
@@ -70,6 +70,7 @@ impl Lane {
         event: &RecordedEvent,
         reason: String,
     ) -> Result<Step, StepError> {
+        let reason = for_people(reason);
         self.last_error = Some(reason.clone());
         match cx.facts.poison {
             PoisonPolicy::Skip if self.counts.skipped < cx.config.skipped_max => {

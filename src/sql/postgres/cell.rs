@@ -45,6 +45,7 @@ impl ToSql for Bound<'_> {
         if *self.0 == ValueRef::Null {
             return Ok(IsNull::Yes);
         }
+        self.0.check()?;
         match *ty {
             Type::BOOL => out.put_u8(u8::from(whole(self.0)? != 0)),
             Type::INT2 => out.put_i16(i16::try_from(whole(self.0)?).map_err(|_| TOO_LARGE)?),

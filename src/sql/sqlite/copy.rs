@@ -6,7 +6,7 @@ use std::path::Path;
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 
 use super::SqliteConfig;
-use super::connection::busy_timeout;
+use super::connection::{busy_timeout, make_file};
 use super::fault::open_error;
 use crate::sql::OpenError;
 
@@ -32,6 +32,7 @@ impl SqliteConfig {
         if to.exists() {
             return Err(told("that file is there already".to_owned()));
         }
+        make_file(to).map_err(|error| told(error.to_string()))?;
         copy(self, name).map_err(|error| match error.sqlite_error_code() {
             Some(
                 ErrorCode::DatabaseBusy | ErrorCode::NotADatabase | ErrorCode::DatabaseCorrupt,

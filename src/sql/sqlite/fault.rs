@@ -9,6 +9,9 @@ use crate::sql::{OpenError, SqlError};
 /// Says what an error of a statement means.
 pub(super) fn sql_error(error: &rusqlite::Error, statement: &str, path: &str) -> SqlError {
     let problem = error.to_string();
+    if let rusqlite::Error::ToSqlConversionFailure(_) = error {
+        return SqlError::Misfit { problem, statement: statement.to_owned() };
+    }
     match error.sqlite_error_code() {
         Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => {
             SqlError::Unavailable(format!("{path} is locked by another process: stop it"))

@@ -117,6 +117,7 @@ fn bind(
     slot: usize,
     value: &ValueRef<'_>,
 ) -> rusqlite::Result<()> {
+    value.check().map_err(|problem| rusqlite::Error::ToSqlConversionFailure(problem.into()))?;
     let value = match value {
         ValueRef::Null => SqliteValue::Null,
         ValueRef::Bool(truth) => SqliteValue::Integer(i64::from(*truth)),

@@ -105,10 +105,45 @@ fn a_message_has_its_events_id_or_one_that_the_same_events_always_have() {
         seal_record(out, Position::new(9), Revision::new(3), Timestamp::UNIX_EPOCH);
     }
     let [one, other] = [one, other].map(|bytes| RecordedEvent::parse(&bytes.into()).unwrap());
-    assert_eq!(batch_id(std::slice::from_ref(&one)), one.id().to_string());
-    let id = batch_id(&[one.clone(), other.clone()]);
-    assert_eq!(id, batch_id(&[one.clone(), other.clone()]));
-    assert_ne!(id, batch_id(&[other, one]));
+    let shop = Tenant::new("shop").unwrap();
+    assert_eq!(message_id(&shop, std::slice::from_ref(&one)), one.id().to_string());
+    let id = message_id(&shop, &[one.clone(), other.clone()]);
+    assert_eq!(id, message_id(&shop, &[one.clone(), other.clone()]));
+    assert_ne!(id, message_id(&shop, &[other, one]));
+}
+
+#[test]
+fn an_event_of_another_tenant_has_no_message_id_of_ones_own() {
+    let operator = Tenant::new("operator").unwrap();
+    let of = |tenant: &str| {
+        let (mut event, mut out) = (NewEvent::json("Placed", 2, DATA).unwrap(), Vec::new());
+        event.id = EventId::from_bytes([7; 16]);
+        let stream = StreamId::new("order", "a").unwrap();
+        encode_record(&mut out, &Tenant::new(tenant).unwrap(), &stream, &event);
+        seal_record(&mut out, Position::new(9), Revision::new(3), Timestamp::UNIX_EPOCH);
+        let event = RecordedEvent::parse(&out.into()).unwrap();
+        message_id(&operator, std::slice::from_ref(&event))
+    };
+    assert_ne!(of("operator"), of("shop"));
+    assert_ne!(of("shop"), of("other"));
+    assert_eq!(of("shop"), of("shop"));
+}
+
+#[test]
+fn a_type_of_any_text_and_a_moment_as_given_are_sent_as_each_format_writes_them() {
+    let moment: headwater::event::Moment = "2010-12-01T08:26:00.120+01:00".parse().unwrap();
+    let event = NewEvent::json("Auftrag geändert", 1, DATA).unwrap().with_occurred_at(moment);
+    let (stream, mut out) = (StreamId::new("order", "a").unwrap(), Vec::new());
+    encode_record(&mut out, &Tenant::new("shop").unwrap(), &stream, &event);
+    seal_record(&mut out, Position::new(9), Revision::new(3), Timestamp::UNIX_EPOCH);
+    let event = RecordedEvent::parse(&out.into()).unwrap();
+    let structured = render(Format::CloudEvents, SOURCE, &event).unwrap();
+    assert!(body(&structured).contains("\"type\":\"order.Auftrag geändert\""));
+    assert!(body(&structured).contains("\"time\":\"2010-12-01T08:26:00.120+01:00\""));
+    let binary = render(Format::CloudEventsBinary, SOURCE, &event).unwrap().headers;
+    let header = |name| &binary.iter().find(|(own, _)| *own == name).unwrap().1;
+    assert_eq!(header("ce-type"), "order.Auftrag%20ge%C3%A4ndert");
+    assert_eq!(header("ce-time"), "2010-12-01T08:26:00.120+01:00");
 }
 
 #[test]

@@ -3,6 +3,7 @@
 use std::hash::{DefaultHasher, Hash, Hasher};
 
 use headwater::event::{NameError, StreamId};
+use jiff::civil::DateTime;
 
 use crate::customer::{Move, Register};
 use crate::name::{CustomerId, OrderId, ProductCode};
@@ -73,6 +74,23 @@ impl ShopCommand {
     pub fn stream(&self) -> Result<StreamId, NameError> {
         StreamId::new(self.category(), self.id())
     }
+
+    /// Returns the local time at which it happened in the shop; `None` means now.
+    #[must_use]
+    pub const fn local_time(&self) -> Option<DateTime> {
+        match self {
+            Self::Register(_, own) => own.local_time,
+            Self::Move(_, own) => own.local_time,
+            Self::Add(_, own) => own.local_time,
+            Self::Describe(_, own) => own.local_time,
+            Self::Place(_, own) => own.local_time,
+            Self::ReturnLines(_, own) => own.local_time,
+            Self::Cancel(_, own) => own.local_time,
+            Self::AdjustDebt(_, own) => own.local_time,
+            Self::AdjustStock(_, own) => own.local_time,
+        }
+    }
+
     /// Returns which of so many lanes the command goes by, from 0; always 0 when there is one
     /// or none. Commands for one stream have one lane, so a sender that keeps the order in each
     /// lane keeps the order in each stream.

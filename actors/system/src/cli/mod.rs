@@ -27,7 +27,7 @@ pub enum Command {
     /// Run a year of a shop through the whole system, then serve it
     Demo(DemoArgs),
     /// Serve commands, read models and the log over HTTP
-    Serve(ServeArgs),
+    Serve(RunArgs),
     /// Take data of another system in
     #[command(subcommand)]
     Import(ImportCommand),
@@ -81,12 +81,26 @@ pub struct DemoArgs {
     /// Stop after the summary instead of serving
     #[arg(long)]
     pub exit: bool,
+    /// Remove what an earlier demo has left in the folder, and begin again
+    #[arg(long)]
+    pub fresh: bool,
     /// Flags of every command.
     #[command(flatten)]
     pub shared: SharedArgs,
 }
 
 /// Flags of `serve`.
+#[derive(Args)]
+pub struct RunArgs {
+    /// Make a new read side for a log with events: API keys and the places of endpoints are lost
+    #[arg(long)]
+    pub new_read_side: bool,
+    /// Flags of every command.
+    #[command(flatten)]
+    pub shared: SharedArgs,
+}
+
+/// Flags of a command without any of its own.
 #[derive(Args)]
 pub struct ServeArgs {
     /// Flags of every command.
@@ -109,6 +123,9 @@ pub enum ImportCommand {
     Retail {
         /// The file
         file: PathBuf,
+        /// The most lines and commands that may be left out before the exit code is 3
+        #[arg(long, value_name = "COUNT", default_value_t = 0)]
+        allow_malformed: u64,
         /// Flags of every command.
         #[command(flatten)]
         shared: SharedArgs,

@@ -1,32 +1,70 @@
 //! `headwater backup`: copies what cannot be made again: the log, what the read side alone knows,
 //! and the key of the endpoints' secrets.
 
-use std::fs::{self, OpenOptions};
-use std::io::{self, ErrorKind, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::fs;
+use std::io::{self, ErrorKind};
 use std::path::Path;
 
 use headwater::sql::SqliteConfig;
 use headwater::store::StoreError;
 use headwater::store::log::{BackupReport, LogStore};
+use jiff::Timestamp;
 use serde_json::json;
 
 use super::backup_target::BackupTarget;
 use super::output::{self, thousands};
+use crate::backup_mark::BackupList;
 use crate::cli::BackupArgs;
-use crate::command::output::say;
+use crate::command::output::note;
 use crate::config::Config;
 use crate::error::Failure;
-use crate::node::{READ_FILE, SEAL_KEY_FILE, log_dir};
+use crate::node::{READ_FILE, SEAL_KEY_FILE, log_dir, read_file};
+use crate::private_file;
+use crate::read_side;
 
 /// What is removed when a copy fails, besides the log: SQLite's own file beside the copy too.
-const FILES: [&str; 3] = [READ_FILE, "read.sqlite-journal", SEAL_KEY_FILE];
+const FILES: [&str; 4] =
+    [READ_FILE, "read.sqlite-journal", "read.sqlite.tmp-journal", SEAL_KEY_FILE];
 
 /// What was copied.
 struct Copied {
     log: BackupReport,
     read_side: ReadSide,
     seal_key: SealKeyFile,
+}
+
+impl Copied {
+    /// Gives the read side its name when the log, without which it must not be opened, is whole.
+    fn put_in_place(&self, target: &BackupTarget) -> io::Result<()> {
+        match self.read_side {
+            ReadSide::Copied(_) => {
+                private_file::put_in_place(&target.part(READ_FILE), &target.file(READ_FILE))
+            }
+            ReadSide::Missing | ReadSide::Elsewhere(_) => Ok(()),
+        }
+    }
+
+    /// Says what the copy holds; its files are added when they are listed.
+    fn list(&self) -> BackupList {
+        BackupList {
+            format: 1,
+            program: env!("CARGO_PKG_VERSION").to_owned(),
+            made_at: Timestamp::now().to_string(),
+            position: self.log.position.get(),
+            read_side: self.read_side.word().to_owned(),
+            files: Vec::new(),
+        }
+    }
+}
+
+impl ReadSide {
+    const fn word(&self) -> &'static str {
+        match self {
+            Self::Copied(_) => "copied",
+            Self::Missing => "missing",
+            Self::Elsewhere(_) => "in PostgreSQL",
+        }
+    }
 }
 
 /// What became of the read side.
@@ -49,16 +87,31 @@ enum SealKeyFile {
 }
 
 /// Copies a data folder.
-pub fn run(args: &BackupArgs) -> Result<(), Failure> {
+pub async fn run(args: BackupArgs) -> Result<(), Failure> {
     let config = super::settings(&args.shared)?;
     expect_embedded(&config)?;
+    expect_read_side(&config).await?;
     let target = BackupTarget::make(&args.dir)?;
     let copied = copy(&config, &target).map_err(|error| target.give_up(&FILES, &error))?;
     if args.shared.json {
-        return output::json(&document(&copied));
+        return output::tell_json(&document(&copied));
     }
     print(&copied, &args.dir);
     Ok(())
+}
+
+/// Refuses a read side that is empty or another program's: its copy would look like a good one.
+async fn expect_read_side(config: &Config) -> Result<(), Failure> {
+    let path = read_file(config);
+    let is_there = config.read.is_none() && path.exists();
+    if !is_there || read_side::ReadSide::look(config).await? != read_side::ReadSide::Nothing {
+        return Ok(());
+    }
+    let shown = path.display();
+    Err(Failure::new(format!(
+        "{shown} is empty: API keys and the places of endpoints are lost; restore it from a backup, or \
+         remove {shown} to back up the log without it"
+    )))
 }
 
 /// Refuses a log in PostgreSQL and says how that is backed up, the read side first.
@@ -84,7 +137,10 @@ fn copy(config: &Config, target: &BackupTarget) -> Result<Copied, Failure> {
     let (from, to) = (log_dir(config), target.log_dir());
     let log = LogStore::backup_folder(&from, &to);
     let log = log.map_err(|error| at_source(error, &from, &to))?;
-    Ok(Copied { log, read_side, seal_key })
+    let copied = Copied { log, read_side, seal_key };
+    let named = copied.put_in_place(target).and_then(|()| target.finish(&mut copied.list()));
+    named.map_err(|error| Failure::new(format!("finish the copy: {error}")))?;
+    Ok(copied)
 }
 
 fn copy_read_side(config: &Config, target: &BackupTarget) -> Result<ReadSide, Failure> {
@@ -92,15 +148,12 @@ fn copy_read_side(config: &Config, target: &BackupTarget) -> Result<ReadSide, Fa
         return Ok(ReadSide::Elsewhere(address.schema().to_owned()));
     }
     let path = config.data_dir.join(READ_FILE);
-    let permissions = match fs::metadata(&path) {
-        Ok(found) => found.permissions(),
+    match fs::metadata(&path) {
+        Ok(_) => {}
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(ReadSide::Missing),
         Err(error) => return Err(Failure::new(format!("{}: {error}", path.display()))),
     };
-    let to = target.file(READ_FILE);
-    let bytes = SqliteConfig::at(&path).copy_to(&to)?;
-    fs::set_permissions(&to, permissions)?;
-    Ok(ReadSide::Copied(bytes))
+    Ok(ReadSide::Copied(SqliteConfig::at(&path).copy_to(target.part(READ_FILE))?))
 }
 
 fn copy_seal_key(config: &Config, target: &BackupTarget) -> Result<SealKeyFile, Failure> {
@@ -111,7 +164,7 @@ fn copy_seal_key(config: &Config, target: &BackupTarget) -> Result<SealKeyFile, 
     let told = |error: io::Error| Failure::new(format!("copy {}: {error}", path.display()));
     match fs::read(&path) {
         Ok(key) => {
-            write_secret(&target.file(SEAL_KEY_FILE), &key).map_err(told)?;
+            private_file::write_whole(&target.file(SEAL_KEY_FILE), &key).map_err(told)?;
             Ok(SealKeyFile::Copied)
         }
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(SealKeyFile::Missing),
@@ -119,21 +172,13 @@ fn copy_seal_key(config: &Config, target: &BackupTarget) -> Result<SealKeyFile, 
     }
 }
 
-/// Writes a file for its owner's eyes.
-fn write_secret(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
-    file.write_all(bytes)?;
-    file.sync_all()
-}
-
 fn document(copied: &Copied) -> serde_json::Value {
-    let (read_side, read_bytes, dump) = match &copied.read_side {
-        ReadSide::Copied(bytes) => ("copied", Some(*bytes), None),
-        ReadSide::Missing => ("missing", None, None),
-        ReadSide::Elsewhere(schema) => {
-            ("in PostgreSQL", None, Some(format!("pg_dump --schema={schema}")))
-        }
+    let (read_bytes, dump) = match &copied.read_side {
+        ReadSide::Copied(bytes) => (Some(*bytes), None),
+        ReadSide::Missing => (None, None),
+        ReadSide::Elsewhere(schema) => (None, Some(format!("pg_dump --schema={schema}"))),
     };
+    let read_side = copied.read_side.word();
     let seal_key = match copied.seal_key {
         SealKeyFile::Copied => "copied",
         SealKeyFile::Missing => "missing",
@@ -150,24 +195,24 @@ fn document(copied: &Copied) -> serde_json::Value {
 fn print(copied: &Copied, dir: &Path) {
     let (log, dir) = (&copied.log, dir.display());
     let (segments, bytes, position) = (log.segments, thousands(log.bytes), log.position);
-    say!("copied {segments} segments, {bytes} bytes, up to position {position} into {dir}");
+    note!("copied {segments} segments, {bytes} bytes, up to position {position} into {dir}");
     match &copied.read_side {
-        ReadSide::Copied(bytes) => say!("copied {READ_FILE}, {} bytes", thousands(*bytes)),
-        ReadSide::Missing => say!("{READ_FILE} is not there: read models are made from the log"),
-        ReadSide::Elsewhere(schema) => say!(
+        ReadSide::Copied(bytes) => note!("copied {READ_FILE}, {} bytes", thousands(*bytes)),
+        ReadSide::Missing => note!("{READ_FILE} is not there: read models are made from the log"),
+        ReadSide::Elsewhere(schema) => note!(
             "the read models lie in PostgreSQL and are not copied; their dump must be older than \
              this copy: if it is not, pg_dump --schema={schema}, then back up again"
         ),
     }
     match copied.seal_key {
-        SealKeyFile::Copied => say!("copied {SEAL_KEY_FILE}: keep the copy as you keep keys"),
-        SealKeyFile::Missing => say!(
+        SealKeyFile::Copied => note!("copied {SEAL_KEY_FILE}: keep the copy as you keep keys"),
+        SealKeyFile::Missing => note!(
             "{SEAL_KEY_FILE} is not there: if the server's setting outbox.key holds the key, \
              keep that apart"
         ),
-        SealKeyFile::Setting => say!("{SEAL_KEY_FILE} is a setting and not copied: keep it apart"),
+        SealKeyFile::Setting => note!("{SEAL_KEY_FILE} is a setting and not copied: keep it apart"),
     }
-    say!("it opens with: headwater serve --data-dir {dir}");
+    note!("it opens with: headwater serve --data-dir {dir}");
 }
 
 /// Names the file that was copied where its copy, which goes away, was found damaged.

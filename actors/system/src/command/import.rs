@@ -4,33 +4,56 @@ use headwater_shop::sender::ShopSender;
 
 use super::output::{self, thousands};
 use crate::cli::ImportCommand;
-use crate::command::output::say;
+use crate::command::output::note;
 use crate::error::Failure;
-use crate::intake::{self, IntakeReport};
+use crate::intake::{IntakeReport, RetailFile};
 use crate::node::Node;
 
 /// Imports what is asked for and says what became of every line.
 pub async fn run(command: ImportCommand) -> Result<(), Failure> {
-    let ImportCommand::Retail { file, shared } = command;
-    let node = Node::open(super::settings(&shared)?).await?;
+    let ImportCommand::Retail { file, allow_malformed, shared } = command;
+    let config = super::settings(&shared)?;
+    let file = RetailFile::open(&file, shared.json)?;
+    let node = Node::open(config).await?;
     let sender = ShopSender::new(node.system.clone(), shared.tenant.clone());
-    let report = intake::take_file(sender, &file, shared.json).await;
+    let report = file.take_in(sender).await;
     node.close().await?;
     let report = report?;
-    if shared.json {
-        return output::json(&report);
+    match shared.json {
+        true => output::tell_json(&report)?,
+        false => print(&report),
     }
-    print(&report);
-    Ok(())
+    expect_at_most(allow_malformed, &report)
+}
+
+/// Fails when more was left out of the import than is allowed.
+///
+/// # Errors
+/// [`Failure::Findings`] with how much was left out.
+pub fn expect_at_most(allowed: u64, report: &IntakeReport) -> Result<(), Failure> {
+    let (malformed, refused) = (report.read.malformed, report.rejected);
+    if malformed + refused <= allowed {
+        return Ok(());
+    }
+    Err(Failure::Findings(format!(
+        "not everything was taken in: of {} lines {} are malformed, of {} commands {} were refused \
+         by the rules; correct them and run it again, which adds nothing twice, or allow so many \
+         with --allow-malformed {}",
+        thousands(report.read.lines),
+        thousands(malformed),
+        thousands(report.commands),
+        thousands(refused),
+        malformed + refused,
+    )))
 }
 
 /// Prints what an intake did.
 pub fn print(report: &IntakeReport) {
     let read = &report.read;
-    say!("  lines        {:>14}", thousands(read.lines));
-    say!("  invoices     {:>14}", thousands(read.invoices));
+    note!("  lines        {:>14}", thousands(read.lines));
+    note!("  invoices     {:>14}", thousands(read.invoices));
     for (kind, of_kind) in &read.kinds {
-        say!(
+        note!(
             "    {:<18} {:>6}  {:>9} lines  {:>14}",
             kind.to_string(),
             thousands(of_kind.invoices),
@@ -38,24 +61,24 @@ pub fn print(report: &IntakeReport) {
             of_kind.total.to_string(),
         );
     }
-    say!("  total        {:>14}", read.total.to_string());
-    say!("  commands     {:>14}", thousands(report.commands));
+    note!("  total        {:>14}", read.total.to_string());
+    note!("  commands     {:>14}", thousands(report.commands));
     if report.replayed > 0 {
-        say!("    of which {} were known from an earlier run", thousands(report.replayed));
+        note!("    of which {} were known from an earlier run", thousands(report.replayed));
     }
-    say!("  took         {:>12.1} s", report.seconds);
+    note!("  took         {:>12.1} s", report.seconds);
     print_refused(report);
 }
 
 fn print_refused(report: &IntakeReport) {
     if report.rejected > 0 {
-        say!("  refused by the rules: {}", thousands(report.rejected));
-        report.rejections.iter().take(10).for_each(|words| say!("    {words}"));
+        note!("  refused by the rules: {}", thousands(report.rejected));
+        report.rejections.iter().take(10).for_each(|words| note!("    {words}"));
     }
     if report.read.malformed > 0 {
-        say!("  malformed lines, not imported: {}", thousands(report.read.malformed));
+        note!("  malformed lines, not imported: {}", thousands(report.read.malformed));
         for line in report.read.malformed_lines.iter().take(10) {
-            say!("    line {}: {}", line.line_number, line.reason);
+            note!("    line {}: {}", line.line_number, line.reason);
         }
     }
 }

@@ -1,6 +1,6 @@
 //! How lists are printed: aligned columns for people, JSON for machines.
 
-use std::io::Write;
+use std::io::{ErrorKind, Write};
 
 use serde_json::Value;
 
@@ -12,16 +12,70 @@ macro_rules! say {
     ($($words:tt)*) => { $crate::command::output::line(format_args!($($words)*)) };
 }
 
-/// Prints a line; ends the program when the output is closed.
+/// Prints a line of a list; ends the program when it cannot.
 ///
-/// Ending here is safe at any time: what was acknowledged is durable, the rest is made anew.
+/// Nobody reads any more: the rest of the list is not wanted, and all is well. Any other reason,
+/// such as a full disk, is a failure: a list that was cut must not look whole. Ending here is safe
+/// at any time: what was acknowledged is durable. Commands that change something use [`tell`].
 pub fn line(words: std::fmt::Arguments<'_>) {
-    if writeln!(std::io::stdout(), "{words}").is_err() {
-        std::process::exit(0);
+    match writeln!(std::io::stdout(), "{words}") {
+        Ok(()) => {}
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => std::process::exit(0),
+        Err(error) => fail(&not_written(&error)),
     }
 }
 
-pub(crate) use say;
+fn fail(failure: &Failure) -> ! {
+    // Standard error may be closed; there is nobody left to tell then.
+    let _ = writeln!(std::io::stderr(), "headwater: {failure}");
+    std::process::exit(1);
+}
+
+/// Prints a line of what was done, as [`say`] does, and goes on when nobody reads any more.
+macro_rules! note {
+    ($($words:tt)*) => { $crate::command::output::note_line(format_args!($($words)*)) };
+}
+
+pub(crate) use {note, say};
+
+/// Prints a line like [`tell`], but ends the program when it cannot be written.
+pub fn note_line(words: std::fmt::Arguments<'_>) {
+    if let Err(failure) = tell(words) {
+        fail(&failure);
+    }
+}
+
+/// Prints what a command has done; that nobody reads it any more changes nothing.
+///
+/// # Errors
+/// A [`Failure`] when the output cannot be written.
+pub fn tell(words: std::fmt::Arguments<'_>) -> Result<(), Failure> {
+    match writeln!(std::io::stdout(), "{words}") {
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(not_written(&error)),
+        _ => Ok(()),
+    }
+}
+
+/// Prints what is told once and cannot be found out later.
+///
+/// # Errors
+/// A [`Failure`] when it was not written, also because nobody reads any more.
+pub fn deliver(words: std::fmt::Arguments<'_>) -> Result<(), Failure> {
+    let mut out = std::io::stdout();
+    writeln!(out, "{words}").and_then(|()| out.flush()).map_err(|error| not_written(&error))
+}
+
+fn not_written(error: &std::io::Error) -> Failure {
+    Failure::new(format!("the output could not be written: {error}"))
+}
+
+/// Prints a JSON document of what a command has done.
+///
+/// # Errors
+/// A [`Failure`] when it does not serialize or cannot be written.
+pub fn tell_json(document: &impl serde::Serialize) -> Result<(), Failure> {
+    tell(format_args!("{}", serde_json::to_string_pretty(document)?))
+}
 
 /// Prints a JSON document.
 ///

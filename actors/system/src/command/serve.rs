@@ -1,6 +1,6 @@
 //! `headwater serve`: serves until it is told to stop.
 
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpListener};
 
 use headwater::api::keys::{self, NewKey};
 use headwater::api::{ApiServer, serve};
@@ -8,26 +8,65 @@ use headwater::event::Tenant;
 use jiff::Timestamp;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-use crate::cli::ServeArgs;
-use crate::command::output::say;
+use crate::cli::RunArgs;
+use crate::command::output::{deliver, tell};
 use crate::config::Config;
 use crate::error::Failure;
 use crate::node::Node;
+use crate::read_side::Lost;
 
 /// Serves the data folder.
-pub async fn run(args: ServeArgs) -> Result<(), Failure> {
+pub async fn run(args: RunArgs) -> Result<(), Failure> {
     let config = super::settings(&args.shared)?;
-    let node = Node::serve(config.clone()).await?;
-    let first = first_key(&node, &args.shared.tenant).await?;
+    expect_free(config.listen)?;
+    let lost = if args.new_read_side { Lost::MakeAnew } else { Lost::Refuse };
+    let node = Node::serve(config.clone(), lost).await?;
     let server = start(&node, &config).await?;
     let stop = StopSignals::listen()?;
-    say!("headwater serves {} on http://{}", config.place(), server.address());
-    if let Some(key) = &first {
-        say!("first key, of an admin, shown this once: {}", key.text.reveal());
+    match say_hello(&node, &config, &args.shared.tenant, server.address()).await {
+        Ok(()) => until_stopped(stop, node, server).await,
+        Err(failure) => {
+            server.stop().await;
+            node.close().await?;
+            Err(failure)
+        }
     }
-    say!("pages on http://{}/ui", server.address());
-    say!("documentation on http://{}/v1/docs; stop with Ctrl-C", server.address());
-    until_stopped(stop, node, server).await
+}
+
+/// Says where the server is and, once, its first key: made when the server has its address, so
+/// that no start makes a key and ends without showing it.
+async fn say_hello(
+    node: &Node,
+    config: &Config,
+    tenant: &Tenant,
+    address: SocketAddr,
+) -> Result<(), Failure> {
+    tell(format_args!("headwater serves {} on http://{address}", config.place()))?;
+    if let Some(key) = first_key(node, tenant).await? {
+        let shown = "first key, of an admin, shown this once:";
+        deliver(format_args!("{shown} {}", key.text.reveal())).map_err(|failure| {
+            Failure::new(format!(
+                "{failure}; nobody has seen the first key: make another with headwater keys \
+                 create NAME --scope admin, then headwater keys revoke {}",
+                key.info.id
+            ))
+        })?;
+    }
+    tell(format_args!("pages on http://{address}/ui"))?;
+    tell(format_args!("documentation on http://{address}/v1/docs; stop with Ctrl-C"))
+}
+
+/// Makes sure that the address can be listened on, before anything is opened or made.
+///
+/// # Errors
+/// A [`Failure`] naming the address and the fix.
+pub fn expect_free(address: SocketAddr) -> Result<(), Failure> {
+    TcpListener::bind(address).map(drop).map_err(|error| {
+        Failure::new(format!(
+            "cannot listen on {address}: {error}: stop the program that has it, or name another \
+             address with --listen"
+        ))
+    })
 }
 
 /// Starts the server over a node.

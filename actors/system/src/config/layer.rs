@@ -1,6 +1,6 @@
 //! The layers of settings: what was given where, before it is judged.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
 use std::path::PathBuf;
 
@@ -8,6 +8,7 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::setting::VARIABLE_PREFIX;
+use super::shown::{HIDDEN, looks_secret, shown};
 use super::suggestion::suggest;
 use super::{ConfigArgs, ELSEWHERE, Fault, Origin, SETTINGS, Setting};
 
@@ -42,7 +43,7 @@ impl Layers {
         layers.lay_file(args, &variables);
         layers.lay_variables(&variables);
         for (key, value) in &args.values {
-            if let Some(setting) = SETTINGS.iter().find(|setting| setting.key == *key) {
+            if let Some(setting) = setting(key) {
                 let origin = Origin::Flag(setting.flag());
                 layers.give(setting, value.clone(), origin);
             }
@@ -62,7 +63,7 @@ impl Layers {
             }
             (None, None) => (PathBuf::from(FILE_DEFAULT), Origin::Default),
         };
-        let value = path.display().to_string();
+        let value = shown(setting("data_dir"), &path.display().to_string());
         match std::fs::read_to_string(&path) {
             Ok(text) => self.lay_text(&value, &text),
             Err(error) if origin == Origin::Default && is_missing(&error) => {}
@@ -75,8 +76,10 @@ impl Layers {
     }
 
     fn lay_text(&mut self, path: &str, text: &str) {
-        let file = File { path, text };
         let (table, errors) = DeTable::parse_recoverable(text);
+        let starts = errors.iter().filter_map(|error| error.span()).map(|span| span.start);
+        let broken = starts.map(|start| line_of(text, start)).collect();
+        let file = File { path, text, broken };
         for error in errors {
             let at = error.span().map_or(0, |span| span.start);
             let fix = "correct it; see https://toml.io".to_owned();
@@ -92,13 +95,15 @@ impl Layers {
         for (name, value) in table {
             let key = format!("{prefix}{}", name.get_ref());
             let origin = file.at(name.span().start);
-            let setting = SETTINGS.iter().find(|setting| setting.key == key);
+            let setting = setting(&key);
             match (setting, value.get_ref()) {
+                // What was read from a line with an error may be a piece of a secret.
+                (_, leaf) if !leaf.is_table() && file.is_broken_at(name.span().start) => {}
                 (None, DeValue::Table(inner)) => self.lay_table(file, &format!("{key}."), inner),
-                (Some(setting), _) => self.give(setting, file.shown(value), origin),
+                (Some(setting), _) => self.give(setting, file.text_of(value), origin),
                 (None, _) => {
                     let known = SETTINGS.iter().map(|setting| setting.key.to_owned());
-                    self.unknown(key.clone(), file.shown(value), suggest(&key, known), origin);
+                    self.unknown(key.clone(), suggest(&key, known), origin);
                 }
             }
         }
@@ -115,15 +120,17 @@ impl Layers {
                     let known = SETTINGS.iter().map(Setting::variable);
                     let fix = suggest(name, known.chain(ELSEWHERE.map(str::to_owned)));
                     let origin = Origin::Variable(name.clone());
-                    // Not shown: a mistyped HEADWATER_KEY holds a secret.
-                    self.unknown(name.clone(), "…".to_owned(), fix, origin);
+                    self.unknown(name.clone(), fix, origin);
                 }
             }
         }
     }
 
-    fn unknown(&mut self, field: String, value: String, fix: String, origin: Origin) {
-        let problem = "is not a setting".to_owned();
+    /// Notes a name that is no setting, without its value: a mistyped name of a secret has the
+    /// secret as its value. A name that looks like a secret itself is not shown either.
+    fn unknown(&mut self, field: String, fix: String, origin: Origin) {
+        let (problem, value) = ("is not a setting".to_owned(), HIDDEN.to_owned());
+        let field = if looks_secret(&field) { HIDDEN.to_owned() } else { field };
         self.faults.push(Fault { field, value, problem, fix, origin });
     }
 }
@@ -131,21 +138,35 @@ impl Layers {
 struct File<'a> {
     path: &'a str,
     text: &'a str,
+    /// The lines that are not TOML.
+    broken: BTreeSet<usize>,
 }
 
 impl File<'_> {
     fn at(&self, byte: usize) -> Origin {
-        let before = self.text.get(..byte).unwrap_or_default();
-        Origin::File { path: self.path.to_owned(), line: 1 + before.matches('\n').count() }
+        Origin::File { path: self.path.to_owned(), line: line_of(self.text, byte) }
+    }
+
+    fn is_broken_at(&self, byte: usize) -> bool {
+        self.broken.contains(&line_of(self.text, byte))
     }
 
     /// Returns a text without its quotes and anything else as it is written.
-    fn shown(&self, value: &Spanned<DeValue<'_>>) -> String {
+    fn text_of(&self, value: &Spanned<DeValue<'_>>) -> String {
         match value.get_ref() {
             DeValue::String(text) => text.clone().into_owned(),
             _ => self.text.get(value.span()).unwrap_or_default().to_owned(),
         }
     }
+}
+
+/// Returns the line, from 1, of a place in a text.
+fn line_of(text: &str, byte: usize) -> usize {
+    1 + text.get(..byte).unwrap_or_default().matches('\n').count()
+}
+
+fn setting(key: &str) -> Option<&'static Setting> {
+    SETTINGS.iter().find(|setting| setting.key == key)
 }
 
 fn is_missing(error: &std::io::Error) -> bool {

@@ -13,6 +13,7 @@ mod reader;
 mod reference;
 mod section;
 mod setting;
+mod shown;
 mod suggestion;
 
 use std::net::SocketAddr;
@@ -28,6 +29,7 @@ pub use section::{
     LimitSettings, LogSettings, NodeSettings, OutboxSettings, RuntimeSettings, TelemetrySettings,
 };
 pub use setting::{DEFAULT_DATA_DIR, ELSEWHERE, Kind, SETTINGS, Setting};
+pub use shown::veil;
 
 use layer::Layers;
 use reader::Reader;

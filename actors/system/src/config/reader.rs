@@ -18,10 +18,8 @@ use headwater_outbox::webhook::{IpNet as Network, origin_value};
 use super::layer::{Given, Layers};
 use super::quantity::{parse_count, parse_duration, parse_size, show_duration, show_size};
 use super::setting::{EMBEDDED, NAME_MAX};
+use super::shown::{looks_secret, shown};
 use super::{ConfigError, Fault, Kind, Origin, SETTINGS, Setting};
-
-/// Stands for a value that may hold a secret.
-const HIDDEN: &str = "…";
 
 /// Reads settings by key; after a fault it goes on with a value that is thrown away.
 pub struct Reader {
@@ -36,6 +34,10 @@ impl Reader {
     pub fn folder(&mut self, key: &'static str) -> PathBuf {
         let parse = |text: &str, _: &Kind| match text.trim() {
             "" => Err("is empty".to_owned()),
+            // A folder of that name would show the password to everybody.
+            text if text.contains("://") || looks_secret(text) => {
+                Err("is an address, not a folder: did you mean store or read?".to_owned())
+            }
             _ => Ok(PathBuf::from(text)),
         };
         self.value(key, parse).unwrap_or_default()
@@ -108,12 +110,12 @@ impl Reader {
     pub fn networks(&mut self, key: &'static str) -> Vec<Network> {
         let parse = |text: &str, _: &Kind| {
             let names = text.split(',').map(str::trim).filter(|name| !name.is_empty());
-            let network = |name: &str| {
+            let network = |(at, name): (usize, &str)| {
                 let one = || name.parse::<IpAddr>().map(Network::from);
                 let network = name.parse::<Network>().or_else(|_| one());
-                network.map_err(|_| format!("has {name:?}, which is not a network"))
+                network.map_err(|_| format!("has no network as its entry {}", at + 1))
             };
-            names.map(network).collect()
+            names.enumerate().map(network).collect()
         };
         self.value(key, parse).unwrap_or_default()
     }
@@ -198,6 +200,7 @@ impl Reader {
     /// Notes a fault of a setting that its text does not show.
     pub fn refuse(&mut self, key: &'static str, problem: &str, fix: &str) {
         let Given { value, origin } = self.given(key);
+        let value = shown(setting(key), &value);
         let (field, problem, fix) = (key.to_owned(), problem.to_owned(), fix.to_owned());
         self.note(Fault { field, value, problem, fix, origin });
     }
@@ -230,11 +233,7 @@ impl Reader {
             Err(problem) => problem,
         };
         let fix = format!("write {}", setting.kind.expected());
-        let is_secret = matches!(
-            setting.kind,
-            Kind::Place | Kind::SealKey | Kind::Nats | Kind::Rabbitmq | Kind::Kafka
-        );
-        let value = if is_secret { HIDDEN.to_owned() } else { value };
+        let value = shown(Some(setting), &value);
         self.note(Fault { field: key.to_owned(), value, problem, fix, origin });
         None
     }

@@ -59,6 +59,12 @@ pub enum Kind {
 }
 
 impl Kind {
+    /// Returns whether a value may hold a secret, so that no message shows it.
+    #[must_use]
+    pub const fn is_secret(&self) -> bool {
+        matches!(self, Self::Place | Self::SealKey | Self::Nats | Self::Rabbitmq | Self::Kafka)
+    }
+
     /// Says what to write, as the end of "write …".
     #[must_use]
     pub fn expected(&self) -> String {

@@ -4,6 +4,7 @@
 //! the next command. Lanes are bounded, so reading a file never runs ahead of the log.
 
 use std::future::Future;
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
 
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
@@ -14,6 +15,20 @@ use crate::error::Failure;
 pub struct Lanes<C> {
     lanes: Vec<mpsc::Sender<C>>,
     tasks: Vec<JoinHandle<Result<(), Failure>>>,
+    under_way: Arc<UnderWay>,
+}
+
+/// The commands that were pushed and are not answered yet.
+#[derive(Default)]
+struct UnderWay {
+    state: Mutex<State>,
+    changed: Condvar,
+}
+
+#[derive(Default)]
+struct State {
+    commands: usize,
+    has_failed: bool,
 }
 
 impl<C: Send + 'static> Lanes<C> {
@@ -23,19 +38,22 @@ impl<C: Send + 'static> Lanes<C> {
         F: Fn(C) -> Fut + Clone + Send + 'static,
         Fut: Future<Output = Result<(), Failure>> + Send,
     {
+        let under_way = Arc::new(UnderWay::default());
         let start_lane = |_| {
             let (lane, mut commands) = mpsc::channel(depth);
-            let send = send.clone();
+            let (send, under_way) = (send.clone(), Arc::clone(&under_way));
             let task = tokio::spawn(async move {
                 while let Some(command) = commands.recv().await {
-                    send(command).await?;
+                    let answer = send(command).await;
+                    under_way.answered(answer.is_err());
+                    answer?;
                 }
                 Ok(())
             });
             (lane, task)
         };
         let (lanes, tasks) = (0..count.max(1)).map(start_lane).unzip();
-        Self { lanes, tasks }
+        Self { lanes, tasks, under_way }
     }
 
     /// Returns how many lanes there are.
@@ -49,7 +67,16 @@ impl<C: Send + 'static> Lanes<C> {
     /// A [`Failure`] when the lane has ended; [`Lanes::finish`] tells why.
     pub fn push(&self, lane: usize, command: C) -> Result<(), Failure> {
         let lane = self.lanes.get(lane).ok_or_else(|| Failure::new("no such lane"))?;
-        lane.blocking_send(command).map_err(|_| Failure::new("the import stopped"))
+        self.under_way.begun();
+        lane.blocking_send(command).map_err(|_| stopped())
+    }
+
+    /// Waits until every command that was pushed is answered; blocks the thread.
+    ///
+    /// # Errors
+    /// A [`Failure`] when a lane has ended; [`Lanes::finish`] tells why.
+    pub fn settle(&self) -> Result<(), Failure> {
+        if self.under_way.wait() { Ok(()) } else { Err(stopped()) }
     }
 
     /// Waits until every command is answered.
@@ -63,6 +90,33 @@ impl<C: Send + 'static> Lanes<C> {
         }
         Ok(())
     }
+}
+
+impl UnderWay {
+    fn begun(&self) {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner).commands += 1;
+    }
+
+    fn answered(&self, has_failed: bool) {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        state.commands = state.commands.saturating_sub(1);
+        state.has_failed |= has_failed;
+        if state.commands == 0 || has_failed {
+            self.changed.notify_all();
+        }
+    }
+
+    /// Waits for all; false when one has failed.
+    fn wait(&self) -> bool {
+        let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_busy = |state: &mut State| state.commands > 0 && !state.has_failed;
+        let state = self.changed.wait_while(state, is_busy);
+        !state.unwrap_or_else(PoisonError::into_inner).has_failed
+    }
+}
+
+fn stopped() -> Failure {
+    Failure::new("the import stopped")
 }
 
 #[cfg(test)]
@@ -96,6 +150,31 @@ mod tests {
             let own: Vec<u32> = seen.iter().filter(|c| c.0 == stream).map(|c| c.1).collect();
             assert!(own.is_sorted(), "lane {stream}");
         }
+    }
+
+    #[tokio::test]
+    async fn what_is_pushed_after_a_settle_is_sent_after_all_before_it() {
+        let seen = Arc::new(Mutex::new(Vec::new()));
+        let sink = seen.clone();
+        let lanes = Lanes::start(8, 2, move |command: u32| {
+            let sink = sink.clone();
+            async move {
+                tokio::task::yield_now().await;
+                sink.lock().unwrap().push(command / 8);
+                Ok(())
+            }
+        });
+        let push = move || {
+            for number in 0..200 {
+                if number % 8 == 0 {
+                    lanes.settle().unwrap();
+                }
+                lanes.push(number as usize % 8, number).unwrap();
+            }
+            lanes
+        };
+        tokio::task::spawn_blocking(push).await.unwrap().finish().await.unwrap();
+        assert!(seen.lock().unwrap().is_sorted());
     }
 
     #[tokio::test]

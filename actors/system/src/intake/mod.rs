@@ -4,14 +4,17 @@ mod lanes;
 mod progress;
 
 use std::fs::File;
-use std::path::Path;
+use std::io::BufRead;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use headwater::aggregate::Receipt;
 use headwater::event::Position;
 use headwater_shop::generator::{Generator, REAL_INVOICES};
-use headwater_shop::retail::{Commands, ImportReport, KeyedCommand, ReadRow, read_lines};
+use headwater_shop::retail::{
+    Commands, ImportReport, KeyedCommand, Lines as RetailLines, ReadRow, read_lines,
+};
 use headwater_shop::sender::{ShopSendError, ShopSender};
 use indicatif::ProgressBar;
 use serde::Serialize;
@@ -47,22 +50,43 @@ pub struct IntakeReport {
     pub seconds: f64,
 }
 
-/// Takes in a file, plain or gzip.
-///
-/// # Errors
-/// A [`Failure`] when the file cannot be read or a command cannot be stored.
-pub async fn take_file(
-    sender: ShopSender,
-    path: &Path,
-    is_quiet: bool,
-) -> Result<IntakeReport, Failure> {
-    let told = |error: std::io::Error| Failure::new(format!("{}: {error}", path.display()));
-    let file = File::open(path).map_err(told)?;
-    let bar = bar(file.metadata().map_err(told)?.len(), Unit::Bytes, "import", is_quiet);
-    let rows = read_lines(bar.wrap_read(file)).map_err(told)?;
-    let report = take(sender, Commands::new(rows), |_| {}).await;
-    bar.finish();
-    report
+/// A file whose heading has been read; opened once, for a pipe cannot be read twice.
+pub struct RetailFile {
+    rows: RetailLines<Box<dyn BufRead + Send>>,
+    path: PathBuf,
+    bar: ProgressBar,
+}
+
+impl RetailFile {
+    /// Opens a file, plain or gzip, before a log is opened or made for it.
+    ///
+    /// # Errors
+    /// A [`Failure`] naming the file, when it cannot be read or has another heading.
+    pub fn open(path: &Path, is_quiet: bool) -> Result<Self, Failure> {
+        let told = |error: std::io::Error| Failure::new(format!("{}: {error}", path.display()));
+        let file = File::open(path).map_err(told)?;
+        let bar = bar(file.metadata().map_err(told)?.len(), Unit::Bytes, "import", is_quiet);
+        let rows = read_lines(bar.wrap_read(file)).map_err(told)?;
+        Ok(Self { rows, path: path.to_owned(), bar })
+    }
+
+    /// Takes the file in.
+    ///
+    /// # Errors
+    /// A [`Failure`] when the file cannot be read or a command cannot be stored.
+    pub async fn take_in(self, sender: ShopSender) -> Result<IntakeReport, Failure> {
+        let Self { rows, path, bar } = self;
+        let report = take(sender, Commands::new(rows), Order::OfStreams, |_| {}).await;
+        bar.finish();
+        let path = path.display();
+        match report {
+            Err(failure) => Err(Failure::new(format!("{path}: {failure}"))),
+            Ok(report) if report.read.lines == 0 => {
+                Err(Failure::new(format!("{path}: has a heading and no line")))
+            }
+            report => report,
+        }
+    }
 }
 
 /// Takes in a made-up shop of so many invoices.
@@ -78,7 +102,8 @@ pub async fn take_made_up(
     let bar = bar(u64::from(invoices), Unit::Things, "invoices", is_quiet);
     let commands = Generator::new(SEED, invoices).commands();
     let shown: ProgressBar = bar.clone();
-    let report = take(sender, commands, move |read| shown.set_position(read.invoices)).await;
+    let on_progress = move |read: &ImportReport| shown.set_position(read.invoices);
+    let report = take(sender, commands, Order::OfTimes, on_progress).await;
     bar.finish();
     report
 }
@@ -86,9 +111,19 @@ pub async fn take_made_up(
 /// The seed of the demo's shop: everybody sees the same one.
 const SEED: u64 = 1;
 
+/// Which order the log has in the end.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Order {
+    /// That of the file in each stream; streams go beside one another.
+    OfStreams,
+    /// That of the times too: what is later is sent when all that is earlier is answered.
+    OfTimes,
+}
+
 async fn take<R>(
     sender: ShopSender,
     mut commands: Commands<R>,
+    order: Order,
     on_progress: impl Fn(&ImportReport) + Send + 'static,
 ) -> Result<IntakeReport, Failure>
 where
@@ -106,10 +141,15 @@ where
         }
     });
     let push = move || {
-        let mut pushed = Ok(());
+        let (mut pushed, mut time) = (Ok(()), None);
         while let Some(keyed) = commands.next() {
             let keyed = keyed.map_err(|error| Failure::new(error.to_string()))?;
-            pushed = lanes.push(keyed.command.lane(lanes.count()), keyed);
+            let before = std::mem::replace(&mut time, keyed.command.local_time());
+            if order == Order::OfTimes && before != time {
+                pushed = lanes.settle();
+            }
+            let lane = keyed.command.lane(lanes.count());
+            pushed = pushed.and_then(|()| lanes.push(lane, keyed));
             if pushed.is_err() {
                 break;
             }

@@ -67,16 +67,6 @@ fn the_demo_ends_with_every_projection_at_the_end_of_the_log() {
 }
 
 #[test]
-fn the_demo_run_again_replays_every_command_and_adds_nothing() {
-    let folder = Folder::new();
-    let (first, again) = (folder.json(&DEMO), folder.json(&DEMO));
-    assert_at_the_end(&again);
-    assert_eq!(again["intake"]["replayed"], first["intake"]["commands"]);
-    assert_eq!(again["intake"]["commands"], first["intake"]["commands"]);
-    assert_eq!(again["head"], first["head"]);
-}
-
-#[test]
 fn the_demo_makes_the_same_shop_everywhere() {
     let [one, other] = [Folder::new().json(&DEMO), Folder::new().json(&DEMO)];
     assert_eq!(one["head"], other["head"]);

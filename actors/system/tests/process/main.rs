@@ -3,6 +3,8 @@
 #[cfg(test)]
 mod backup;
 #[cfg(test)]
+mod backup_kill;
+#[cfg(test)]
 mod browser;
 #[cfg(test)]
 mod database;
@@ -11,7 +13,13 @@ mod demo;
 #[cfg(test)]
 mod document;
 #[cfg(test)]
+mod exit_code;
+#[cfg(test)]
 mod faults;
+#[cfg(test)]
+mod first_steps;
+#[cfg(test)]
+mod foreign;
 #[cfg(test)]
 mod harness;
 #[cfg(test)]
@@ -19,15 +27,21 @@ mod keys;
 #[cfg(test)]
 mod kill;
 #[cfg(test)]
+mod lost;
+#[cfg(test)]
 mod migrate;
 #[cfg(test)]
 mod nodes;
+#[cfg(test)]
+mod old;
 #[cfg(test)]
 mod outbox;
 #[cfg(test)]
 mod page;
 #[cfg(test)]
 mod postgres;
+#[cfg(test)]
+mod privacy;
 #[cfg(test)]
 mod pull;
 #[cfg(test)]

@@ -75,6 +75,9 @@ pub(super) async fn take(
         Place::Here(group) => group,
         Place::There(reply) => return Ok(reply),
     };
+    if call.wants_head() {
+        return poll::head(&call, &group);
+    }
     match call.takes_event_stream() {
         true => push::follow(&call, &caller, group, wanted).await,
         false => poll::answer(&call, &caller, group, wanted).await,

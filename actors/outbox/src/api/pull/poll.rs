@@ -28,6 +28,11 @@ pub(super) async fn answer(
     call.reply(200, &DeliveryPageDocument { deliveries, phase: group.phase() })
 }
 
+/// Answers as a poll does that gets nothing: whoever wants the head alone gets no event.
+pub(super) fn head(call: &Call, group: &Group) -> Result<HttpResponse, Problem> {
+    call.reply(200, &DeliveryPageDocument { deliveries: Vec::new(), phase: group.phase() })
+}
+
 async fn waited(
     call: &Call,
     caller: &Caller,

@@ -16,6 +16,8 @@ pub struct Folder {
 #[derive(Debug)]
 pub struct Outcome {
     pub is_success: bool,
+    /// `None` when a signal ended it.
+    pub code: Option<i32>,
     pub stdout: String,
     pub stderr: String,
 }
@@ -70,6 +72,7 @@ impl Outcome {
         let output = program.output().unwrap();
         Self {
             is_success: output.status.success(),
+            code: output.status.code(),
             stdout: String::from_utf8(output.stdout).unwrap(),
             stderr: String::from_utf8(output.stderr).unwrap(),
         }

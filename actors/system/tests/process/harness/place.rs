@@ -22,6 +22,11 @@ impl Place {
         ["--store", &self.text, "--read", &self.text]
     }
 
+    /// Runs statements in the schema, in whose place they name `old_schema`.
+    pub fn run(&self, sql: &str) {
+        self.schema.run(&sql.replace("old_schema", self.schema.address().schema())).unwrap();
+    }
+
     /// Opens the read side beside the program.
     pub fn database(&self) -> Database {
         PostgresConfig::at(self.schema.address().clone()).open().unwrap()
