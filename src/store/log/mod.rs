@@ -24,6 +24,7 @@ mod frame;
 mod glance;
 mod heads;
 mod key;
+mod kinds;
 mod memory_index;
 mod page;
 mod prepared;

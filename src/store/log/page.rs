@@ -1,5 +1,6 @@
 //! A page of the log while it is being filled, within its bounds.
 
+use super::kinds::{Gathering, Wanted};
 use crate::event::{Position, RecordedEvent};
 use crate::store::{LogPage, LogRead, StoreLimits};
 
@@ -14,6 +15,10 @@ pub struct PageBuilder {
     rest_at: usize,
     next: Position,
     is_full: bool,
+    /// The kinds that a filtered read asks for, once it has begun.
+    pub(super) wanted: Option<Wanted>,
+    /// The kinds of the block that is being read.
+    pub(super) gathering: Gathering,
 }
 
 impl PageBuilder {
@@ -29,6 +34,8 @@ impl PageBuilder {
             rest_at: 0,
             next: read.from,
             is_full: false,
+            wanted: None,
+            gathering: Gathering::default(),
         }
     }
 
