@@ -19,6 +19,7 @@ mod row_memory;
 mod rows;
 pub(crate) mod status;
 mod storable;
+mod stored;
 pub(crate) mod work;
 
 pub use config::RunnerConfig;
@@ -29,6 +30,7 @@ pub use policy::{PoisonPolicy, UnknownPolicy};
 pub use query::{RowEntry, RowPage, RowQuery};
 pub use rows::Rows;
 pub use status::{ProjectionState, ProjectionStatus, Step};
+pub use stored::stored_projections;
 
 use std::borrow::Cow;
 use std::fmt::Display;

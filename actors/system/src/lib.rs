@@ -3,6 +3,7 @@
 //! This crate alone knows every capability. `node` puts them together over one data folder;
 //! each command of [`cli`] is a file in `command`.
 
+mod backup_mark;
 mod bench;
 pub mod cli;
 mod command;
@@ -13,6 +14,7 @@ mod exit;
 mod intake;
 mod node;
 mod private_file;
+mod read_side;
 mod remote;
 
 pub use command::run;

@@ -20,10 +20,12 @@ use headwater_outbox::webhook::{WebhookClient, WebhookSettings};
 use headwater_outbox::{Outbox, OutboxConfig};
 use headwater_shop::plugin::Shop;
 
+use crate::backup_mark;
 use crate::config::Config;
 use crate::data_folder::DataFolder;
 use crate::error::Failure;
 use crate::private_file;
+use crate::read_side::{self, Lost, ProgramMark, ReadSide, nothing_there};
 
 /// The file of the read side in a data folder.
 pub const READ_FILE: &str = "read.sqlite";
@@ -46,7 +48,7 @@ pub struct Node {
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Stay {
     /// To serve, and to send what endpoints are owed.
-    Service,
+    Service(Lost),
     /// For one command.
     Command,
 }
@@ -58,9 +60,9 @@ impl Node {
     /// # Errors
     /// A [`Failure`] naming the file or the database and the fix, for example that another
     /// process has it.
-    pub async fn serve(config: Config) -> Result<Self, Failure> {
+    pub async fn serve(config: Config, lost: Lost) -> Result<Self, Failure> {
         let node = config.node_config();
-        Self::start(config, node, Stay::Service).await
+        Self::start(config, node, Stay::Service(lost)).await
     }
 
     /// The same for a command that is there for a moment: nothing leaves the system.
@@ -86,21 +88,32 @@ impl Node {
     }
 
     async fn start(config: Config, node: NodeConfig, stay: Stay) -> Result<Self, Failure> {
+        backup_mark::take_over(&config.data_dir)?;
+        let found = ReadSide::look(&config).await?;
         keep_private(&config.data_dir);
         // The embedded log keeps others out of its folder by itself.
         let is_read_alone = config.store.is_some() && config.read.is_none();
         let folder = is_read_alone.then(|| DataFolder::take(&config.data_dir)).transpose()?;
         let log = open_log(&config, node.is_visitor).await?;
+        let lost = if let Stay::Service(lost) = stay { lost } else { Lost::Refuse };
+        let head = *log.store().head().borrow();
+        found.expect_known(&config, head, lost)?;
         let database = open_database(&config)?;
+        if !node.is_visitor {
+            found.mark(&database).await?;
+        }
         let outbox = match stay {
-            Stay::Service => Outbox::new(outbox_config(&config)?, log.store(), database.clone())?
-                .held(config.outbox.hold),
+            Stay::Service(_) => {
+                Outbox::new(outbox_config(&config)?, log.store(), database.clone())?
+                    .held(config.outbox.hold)
+            }
             Stay::Command => Outbox::without_dispatcher(),
         };
         let system = System::builder(log.store(), database.clone())
             .config(config.runtime.runtime_config())
             .node(node)
             .log_tables(open_store_database(&config)?)
+            .plugin(ProgramMark)
             .plugin(Shop)
             .plugin(outbox)
             .start()
@@ -118,6 +131,33 @@ impl Node {
         if left.commands > 0 {
             tracing::warn!(commands = left.commands, "stopped before every command was answered");
         }
+        Ok(self.log.close()?)
+    }
+}
+
+/// A log that is looked at, and nothing else: no read side is opened and nothing runs.
+pub struct Look {
+    /// The log.
+    pub log: Log,
+    /// Where everything lies.
+    pub config: Config,
+}
+
+impl Look {
+    /// Opens a log that is there.
+    ///
+    /// # Errors
+    /// A [`Failure`] naming the file or the database and the fix.
+    pub async fn open(config: Config) -> Result<Self, Failure> {
+        let log = open_log(&config, true).await?;
+        Ok(Self { log, config })
+    }
+
+    /// Closes the log.
+    ///
+    /// # Errors
+    /// A [`Failure`] when it could not be closed in order.
+    pub fn close(self) -> Result<(), Failure> {
         Ok(self.log.close()?)
     }
 }
@@ -164,6 +204,7 @@ pub fn open_database(config: &Config) -> Result<Database, Failure> {
         return Ok(PostgresConfig::at(address.clone()).open()?);
     }
     make_data_dir(&config.data_dir)?;
+    backup_mark::take_over(&config.data_dir)?;
     Ok(SqliteConfig::at(read_file(config)).open()?)
 }
 
@@ -171,18 +212,15 @@ pub fn open_database(config: &Config) -> Result<Database, Failure> {
 ///
 /// # Errors
 /// As [`open_database`], and a [`Failure`] when the folder has no read side.
-pub fn existing_database(config: &Config) -> Result<Database, Failure> {
-    if config.read.is_none() && !read_file(config).exists() {
-        let dir = config.data_dir.display();
-        return Err(Failure::new(format!(
-            "{dir} has no read side: name another --data-dir, or an address with --read, or make \
-             it: headwater migrate up"
-        )));
+pub async fn existing_database(config: &Config) -> Result<Database, Failure> {
+    match ReadSide::look(config).await? {
+        ReadSide::Own { .. } => open_database(config),
+        ReadSide::Nothing => Err(nothing_there(config)),
     }
-    open_database(config)
 }
 
-fn read_file(config: &Config) -> PathBuf {
+/// Returns the file of the read side in the data folder.
+pub fn read_file(config: &Config) -> PathBuf {
     config.data_dir.join(READ_FILE)
 }
 
@@ -194,11 +232,20 @@ pub fn open_store_database(config: &Config) -> Result<Option<Database>, Failure>
     config.store.as_ref().map(open_tables).transpose()
 }
 
+/// The same for reading alone: nothing is made.
+///
+/// # Errors
+/// A [`Failure`] naming the database and the fix.
+pub fn store_database_to_read(config: &Config) -> Result<Option<Database>, Failure> {
+    let open = |address: &Address| PostgresConfig::at(address.clone()).open_to_read();
+    Ok(config.store.as_ref().map(open).transpose()?)
+}
+
 /// Returns the steps that the capabilities add to the framework's own.
 pub fn migration_sets() -> Vec<MigrationSet> {
     let shop = Shop.contribute(Contribution::default());
     let outbox = [headwater_outbox::MIGRATIONS];
-    shop.migration_sets().iter().copied().chain(outbox).collect()
+    shop.migration_sets().iter().copied().chain(outbox).chain([read_side::steps()]).collect()
 }
 
 /// Makes what sends events, from the settings and the key of the data folder.

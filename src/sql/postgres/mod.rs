@@ -75,6 +75,18 @@ impl PostgresConfig {
     }
 }
 
+impl PostgresConfig {
+    /// Opens a database for reading: no schema is made, and nobody is asked yet whether the server
+    /// is there. Tables that are missing are missing.
+    ///
+    /// # Errors
+    /// [`OpenError::Server`] when no thread can be started.
+    pub fn open_to_read(self) -> Result<Database, OpenError> {
+        let config = Self { writers: 1, readers: 1, ..self };
+        Ok(Database::new(Arc::new(PostgresEngine::start(&Arc::new(config))?)))
+    }
+}
+
 struct PostgresEngine {
     writers: Line,
     readers: Line,

@@ -6,6 +6,7 @@ use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::Path;
 use std::time::Duration;
 
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_encode};
 use rusqlite::{Connection, OpenFlags};
 
 use super::SqliteConfig;
@@ -14,6 +15,9 @@ use crate::sql::OpenError;
 
 /// Marks the file as this program's: "HDWR", in the header of the file.
 const APPLICATION_ID: i32 = 0x4844_5752;
+
+/// What may have a meaning in a URI.
+const ENCODED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'/').remove(b'.').remove(b'-');
 
 const STATEMENTS_KEPT: usize = 256;
 
@@ -44,6 +48,54 @@ pub(super) fn open_reader(config: &SqliteConfig) -> Result<Connection, OpenError
     Ok(connection)
 }
 
+/// Opens a connection that only reads and makes no file, not even SQLite's own beside it: without a
+/// write-ahead log the file is whole, and nobody has it open.
+pub(super) fn open_still(config: &SqliteConfig) -> Result<Connection, OpenError> {
+    let path = config.path.as_path();
+    let mut wal = path.as_os_str().to_owned();
+    wal.push("-wal");
+    let is_closed = !Path::new(&wal).exists();
+    let connection = if is_closed { open_immutable(config)? } else { open_reader(config)? };
+    match owner(&connection, path)? {
+        Owner::This | Owner::Nobody => Ok(connection),
+        Owner::Other => Err(OpenError::Foreign { path: path.display().to_string() }),
+    }
+}
+
+fn open_immutable(config: &SqliteConfig) -> Result<Connection, OpenError> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY
+        | OpenFlags::SQLITE_OPEN_URI
+        | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let fail = |error: &rusqlite::Error| open_error(error, &config.path);
+    let path = config.path.as_os_str().as_encoded_bytes();
+    let uri = format!("file:{}?immutable=1", percent_encode(path, ENCODED));
+    let connection = Connection::open_with_flags(uri, flags).map_err(|error| fail(&error))?;
+    set_up(&connection, config, "pragma query_only = on").map_err(|error| fail(&error))?;
+    Ok(connection)
+}
+
+/// Whose a file is.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Owner {
+    This,
+    Nobody,
+    Other,
+}
+
+fn owner(connection: &Connection, path: &Path) -> Result<Owner, OpenError> {
+    let number = |sql: &str| {
+        let number = connection.query_row(sql, [], |row| row.get::<_, i32>(0));
+        number.map_err(|error| open_error(&error, path))
+    };
+    let (owner, tables) =
+        (number("pragma application_id")?, number("select count(*) from sqlite_master")?);
+    Ok(match (owner, tables) {
+        (APPLICATION_ID, _) => Owner::This,
+        (0, 0) => Owner::Nobody,
+        _ => Owner::Other,
+    })
+}
+
 fn prepare_writer(connection: &Connection, config: &SqliteConfig) -> Result<(), OpenError> {
     let fail = |error: rusqlite::Error| open_error(&error, &config.path);
     connection.busy_timeout(busy_timeout(config)).map_err(fail)?;
@@ -63,16 +115,12 @@ fn prepare_writer(connection: &Connection, config: &SqliteConfig) -> Result<(), 
 /// Checks that the file is empty or this program's, and marks it.
 fn claim(connection: &Connection, path: &Path) -> Result<(), OpenError> {
     let fail = |error: rusqlite::Error| open_error(&error, path);
-    let number = |sql: &str| connection.query_row(sql, [], |row| row.get::<_, i32>(0));
-    let owner = number("pragma application_id").map_err(fail)?;
-    let tables = number("select count(*) from sqlite_master").map_err(fail)?;
-    let foreign = || OpenError::Foreign { path: path.display().to_string() };
-    match (owner, tables) {
-        (APPLICATION_ID, _) => {}
-        (0, 0) => {
+    match owner(connection, path)? {
+        Owner::This => {}
+        Owner::Nobody => {
             connection.pragma_update(None, "application_id", APPLICATION_ID).map_err(fail)?;
         }
-        _ => return Err(foreign()),
+        Owner::Other => return Err(OpenError::Foreign { path: path.display().to_string() }),
     }
     connection
         .query_row("pragma journal_mode = wal", [], |row| row.get::<_, String>(0))

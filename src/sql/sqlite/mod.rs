@@ -58,6 +58,17 @@ impl SqliteConfig {
     }
 }
 
+impl SqliteConfig {
+    /// Opens a database that is there, for reading alone: nothing is made or changed, and a write
+    /// fails. Another process may have it open.
+    ///
+    /// # Errors
+    /// [`OpenError`]: the file is not there, or not this framework's.
+    pub fn open_to_read(self) -> Result<Database, OpenError> {
+        Ok(Database::new(Arc::new(SqliteEngine::open_to_read(&self)?)))
+    }
+}
+
 struct SqliteEngine {
     writer: Line,
     readers: Line,
@@ -66,11 +77,29 @@ struct SqliteEngine {
 impl SqliteEngine {
     fn open(config: &SqliteConfig) -> Result<Self, OpenError> {
         let path = config.path.display().to_string();
-        let writer = vec![connection::open_writer(config)?];
+        let writer = connection::open_writer(config)?;
         let readers = (0..config.readers.max(1)).map(|_| connection::open_reader(config));
         let readers = readers.collect::<Result<Vec<_>, _>>()?;
-        let writer = start("sql-writer", config.waiting_writes_max, &path, writer)?;
-        let readers = start("sql-reader", config.waiting_reads_max, &path, readers)?;
+        Self::start(config, &path, writer, readers)
+    }
+
+    fn open_to_read(config: &SqliteConfig) -> Result<Self, OpenError> {
+        let path = config.path.display().to_string();
+        // Its transactions begin as writes do, which this connection refuses.
+        let writer = connection::open_still(config)?;
+        let readers = vec![connection::open_still(config)?];
+        Self::start(config, &path, writer, readers)
+    }
+
+    fn start(
+        config: &SqliteConfig,
+        path: &str,
+        writer: Connection,
+        readers: Vec<Connection>,
+    ) -> Result<Self, OpenError> {
+        let writer = vec![writer];
+        let writer = start("sql-writer", config.waiting_writes_max, path, writer)?;
+        let readers = start("sql-reader", config.waiting_reads_max, path, readers)?;
         Ok(Self { writer, readers })
     }
 }

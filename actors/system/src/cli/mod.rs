@@ -27,7 +27,7 @@ pub enum Command {
     /// Run a year of a shop through the whole system, then serve it
     Demo(DemoArgs),
     /// Serve commands, read models and the log over HTTP
-    Serve(ServeArgs),
+    Serve(RunArgs),
     /// Take data of another system in
     #[command(subcommand)]
     Import(ImportCommand),
@@ -90,6 +90,17 @@ pub struct DemoArgs {
 }
 
 /// Flags of `serve`.
+#[derive(Args)]
+pub struct RunArgs {
+    /// Make a new read side for a log with events: API keys and the places of endpoints are lost
+    #[arg(long)]
+    pub new_read_side: bool,
+    /// Flags of every command.
+    #[command(flatten)]
+    pub shared: SharedArgs,
+}
+
+/// Flags of a command without any of its own.
 #[derive(Args)]
 pub struct ServeArgs {
     /// Flags of every command.

@@ -8,25 +8,63 @@ use std::path::Path;
 use headwater::sql::SqliteConfig;
 use headwater::store::StoreError;
 use headwater::store::log::{BackupReport, LogStore};
+use jiff::Timestamp;
 use serde_json::json;
 
 use super::backup_target::BackupTarget;
 use super::output::{self, thousands};
+use crate::backup_mark::BackupList;
 use crate::cli::BackupArgs;
 use crate::command::output::note;
 use crate::config::Config;
 use crate::error::Failure;
-use crate::node::{READ_FILE, SEAL_KEY_FILE, log_dir};
+use crate::node::{READ_FILE, SEAL_KEY_FILE, log_dir, read_file};
 use crate::private_file;
+use crate::read_side;
 
 /// What is removed when a copy fails, besides the log: SQLite's own file beside the copy too.
-const FILES: [&str; 3] = [READ_FILE, "read.sqlite-journal", SEAL_KEY_FILE];
+const FILES: [&str; 4] =
+    [READ_FILE, "read.sqlite-journal", "read.sqlite.tmp-journal", SEAL_KEY_FILE];
 
 /// What was copied.
 struct Copied {
     log: BackupReport,
     read_side: ReadSide,
     seal_key: SealKeyFile,
+}
+
+impl Copied {
+    /// Gives the read side its name when the log, without which it must not be opened, is whole.
+    fn put_in_place(&self, target: &BackupTarget) -> io::Result<()> {
+        match self.read_side {
+            ReadSide::Copied(_) => {
+                private_file::put_in_place(&target.part(READ_FILE), &target.file(READ_FILE))
+            }
+            ReadSide::Missing | ReadSide::Elsewhere(_) => Ok(()),
+        }
+    }
+
+    /// Says what the copy holds; its files are added when they are listed.
+    fn list(&self) -> BackupList {
+        BackupList {
+            format: 1,
+            program: env!("CARGO_PKG_VERSION").to_owned(),
+            made_at: Timestamp::now().to_string(),
+            position: self.log.position.get(),
+            read_side: self.read_side.word().to_owned(),
+            files: Vec::new(),
+        }
+    }
+}
+
+impl ReadSide {
+    const fn word(&self) -> &'static str {
+        match self {
+            Self::Copied(_) => "copied",
+            Self::Missing => "missing",
+            Self::Elsewhere(_) => "in PostgreSQL",
+        }
+    }
 }
 
 /// What became of the read side.
@@ -49,9 +87,10 @@ enum SealKeyFile {
 }
 
 /// Copies a data folder.
-pub fn run(args: &BackupArgs) -> Result<(), Failure> {
+pub async fn run(args: BackupArgs) -> Result<(), Failure> {
     let config = super::settings(&args.shared)?;
     expect_embedded(&config)?;
+    expect_read_side(&config).await?;
     let target = BackupTarget::make(&args.dir)?;
     let copied = copy(&config, &target).map_err(|error| target.give_up(&FILES, &error))?;
     if args.shared.json {
@@ -59,6 +98,20 @@ pub fn run(args: &BackupArgs) -> Result<(), Failure> {
     }
     print(&copied, &args.dir);
     Ok(())
+}
+
+/// Refuses a read side that is empty or another program's: its copy would look like a good one.
+async fn expect_read_side(config: &Config) -> Result<(), Failure> {
+    let path = read_file(config);
+    let is_there = config.read.is_none() && path.exists();
+    if !is_there || read_side::ReadSide::look(config).await? != read_side::ReadSide::Nothing {
+        return Ok(());
+    }
+    let shown = path.display();
+    Err(Failure::new(format!(
+        "{shown} is empty: API keys and the places of endpoints are lost; restore it from a backup, or \
+         remove {shown} to back up the log without it"
+    )))
 }
 
 /// Refuses a log in PostgreSQL and says how that is backed up, the read side first.
@@ -84,7 +137,10 @@ fn copy(config: &Config, target: &BackupTarget) -> Result<Copied, Failure> {
     let (from, to) = (log_dir(config), target.log_dir());
     let log = LogStore::backup_folder(&from, &to);
     let log = log.map_err(|error| at_source(error, &from, &to))?;
-    Ok(Copied { log, read_side, seal_key })
+    let copied = Copied { log, read_side, seal_key };
+    let named = copied.put_in_place(target).and_then(|()| target.finish(&mut copied.list()));
+    named.map_err(|error| Failure::new(format!("finish the copy: {error}")))?;
+    Ok(copied)
 }
 
 fn copy_read_side(config: &Config, target: &BackupTarget) -> Result<ReadSide, Failure> {
@@ -97,7 +153,7 @@ fn copy_read_side(config: &Config, target: &BackupTarget) -> Result<ReadSide, Fa
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(ReadSide::Missing),
         Err(error) => return Err(Failure::new(format!("{}: {error}", path.display()))),
     };
-    Ok(ReadSide::Copied(SqliteConfig::at(&path).copy_to(target.file(READ_FILE))?))
+    Ok(ReadSide::Copied(SqliteConfig::at(&path).copy_to(target.part(READ_FILE))?))
 }
 
 fn copy_seal_key(config: &Config, target: &BackupTarget) -> Result<SealKeyFile, Failure> {
@@ -117,13 +173,12 @@ fn copy_seal_key(config: &Config, target: &BackupTarget) -> Result<SealKeyFile, 
 }
 
 fn document(copied: &Copied) -> serde_json::Value {
-    let (read_side, read_bytes, dump) = match &copied.read_side {
-        ReadSide::Copied(bytes) => ("copied", Some(*bytes), None),
-        ReadSide::Missing => ("missing", None, None),
-        ReadSide::Elsewhere(schema) => {
-            ("in PostgreSQL", None, Some(format!("pg_dump --schema={schema}")))
-        }
+    let (read_bytes, dump) = match &copied.read_side {
+        ReadSide::Copied(bytes) => (Some(*bytes), None),
+        ReadSide::Missing => (None, None),
+        ReadSide::Elsewhere(schema) => (None, Some(format!("pg_dump --schema={schema}"))),
     };
+    let read_side = copied.read_side.word();
     let seal_key = match copied.seal_key {
         SealKeyFile::Copied => "copied",
         SealKeyFile::Missing => "missing",

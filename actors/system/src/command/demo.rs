@@ -18,8 +18,9 @@ use crate::cli::DemoArgs;
 use crate::command::output::note as say;
 use crate::config::{Config, DEFAULT_DATA_DIR};
 use crate::error::Failure;
-use crate::intake::{self, IntakeReport, Unit, bar};
+use crate::intake::{self, IntakeReport, RetailFile, Unit, bar};
 use crate::node::Node;
+use crate::read_side::Lost;
 
 /// Where the demo keeps its data when no folder is named: apart from real data.
 const DEMO_DATA_DIR: &str = "./headwater-demo";
@@ -47,14 +48,12 @@ pub async fn run(args: DemoArgs) -> Result<(), Failure> {
         config.data_dir = DEMO_DATA_DIR.into();
     }
     let is_quiet = args.shared.json;
-    if let Some(file) = &args.import {
-        intake::check_file(file)?;
-    }
+    let file = args.import.as_ref().map(|file| RetailFile::open(file, is_quiet)).transpose()?;
     if !args.exit {
         serve::expect_free(config.listen)?;
     }
     if args.fresh {
-        demo_shop::remove(&config)?;
+        demo_shop::remove(&config).await?;
     }
     if !is_quiet {
         say!("A year of a shop: commands → aggregates → log → read models\n");
@@ -62,9 +61,9 @@ pub async fn run(args: DemoArgs) -> Result<(), Failure> {
     // What ends with the summary is a command like others, and sends nothing.
     let node = match args.exit {
         true => Node::open(config.clone()).await?,
-        false => Node::serve(config.clone()).await?,
+        false => Node::serve(config.clone(), Lost::Refuse).await?,
     };
-    let summary = run_shop(&node, &config, &args).await?;
+    let summary = run_shop(&node, &config, &args, file).await?;
     show(&summary, &config, is_quiet)?;
     if args.exit {
         node.close().await?;
@@ -86,33 +85,43 @@ fn expect_some(summary: &Summary) -> Result<(), Failure> {
     }
 }
 
-async fn run_shop(node: &Node, config: &Config, args: &DemoArgs) -> Result<Summary, Failure> {
+async fn run_shop(
+    node: &Node,
+    config: &Config,
+    args: &DemoArgs,
+    file: Option<RetailFile>,
+) -> Result<Summary, Failure> {
     let head = *node.log.store().head().borrow();
-    let found = DemoShop::find(config, args, head)?;
+    let found = DemoShop::find(&node.database, args, head).await?;
     let (start, is_there) = (Instant::now(), found.is_some());
     let intake = match found {
         Some(found) => {
             if !args.shared.json {
-                say!("{} already holds the shop of {}: serving it", found.store, found.shop);
+                let place = config.place();
+                say!("{place} already holds the shop of {}: serving it", found.shop);
             }
             IntakeReport::default()
         }
-        None => send_shop(node, args).await?,
+        None => send_shop(node, args, file).await?,
     };
     let head = *node.log.store().head().borrow();
     catch_up(node, head, args.shared.json).await?;
     if !is_there {
-        DemoShop::note(config, args, head)?;
+        DemoShop::note(&node.database, args, head).await?;
     }
     let caught_up_seconds = start.elapsed().as_secs_f64();
     let projections = node.system.projections();
     Ok(Summary { intake, is_there, head, projections, caught_up_seconds })
 }
 
-async fn send_shop(node: &Node, args: &DemoArgs) -> Result<IntakeReport, Failure> {
+async fn send_shop(
+    node: &Node,
+    args: &DemoArgs,
+    file: Option<RetailFile>,
+) -> Result<IntakeReport, Failure> {
     let sender = ShopSender::new(node.system.clone(), args.shared.tenant.clone());
-    match &args.import {
-        Some(file) => intake::take_file(sender, file, args.shared.json).await,
+    match file {
+        Some(file) => file.take_in(sender).await,
         None => intake::take_made_up(sender, args.invoices, args.shared.json).await,
     }
 }

@@ -9,7 +9,7 @@ use super::session::Session;
 use crate::cli::{EventFilter, EventsCommand, SharedArgs};
 use crate::command::output::say;
 use crate::error::Failure;
-use crate::node::Node;
+use crate::node::Look;
 use crate::remote::Remote;
 
 /// The most events that are asked of a server at once: what it gives without being asked.
@@ -17,7 +17,7 @@ const PAGE: usize = 100;
 
 /// Which events are wanted of whom.
 struct Wanted<'a> {
-    session: &'a Session,
+    session: &'a Session<Look>,
     shared: &'a SharedArgs,
     filter: &'a EventFilter,
     limit: usize,
@@ -40,16 +40,16 @@ struct Page {
 pub async fn run(command: EventsCommand) -> Result<(), Failure> {
     match command {
         EventsCommand::Read { after, limit, filter, shared } => {
-            let session = Session::start(&shared).await?;
+            let session = Session::look(&shared).await?;
             let wanted = Wanted { session: &session, shared: &shared, filter: &filter, limit };
             let events = wanted.collect(Start::After(after)).await;
-            session.end().await?;
+            session.end()?;
             events?.iter().try_for_each(|event| print(event, shared.json))
         }
         EventsCommand::Tail { last, filter, shared } => {
-            let session = Session::start(&shared).await?;
+            let session = Session::look(&shared).await?;
             let shown = tail(&session, &shared, &filter, last).await;
-            session.end().await?;
+            session.end()?;
             shown
         }
     }
@@ -76,7 +76,7 @@ impl Wanted<'_> {
 
     async fn page_of_folder(
         &self,
-        node: &Node,
+        node: &Look,
         start: Start,
         limit: usize,
     ) -> Result<Page, Failure> {
@@ -118,7 +118,7 @@ impl Start {
 }
 
 async fn tail(
-    session: &Session,
+    session: &Session<Look>,
     shared: &SharedArgs,
     filter: &EventFilter,
     last: usize,

@@ -6,17 +6,17 @@ use super::output::{self, thousands};
 use crate::cli::ImportCommand;
 use crate::command::output::note;
 use crate::error::Failure;
-use crate::intake::{self, IntakeReport};
+use crate::intake::{IntakeReport, RetailFile};
 use crate::node::Node;
 
 /// Imports what is asked for and says what became of every line.
 pub async fn run(command: ImportCommand) -> Result<(), Failure> {
     let ImportCommand::Retail { file, allow_malformed, shared } = command;
     let config = super::settings(&shared)?;
-    intake::check_file(&file)?;
+    let file = RetailFile::open(&file, shared.json)?;
     let node = Node::open(config).await?;
     let sender = ShopSender::new(node.system.clone(), shared.tenant.clone());
-    let report = intake::take_file(sender, &file, shared.json).await;
+    let report = file.take_in(sender).await;
     node.close().await?;
     let report = report?;
     match shared.json {

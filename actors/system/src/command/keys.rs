@@ -1,7 +1,6 @@
 //! `headwater keys`: makes, lists and revokes API keys, while a server runs or not.
 
 use headwater::api::keys::{self, KeyInfo, KeyRequest, Scope};
-use headwater::sql::Migrator;
 use jiff::Timestamp;
 use serde_json::json;
 
@@ -9,7 +8,8 @@ use super::output;
 use crate::cli::{KeysCommand, SharedArgs};
 use crate::command::output::say;
 use crate::error::Failure;
-use crate::node::open_database;
+use crate::node::existing_database;
+use crate::read_side;
 
 /// Does what is asked with keys.
 pub async fn run(command: KeysCommand) -> Result<(), Failure> {
@@ -21,8 +21,7 @@ pub async fn run(command: KeysCommand) -> Result<(), Failure> {
 }
 
 async fn create(name: String, scopes: &[String], shared: &SharedArgs) -> Result<(), Failure> {
-    let database = open_database(&super::settings(shared)?)?;
-    Migrator::new(database.clone(), []).up().await?;
+    let database = existing_database(&super::settings(shared)?).await?;
     let scopes: Result<Vec<Scope>, _> = scopes.iter().map(|scope| scope.parse()).collect();
     let request = KeyRequest {
         tenant: shared.tenant.clone(),
@@ -47,7 +46,7 @@ async fn create(name: String, scopes: &[String], shared: &SharedArgs) -> Result<
 }
 
 async fn list(shared: &SharedArgs) -> Result<(), Failure> {
-    let database = open_database(&super::settings(shared)?)?;
+    let database = read_side::open_to_read(&super::settings(shared)?).await?;
     let keys = keys::list(&database, &shared.tenant).await?;
     if shared.json {
         return output::json(&keys);
@@ -72,7 +71,7 @@ fn row(key: &KeyInfo) -> Vec<String> {
 }
 
 async fn revoke(id: &str, shared: &SharedArgs) -> Result<(), Failure> {
-    let database = open_database(&super::settings(shared)?)?;
+    let database = existing_database(&super::settings(shared)?).await?;
     match keys::revoke(&database, &shared.tenant, id, Timestamp::now()).await? {
         true => say!("key {id} is revoked; a running server refuses it within half a minute"),
         false => {

@@ -1,7 +1,8 @@
 //! `headwater migrate`: the schema of read side and log, shown, compared, brought up and down.
 
+use headwater::event::Position;
 use headwater::sql::migration::{NODES, Phase, Reach, STORE, StepHead, StepState};
-use headwater::sql::{Database, MigrationStatus, Migrator};
+use headwater::sql::{Database, MigrationStatus, Migrator, SqlError, TxEngine};
 use serde_json::{Value, json};
 
 use super::migration_file;
@@ -11,7 +12,11 @@ use crate::cli::{MigrateCommand, SharedArgs, StepName};
 use crate::command::output::say;
 use crate::config::Config;
 use crate::error::Failure;
-use crate::node::{existing_database, migration_sets, open_database, open_store_database};
+use crate::node::{
+    existing_database, log_dir, migration_sets, open_database, open_store_database,
+    store_database_to_read,
+};
+use crate::read_side::{Lost, ReadSide, database_to_read, nothing_there};
 
 /// Does what is asked with the schema.
 pub async fn run(command: MigrateCommand) -> Result<(), Failure> {
@@ -30,7 +35,7 @@ pub async fn run(command: MigrateCommand) -> Result<(), Failure> {
 }
 
 async fn status(shared: &SharedArgs) -> Result<(), Failure> {
-    let steps = steps(&existing(shared)?).await?;
+    let steps = steps(&looking(shared).await?).await?;
     if shared.json {
         return output::json(&steps.iter().map(document).collect::<Vec<_>>());
     }
@@ -46,7 +51,7 @@ async fn status(shared: &SharedArgs) -> Result<(), Failure> {
 }
 
 async fn plan(shared: &SharedArgs) -> Result<(), Failure> {
-    let migrators = existing(shared)?;
+    let migrators = looking(shared).await?;
     refuse_problems(&migrators).await?;
     let mut steps = steps(&migrators).await?;
     let is_left = |state| !matches!(state, StepState::Done | StepState::Unknown);
@@ -68,7 +73,12 @@ async fn up(
     shared: &SharedArgs,
 ) -> Result<(), Failure> {
     let config = super::settings(shared)?;
-    let (migrators, mut reach) = (migrators(&config, open_database(&config)?)?, Reach::all());
+    let found = ReadSide::look(&config).await?;
+    found.expect_known(&config, head_at_least(&config).await?, Lost::Refuse)?;
+    let read = open_database(&config)?;
+    found.mark(&read).await?;
+    let mut reach = Reach::all();
+    let migrators = migrators(read, &config, open_store_database(&config)?);
     if let Some(phase) = phase {
         reach = reach.phase(phase);
     }
@@ -96,7 +106,9 @@ async fn down(
     is_sure: bool,
     shared: &SharedArgs,
 ) -> Result<(), Failure> {
-    let migrator = owner(existing(shared)?, capability)?;
+    let config = super::settings(shared)?;
+    let read = existing_database(&config).await?;
+    let migrator = owner(migrators(read, &config, open_store_database(&config)?), capability)?;
     let mut begun = migrator.status().await?;
     begun.retain(|step| step.capability == capability && step.state != StepState::Pending);
     let to = to.unwrap_or_else(|| (begun.len() as u32).saturating_sub(1));
@@ -118,7 +130,7 @@ async fn down(
 }
 
 async fn verify(shared: &SharedArgs) -> Result<(), Failure> {
-    let migrators = existing(shared)?;
+    let migrators = looking(shared).await?;
     refuse_problems(&migrators).await?;
     let steps = steps(&migrators).await?;
     let unfinished = steps.iter().filter(|step| advice(step.state).is_some()).count();
@@ -135,13 +147,27 @@ async fn verify(shared: &SharedArgs) -> Result<(), Failure> {
 }
 
 /// Returns the migrator of the read side, then that of the log if it lies in tables.
-fn migrators(config: &Config, read: Database) -> Result<Vec<Migrator>, Failure> {
+fn migrators(read: Database, config: &Config, tables: Option<Database>) -> Vec<Migrator> {
     let read = Migrator::new(read, migration_sets());
     // Programs are looked for where the tables are that they use.
     let nodes = (config.read != config.store).then_some(NODES);
-    let log = open_store_database(config)?
-        .map(|tables| Migrator::only(tables, [STORE].into_iter().chain(nodes)));
-    Ok(std::iter::once(read).chain(log).collect())
+    let log = tables.map(|tables| Migrator::only(tables, [STORE].into_iter().chain(nodes)));
+    std::iter::once(read).chain(log).collect()
+}
+
+/// Returns 1 when the log may have events, without opening it: a server may have it open.
+async fn head_at_least(config: &Config) -> Result<Position, Failure> {
+    let has_events = match store_database_to_read(config)? {
+        Some(tables) => tables.inspect::<_, SqlError>(has_events).await?,
+        None => log_dir(config).join("FORMAT").exists(),
+    };
+    Ok(Position::new(u64::from(has_events)))
+}
+
+fn has_events(tx: &mut dyn TxEngine) -> Result<bool, SqlError> {
+    let there = "select 1 from pg_catalog.pg_class where oid = to_regclass('events')";
+    let is_there = !tx.query(there, &[])?.is_empty();
+    Ok(is_there && !tx.query("select position from events limit 1", &[])?.is_empty())
 }
 
 /// Returns the one that has a capability's steps.
@@ -151,10 +177,13 @@ fn owner(migrators: Vec<Migrator>, capability: &str) -> Result<Migrator, Failure
     found.ok_or_else(|| Failure::new("the log lies in files and has no migrations"))
 }
 
-/// The same, without making files where there are none.
-fn existing(shared: &SharedArgs) -> Result<Vec<Migrator>, Failure> {
+/// The same, to be looked at alone: nothing is made. A file must be there; of a database the schema
+/// need not be.
+async fn looking(shared: &SharedArgs) -> Result<Vec<Migrator>, Failure> {
     let config = super::settings(shared)?;
-    migrators(&config, existing_database(&config)?)
+    ReadSide::look(&config).await?;
+    let read = database_to_read(&config)?.ok_or_else(|| nothing_there(&config))?;
+    Ok(migrators(read, &config, store_database_to_read(&config)?))
 }
 
 async fn steps(migrators: &[Migrator]) -> Result<Vec<MigrationStatus>, Failure> {

@@ -20,6 +20,7 @@ mod verify;
 
 use std::future::Future;
 
+use crate::backup_mark;
 use crate::bench;
 use crate::cli::{Cli, Command, SharedArgs};
 use crate::config::Config;
@@ -39,7 +40,7 @@ pub fn run(cli: Cli) -> Result<(), Failure> {
         Command::Streams(args) => block_on(streams::run(args)),
         Command::Projections(projections) => block_on(projections::run(projections)),
         Command::Verify(args) => verify::run(&args),
-        Command::Backup(args) => backup::run(&args),
+        Command::Backup(args) => block_on(backup::run(args)),
         Command::Bench(args) => bench::run(&args),
         Command::Keys(keys) => block_on(keys::run(keys)),
         Command::Nodes(args) => block_on(nodes::run(args)),
@@ -52,6 +53,9 @@ fn settings(shared: &SharedArgs) -> Result<Config, Failure> {
     private_file::keep_from_others();
     let config = Config::load(&shared.config, std::env::vars_os())?;
     headwater::telemetry::init(config.telemetry.format, &config.telemetry.filter)?;
+    if config.store.is_none() || config.read.is_none() {
+        backup_mark::expect_finished(&config.data_dir)?;
+    }
     Ok(config)
 }
 

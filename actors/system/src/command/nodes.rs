@@ -9,7 +9,7 @@ use crate::cli::NodesArgs;
 use crate::command::output::say;
 use crate::config::Config;
 use crate::error::Failure;
-use crate::node::existing_database;
+use crate::read_side;
 
 /// Lists the nodes.
 pub async fn run(args: NodesArgs) -> Result<(), Failure> {
@@ -32,7 +32,7 @@ pub async fn run(args: NodesArgs) -> Result<(), Failure> {
 }
 
 async fn find(config: &Config) -> Result<Roster, Failure> {
-    let database = existing_database(config)?;
+    let database = read_side::open_to_read(config).await?;
     let steps = Migrator::only(database.clone(), [NODES]).status().await?;
     let is_there = |step: &MigrationStatus| step.state == StepState::Done;
     if !steps.iter().all(is_there) {

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use headwater::projection::ProjectionState;
+use headwater::projection::{ProjectionState, stored_projections};
 use headwater::runtime::ControlError;
 use serde_json::Value;
 
@@ -11,7 +11,8 @@ use super::session::Session;
 use crate::cli::{ProjectionArgs, ProjectionsCommand, SharedArgs};
 use crate::command::output::say;
 use crate::error::Failure;
-use crate::node::Node;
+use crate::node::{Look, Node};
+use crate::read_side;
 use crate::remote::Remote;
 
 /// How long the actor of a projection may take to start.
@@ -37,12 +38,12 @@ enum Verb {
 }
 
 async fn list(shared: &SharedArgs) -> Result<(), Failure> {
-    let session = Session::start(shared).await?;
+    let session = Session::look_at_both(shared).await?;
     let statuses = match &session {
-        Session::Local(node) => local(node),
+        Session::Local(look) => stored(look).await,
         Session::Remote(remote) => of_server(remote),
     };
-    session.end().await?;
+    session.end()?;
     let statuses = statuses?;
     if shared.json {
         return output::json(&statuses);
@@ -62,8 +63,11 @@ fn of_server(remote: &Remote) -> Result<Value, Failure> {
     Ok(statuses)
 }
 
-fn local(node: &Node) -> Result<Value, Failure> {
-    Ok(serde_json::to_value(node.system.projections())?)
+/// Reads how they stood when they were last stored: whoever looks runs none and makes no table.
+async fn stored(look: &Look) -> Result<Value, Failure> {
+    let database = read_side::open_to_read(&look.config).await?;
+    let head = *look.log.store().head().borrow();
+    Ok(serde_json::to_value(stored_projections(&database, head).await?)?)
 }
 
 /// Prints the projections as a table.

@@ -8,17 +8,19 @@ use headwater::event::Tenant;
 use jiff::Timestamp;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-use crate::cli::ServeArgs;
+use crate::cli::RunArgs;
 use crate::command::output::{deliver, tell};
 use crate::config::Config;
 use crate::error::Failure;
 use crate::node::Node;
+use crate::read_side::Lost;
 
 /// Serves the data folder.
-pub async fn run(args: ServeArgs) -> Result<(), Failure> {
+pub async fn run(args: RunArgs) -> Result<(), Failure> {
     let config = super::settings(&args.shared)?;
     expect_free(config.listen)?;
-    let node = Node::serve(config.clone()).await?;
+    let lost = if args.new_read_side { Lost::MakeAnew } else { Lost::Refuse };
+    let node = Node::serve(config.clone(), lost).await?;
     let server = start(&node, &config).await?;
     let stop = StopSignals::listen()?;
     match say_hello(&node, &config, &args.shared.tenant, server.address()).await {

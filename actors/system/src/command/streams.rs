@@ -8,7 +8,7 @@ use super::output;
 use super::session::Session;
 use crate::cli::StreamsArgs;
 use crate::error::Failure;
-use crate::node::Node;
+use crate::node::Look;
 use crate::remote::Remote;
 
 /// The most streams that are asked of a server at once: what it gives without being asked.
@@ -16,9 +16,9 @@ const PAGE: usize = 100;
 
 /// Lists streams.
 pub async fn run(args: StreamsArgs) -> Result<(), Failure> {
-    let session = Session::start(&args.shared).await?;
+    let session = Session::look(&args.shared).await?;
     let streams = list(&session, &args).await;
-    session.end().await?;
+    session.end()?;
     let streams = streams?;
     if args.shared.json {
         return output::json(&streams);
@@ -30,7 +30,7 @@ pub async fn run(args: StreamsArgs) -> Result<(), Failure> {
 }
 
 /// Reads page by page: neither folder nor server gives any number of streams at once.
-async fn list(session: &Session, args: &StreamsArgs) -> Result<Vec<Value>, Failure> {
+async fn list(session: &Session<Look>, args: &StreamsArgs) -> Result<Vec<Value>, Failure> {
     let (mut streams, mut after) = (Vec::new(), args.after);
     while streams.len() < args.limit {
         let limit = args.limit - streams.len();
@@ -48,7 +48,7 @@ async fn list(session: &Session, args: &StreamsArgs) -> Result<Vec<Value>, Failu
 }
 
 async fn page_of_folder(
-    node: &Node,
+    node: &Look,
     args: &StreamsArgs,
     (after, limit): (Position, usize),
 ) -> Result<(Vec<Value>, Option<Position>), Failure> {

@@ -7,6 +7,7 @@ use headwater::store::log::{LogStore, VerifyReport};
 use serde_json::json;
 
 use super::output::{self, thousands};
+use crate::backup_mark;
 use crate::cli::VerifyArgs;
 use crate::command::output::say;
 use crate::error::Failure;
@@ -19,6 +20,7 @@ pub fn run(args: &VerifyArgs) -> Result<(), Failure> {
         let words = "the log lies in PostgreSQL, which checks itself: run pg_amcheck";
         return Err(Failure::new(words));
     }
+    backup_mark::compare(&config.data_dir)?;
     let report = LogStore::verify(log_dir(&config));
     let report = report.map_err(|error| explain(error, &config.data_dir))?;
     if args.shared.json {

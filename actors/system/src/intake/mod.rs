@@ -4,14 +4,17 @@ mod lanes;
 mod progress;
 
 use std::fs::File;
-use std::path::Path;
+use std::io::BufRead;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use headwater::aggregate::Receipt;
 use headwater::event::Position;
 use headwater_shop::generator::{Generator, REAL_INVOICES};
-use headwater_shop::retail::{Commands, ImportReport, KeyedCommand, ReadRow, read_lines};
+use headwater_shop::retail::{
+    Commands, ImportReport, KeyedCommand, Lines as RetailLines, ReadRow, read_lines,
+};
 use headwater_shop::sender::{ShopSendError, ShopSender};
 use indicatif::ProgressBar;
 use serde::Serialize;
@@ -47,37 +50,43 @@ pub struct IntakeReport {
     pub seconds: f64,
 }
 
-/// Takes in a file, plain or gzip.
-///
-/// # Errors
-/// A [`Failure`] when the file cannot be read or a command cannot be stored.
-pub async fn take_file(
-    sender: ShopSender,
-    path: &Path,
-    is_quiet: bool,
-) -> Result<IntakeReport, Failure> {
-    let told = |error: std::io::Error| Failure::new(format!("{}: {error}", path.display()));
-    let file = File::open(path).map_err(told)?;
-    let bar = bar(file.metadata().map_err(told)?.len(), Unit::Bytes, "import", is_quiet);
-    let rows = read_lines(bar.wrap_read(file)).map_err(told)?;
-    let report = take(sender, Commands::new(rows), Order::OfStreams, |_| {}).await;
-    bar.finish();
-    match report {
-        Err(failure) => Err(Failure::new(format!("{}: {failure}", path.display()))),
-        Ok(report) if report.read.lines == 0 => {
-            Err(Failure::new(format!("{}: has a heading and no line", path.display())))
-        }
-        report => report,
-    }
+/// A file whose heading has been read; opened once, for a pipe cannot be read twice.
+pub struct RetailFile {
+    rows: RetailLines<Box<dyn BufRead + Send>>,
+    path: PathBuf,
+    bar: ProgressBar,
 }
 
-/// Makes sure that a file can be taken in, before a log is opened or made for it.
-///
-/// # Errors
-/// A [`Failure`] naming the file, when it cannot be read or has another heading.
-pub fn check_file(path: &Path) -> Result<(), Failure> {
-    let told = |error: std::io::Error| Failure::new(format!("{}: {error}", path.display()));
-    read_lines(File::open(path).map_err(told)?).map(drop).map_err(told)
+impl RetailFile {
+    /// Opens a file, plain or gzip, before a log is opened or made for it.
+    ///
+    /// # Errors
+    /// A [`Failure`] naming the file, when it cannot be read or has another heading.
+    pub fn open(path: &Path, is_quiet: bool) -> Result<Self, Failure> {
+        let told = |error: std::io::Error| Failure::new(format!("{}: {error}", path.display()));
+        let file = File::open(path).map_err(told)?;
+        let bar = bar(file.metadata().map_err(told)?.len(), Unit::Bytes, "import", is_quiet);
+        let rows = read_lines(bar.wrap_read(file)).map_err(told)?;
+        Ok(Self { rows, path: path.to_owned(), bar })
+    }
+
+    /// Takes the file in.
+    ///
+    /// # Errors
+    /// A [`Failure`] when the file cannot be read or a command cannot be stored.
+    pub async fn take_in(self, sender: ShopSender) -> Result<IntakeReport, Failure> {
+        let Self { rows, path, bar } = self;
+        let report = take(sender, Commands::new(rows), Order::OfStreams, |_| {}).await;
+        bar.finish();
+        let path = path.display();
+        match report {
+            Err(failure) => Err(Failure::new(format!("{path}: {failure}"))),
+            Ok(report) if report.read.lines == 0 => {
+                Err(Failure::new(format!("{path}: has a heading and no line")))
+            }
+            report => report,
+        }
+    }
 }
 
 /// Takes in a made-up shop of so many invoices.

@@ -119,7 +119,7 @@ fn an_endpoint_whose_cursor_is_lost_is_held_back_and_then_begins_anew() {
     deliver(&server.client, &receiver, 5);
     server.stop();
     std::fs::remove_file(folder.path("headwater-data/read.sqlite")).unwrap();
-    let server = Server::start(&folder, &[&HELD[..], &LOCAL].concat());
+    let server = Server::start(&folder, &[&["--new-read-side"], &HELD[..], &LOCAL].concat());
     let key = server.client.key().to_owned();
     wait_until("the warning", || {
         let health = server.client.get("/v1/health");

@@ -2,6 +2,7 @@
 
 use std::net::TcpListener;
 
+use headwater::sql::SqliteConfig;
 use serde_json::Value;
 
 use super::harness::{Folder, Server};
@@ -37,7 +38,11 @@ fn a_demo_that_was_killed_is_gone_on_with() {
     let folder = Folder::new();
     let whole = folder.json(&DEMO);
     // What a kill leaves: events, and no word that they are all.
-    std::fs::remove_file(folder.path("headwater-demo/demo.json")).unwrap();
+    let database = SqliteConfig::at(folder.path("headwater-demo/read.sqlite")).open().unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    let forget = "delete from program_mark where id = 2";
+    runtime.block_on(database.write(|tx| tx.run_script(forget))).unwrap();
+    drop(database);
     let again = folder.json(&DEMO);
     assert_eq!(again["intake"]["replayed"], whole["intake"]["commands"]);
     assert_eq!(again["head"], whole["head"]);

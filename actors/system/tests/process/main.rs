@@ -3,6 +3,8 @@
 #[cfg(test)]
 mod backup;
 #[cfg(test)]
+mod backup_kill;
+#[cfg(test)]
 mod border;
 #[cfg(test)]
 mod browser;
@@ -19,11 +21,15 @@ mod faults;
 #[cfg(test)]
 mod first_steps;
 #[cfg(test)]
+mod foreign;
+#[cfg(test)]
 mod harness;
 #[cfg(test)]
 mod keys;
 #[cfg(test)]
 mod kill;
+#[cfg(test)]
+mod lost;
 #[cfg(test)]
 mod migrate;
 #[cfg(test)]

@@ -75,9 +75,9 @@ fn only_what_serves_sends_webhooks() {
     receiver.ledger.wait_for(1);
     server.stop();
     let file = folder.write("shop.csv", QUIRKS);
-    let import = ["import", "retail", file.to_str().unwrap()];
+    let import = ["import", "retail", file.to_str().unwrap(), "--allow-malformed=1"];
     // A rebuild takes the time in which a dispatcher would have sent the backlog.
-    let rebuild = ["projections", "rebuild", "revenue"];
+    let rebuild = ["projections", "rebuild", "revenue", "--tenant=default"];
     let flags = [&LOCAL[..], &[]];
     for (command, flags) in [import, rebuild].iter().flat_map(|own| flags.map(|flags| (own, flags)))
     {
