@@ -45,6 +45,7 @@ pub const NODES: MigrationSet = crate::migrations!("nodes" in "migrations/nodes"
 /// The tables of the event log in PostgreSQL; the embedded log has none.
 pub const STORE: MigrationSet = crate::migrations!("store" in "migrations/store" {
     "0001_events" for postgres,
+    "0002_conditions" for postgres,
 });
 
 /// The steps of a capability, in order.

@@ -31,9 +31,11 @@ mod reader;
 mod reading;
 mod room;
 mod scan;
+mod scans;
 mod segment;
 mod store;
 mod stream_reader;
+mod turns;
 mod verify;
 mod writer;
 

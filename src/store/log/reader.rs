@@ -12,7 +12,7 @@ use super::key::tag_key;
 use super::page::PageBuilder;
 use super::segment::Segment;
 use crate::event::{Position, RecordError, RecordedEvent};
-use crate::store::{Direction, LogPage, LogRead, StoreLimits};
+use crate::store::{BeyondEnd, Direction, LogPage, LogRead, StoreError, StoreLimits};
 
 const CHUNK_MAX: usize = 256 << 10;
 const CHUNK_MIN: usize = 4 << 10;
@@ -31,9 +31,30 @@ impl Reader {
         Self { catalog, limits }
     }
 
+    /// Checks whether a read may be done.
+    pub fn check(&self, read: &LogRead) -> Result<(), StoreError> {
+        self.limits.check_query(&read.query).map_err(StoreError::Query)?;
+        match read.direction {
+            Direction::Forward => Ok(BeyondEnd::check(read.from, self.end())?),
+            Direction::Backward => Ok(()),
+        }
+    }
+
     /// Reads a page of the log.
     pub fn log_page(&self, read: &LogRead, wait: Wait) -> Result<LogPage, ReadFault> {
+        self.check(read)?;
         let mut page = PageBuilder::new(read, &self.limits);
+        let is_end = self.advance(read, &mut page, wait)?;
+        Ok(page.finish(is_end))
+    }
+
+    /// Goes on with a page until it is full or rests; returns whether it reached the end.
+    pub fn advance(
+        &self,
+        read: &LogRead,
+        page: &mut PageBuilder,
+        wait: Wait,
+    ) -> Result<bool, ReadFault> {
         let segments = self.catalog.segments();
         let end = segments.last().map_or(0, |segment| segment.last_position());
         let keys = tag_keys(read);
@@ -42,27 +63,30 @@ impl Reader {
                 let mut at = Catalog::holding(&segments, read.from.next().get());
                 while let Some(segment) = segments.get(at).filter(|_| !page.is_full()) {
                     match &keys {
-                        Some(keys) => tagged_forward(segment, read, keys, &mut page, wait)?,
-                        None => scan_forward(segment, read, &mut page, wait)?,
+                        Some(keys) => tagged_forward(segment, read, keys, page, wait)?,
+                        None => scan_forward(segment, read, page, wait)?,
                     }
                     at += 1;
                 }
-                let is_end = page.next().get() >= end;
-                Ok(page.finish(is_end))
+                Ok(page.next().get() >= end)
             }
             Direction::Backward => {
                 page.skip_to(Position::new(read.from.get().min(end + 1)));
                 let at = Catalog::holding(&segments, page.next().previous().get());
                 for segment in segments.iter().take(at + 1).rev() {
                     match &keys {
-                        Some(keys) => tagged_backward(segment, read, keys, &mut page, wait)?,
-                        None => scan_backward(segment, read, &mut page, wait)?,
+                        Some(keys) => tagged_backward(segment, read, keys, page, wait)?,
+                        None => scan_backward(segment, read, page, wait)?,
                     }
                 }
-                let is_end = page.next() <= Position::FIRST;
-                Ok(page.finish(is_end))
+                Ok(page.next() <= Position::FIRST)
             }
         }
+    }
+
+    /// Returns the position of the last visible event.
+    pub fn end(&self) -> Position {
+        Position::new(self.catalog.segments().last().map_or(0, |segment| segment.last_position()))
     }
 }
 
