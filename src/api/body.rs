@@ -2,15 +2,22 @@
 
 use std::time::Duration;
 
-use actix_web::HttpRequest;
 use actix_web::http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, TRANSFER_ENCODING};
-use actix_web::web::Payload;
+use actix_web::web::{Data, Payload};
+use actix_web::{HttpMessage, HttpRequest};
 use bytes::{Bytes, BytesMut};
 use futures_util::StreamExt;
 use serde::Deserialize;
 
-use super::{ApiLimits, Problem, ProblemKind};
+use super::keys::Caller;
+use super::{ApiLimits, ApiState, Problem, ProblemKind};
 use crate::json::{self, JsonFault, Rules};
+
+/// Bodies up to this size are not charged.
+const FREE: usize = 16 << 10;
+
+/// How often the bytes of a body are in memory, about: as it came, encoded, and in a batch.
+const COPIES: usize = 3;
 
 /// Reads the whole body of a JSON request, in which every text is one that all engines can hold.
 ///
@@ -52,7 +59,11 @@ async fn read_data(
     if stated.is_some_and(|len| len > bytes_max) {
         return Err(too_large(bytes_max));
     }
-    let gathered = tokio::time::timeout(limits.body_timeout, gather(payload, bytes_max)).await;
+    if has_body(request) {
+        hold(request, stated.unwrap_or(bytes_max)).await?;
+    }
+    let gathering = gather(payload, bytes_max, stated.unwrap_or_default());
+    let gathered = tokio::time::timeout(limits.body_timeout, gathering).await;
     gathered.map_err(|_| too_slow(limits.body_timeout))?
 }
 
@@ -62,7 +73,7 @@ pub(super) async fn read_any(
     bytes_max: usize,
     limits: &ApiLimits,
 ) -> Result<Bytes, Problem> {
-    let gathered = tokio::time::timeout(limits.body_timeout, gather(payload, bytes_max)).await;
+    let gathered = tokio::time::timeout(limits.body_timeout, gather(payload, bytes_max, 0)).await;
     gathered.map_err(|_| too_slow(limits.body_timeout))?
 }
 
@@ -83,7 +94,21 @@ fn has_body(request: &HttpRequest) -> bool {
     request.headers().contains_key(TRANSFER_ENCODING) || length.is_some_and(|len| len != "0")
 }
 
-async fn gather(mut payload: Payload, bytes_max: usize) -> Result<Bytes, Problem> {
+/// Charges a body to its tenant before it is read, until the request is over.
+///
+/// Its events are parsed and encoded beside it, so it counts more than once. Small ones are not
+/// worth counting.
+async fn hold(request: &HttpRequest, len: usize) -> Result<(), Problem> {
+    let state = request.app_data::<Data<ApiState>>();
+    let Some(state) = state.filter(|_| len > FREE) else { return Ok(()) };
+    let caller = request.extensions().get::<Caller>().cloned();
+    let tenant = caller.as_ref().map_or(&state.config.operator, Caller::tenant);
+    let held = state.budget.take(tenant, len.saturating_mul(COPIES)).await;
+    request.extensions_mut().insert(held.map_err(Problem::closing)?);
+    Ok(())
+}
+
+async fn gather(mut payload: Payload, bytes_max: usize, stated: usize) -> Result<Bytes, Problem> {
     let mut whole = Bytes::new();
     let mut parts = BytesMut::new();
     while let Some(chunk) = payload.next().await {
@@ -96,6 +121,8 @@ async fn gather(mut payload: Payload, bytes_max: usize) -> Result<Bytes, Problem
         match (whole.is_empty(), parts.is_empty()) {
             (true, true) => whole = chunk,
             (false, _) => {
+                // In one piece: a buffer that grows is copied, and is there twice meanwhile.
+                parts.reserve(stated.min(bytes_max));
                 parts.extend_from_slice(&std::mem::take(&mut whole));
                 parts.extend_from_slice(&chunk);
             }

@@ -15,10 +15,22 @@ pub(super) fn check(uri: &Uri) -> Result<(), Problem> {
     for part in uri.path().split('/') {
         check_text(part).map_err(|problem| Problem::field("path", problem))?;
     }
-    for pair in uri.query().unwrap_or_default().split('&') {
+    check_pairs("query", uri.query().unwrap_or_default())
+}
+
+/// Checks the fields of a form, which are written as those of a query string.
+pub(super) fn check_form(body: &[u8]) -> Result<&str, Problem> {
+    let refused = |problem| Problem::field("form", problem);
+    let text = std::str::from_utf8(body).map_err(|_| refused("is not UTF-8"))?;
+    check_pairs("form", text)?;
+    Ok(text)
+}
+
+fn check_pairs(what: &str, pairs: &str) -> Result<(), Problem> {
+    for pair in pairs.split('&') {
         let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-        check_text(name).map_err(|problem| Problem::field("query", problem))?;
-        check_text(value).map_err(|problem| Problem::field(format!("query:{name}"), problem))?;
+        check_text(name).map_err(|problem| Problem::field(what, problem))?;
+        check_text(value).map_err(|problem| Problem::field(format!("{what}:{name}"), problem))?;
     }
     Ok(())
 }
@@ -50,6 +62,14 @@ mod tests {
     fn told(uri: &str) -> String {
         let uri: Uri = uri.parse().unwrap();
         check(&uri).err().map_or_else(String::new, |problem| problem.detail().to_owned())
+    }
+
+    #[test]
+    fn a_form_is_held_to_the_same() {
+        for bad in [&b"a=%ff"[..], b"a=\xff", b"a%00=b", b"a=1&b=%00", b"a=%zz"] {
+            assert!(check_form(bad).is_err(), "{bad:?}");
+        }
+        assert!(check_form("a=é&b=c+d%0A".as_bytes()).is_ok());
     }
 
     #[test]

@@ -19,7 +19,7 @@ use super::listening::Listening;
 use super::query::Parameters;
 use super::reply::{at_other_server, json, with_location, with_revision};
 use super::route::origin_of;
-use super::{ApiLimits, ApiState, Problem, ProblemKind, body, idempotency, precondition};
+use super::{ApiLimits, ApiState, Problem, ProblemKind, body, idempotency, place, precondition};
 use crate::event::{Position, Revision, Tenant};
 use crate::runtime::{SendOptions, System};
 
@@ -103,8 +103,17 @@ impl Call {
         parameters: &Parameters,
     ) -> Result<Position, Problem> {
         let at_least = Position::new(parameters.number("at_least")?.unwrap_or(0));
+        self.check_place("query:at_least", at_least).await?;
         let time: Duration = self.limits().at_least_timeout;
         Ok(self.system().wait_for(projection, at_least, time).await?)
+    }
+
+    /// Refuses a position that lies beyond the end of the log; `pointer` names its field.
+    ///
+    /// # Errors
+    /// A [`Problem`] that says where the log ends.
+    pub async fn check_place(&self, pointer: &str, place: Position) -> Result<(), Problem> {
+        place::check(self.system().store(), pointer, place).await
     }
 
     /// Returns whether the client wants the head of the reply alone: nothing may be handed out.

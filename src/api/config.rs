@@ -62,8 +62,21 @@ pub struct ApiLimits {
     pub at_least_timeout: Duration,
     /// The most connections of one worker.
     pub connections_max: usize,
-    /// The most subscribers to server-sent events, over all workers.
+    /// The most subscribers to server-sent events, over all workers; polls that wait and pages
+    /// that are followed are among them.
     pub subscribers_max: usize,
+    /// The most of them with one key.
+    pub subscribers_per_key_max: usize,
+    /// The most of them of one tenant.
+    pub subscribers_per_tenant_max: usize,
+    /// Of all, those kept for pages of admins of the operator's tenant; at most a quarter.
+    pub subscribers_reserved: usize,
+    /// The most bytes that bodies, replies and pages under way hold in memory, about; a tenant
+    /// may have half.
+    pub memory_bytes_max: usize,
+    /// How long a client may take nothing of a reply that waits for it before its connection is
+    /// closed; on Linux.
+    pub reply_timeout: Duration,
     /// How often a silent subscription says that it is alive.
     pub heartbeat: Duration,
     /// The most requests a second of one key, on average; `None` means without bound.
@@ -92,6 +105,11 @@ impl Default for ApiLimits {
             at_least_timeout: Duration::from_secs(5),
             connections_max: 10_000,
             subscribers_max: 256,
+            subscribers_per_key_max: 128,
+            subscribers_per_tenant_max: 192,
+            subscribers_reserved: 16,
+            memory_bytes_max: 256 << 20,
+            reply_timeout: Duration::from_secs(30),
             heartbeat: Duration::from_secs(15),
             rate_per_second: NonZeroU32::new(2_000),
             rate_burst: NonZeroU32::new(4_000).unwrap_or(NonZeroU32::MIN),

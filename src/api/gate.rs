@@ -25,6 +25,7 @@ use actix_web::{Error, HttpMessage};
 use bytes::Bytes;
 use futures_util::FutureExt;
 
+use super::charged::charge;
 use super::drain::Connection;
 use super::keys::{Caller, Turn};
 use super::origin::{CORRELATION_HEADER, Origin};
@@ -65,13 +66,17 @@ pub(super) async fn gate<B: MessageBody + 'static>(
     let bound = state.config.limits.request_timeout;
     let work = async move { tokio::time::timeout(bound, next.call(request)).await };
     let lost = match AssertUnwindSafe(work).catch_unwind().await {
-        Ok(Ok(Ok(response))) => {
-            let mut response = pass(response.map_into_boxed_body(), &origin, started);
-            if state.traffic.is_stopping() {
-                response.response_mut().head_mut().set_connection_type(ConnectionType::Close);
+        Ok(Ok(Ok(response))) => match charge(&state, response.map_into_boxed_body()) {
+            Ok(response) => {
+                let mut response = pass(response, &origin, started);
+                if state.traffic.is_stopping() {
+                    let head = response.response_mut().head_mut();
+                    head.set_connection_type(ConnectionType::Close);
+                }
+                return Ok(response);
             }
-            return Ok(response);
-        }
+            Err(problem) => problem,
+        },
         Ok(Ok(Err(error))) => problem_of(&error),
         Ok(Err(_)) => timed_out(bound),
         Err(_) => {

@@ -8,25 +8,56 @@ use actix_web::http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use actix_web::web::Data;
 use bytes::Bytes;
 use futures_util::{Stream, StreamExt};
-use tokio::sync::{OwnedSemaphorePermit, watch};
+use tokio::sync::watch;
 
-use super::keys::Caller;
-use super::{ApiState, Problem, ProblemKind};
+use super::budget::Held;
+use super::keys::{Caller, Scope};
+use super::seats::Seat;
+use super::{ApiState, Problem};
 
 /// The place of a client that waits or follows; dropping it lets another have it.
 pub struct Listening {
     caller: Caller,
     state: Data<ApiState>,
     stopping: watch::Receiver<bool>,
-    _place: OwnedSemaphorePermit,
+    held: Option<Held>,
+    _seat: Seat,
 }
 
 impl Listening {
     /// Takes a place.
     pub(super) fn begin(state: &Data<ApiState>, caller: &Caller) -> Result<Self, Problem> {
-        let place = state.subscribers.clone().try_acquire_owned().map_err(|_| full(state))?;
+        Self::on(state.seats.take(caller, false)?, state, caller)
+    }
+
+    /// Takes a place for a page that is followed; those who run the program have a reserve.
+    pub(super) fn begin_page(state: &Data<ApiState>, caller: &Caller) -> Result<Self, Problem> {
+        let runs_it = state.is_operator(caller) && caller.allows(Scope::Admin);
+        Self::on(state.seats.take(caller, runs_it)?, state, caller)
+    }
+
+    fn on(seat: Seat, state: &Data<ApiState>, caller: &Caller) -> Result<Self, Problem> {
         let (caller, stopping) = (caller.clone(), state.stopping.subscribe());
-        Ok(Self { caller, state: state.clone(), stopping, _place: place })
+        Ok(Self { caller, state: state.clone(), stopping, held: None, _seat: seat })
+    }
+
+    /// Charges bytes to the tenant, until more are charged or the place is left; waits while there
+    /// is no room, because others have not read what they asked for.
+    ///
+    /// Returns false when the server stops instead.
+    pub async fn hold(&mut self, bytes: usize) -> bool {
+        self.held = None;
+        let room = self.state.budget.wait_for(self.caller.tenant(), bytes);
+        self.held = tokio::select! {
+            held = room => Some(held),
+            _ = self.stopping.wait_for(|is_stopping| *is_stopping) => None,
+        };
+        self.held.is_some()
+    }
+
+    /// Gives back what was charged.
+    pub fn release(&mut self) {
+        self.held = None;
     }
 
     /// Returns whether the server stays and the caller's key is still good.
@@ -54,10 +85,4 @@ pub fn event_stream(messages: impl Stream<Item = Bytes> + 'static) -> HttpRespon
         .insert_header((CACHE_CONTROL, "no-store"))
         .insert_header(("x-accel-buffering", "no"))
         .streaming(messages.map(Ok::<_, actix_web::Error>))
-}
-
-fn full(state: &ApiState) -> Problem {
-    let max = state.config.limits.subscribers_max;
-    let detail = format!("{max} subscribers are served already: try again later");
-    Problem::new(ProblemKind::Overloaded, detail).retry_after_s(5)
 }

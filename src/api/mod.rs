@@ -6,7 +6,9 @@
 
 mod body;
 mod border;
+mod budget;
 mod call;
+mod charged;
 mod config;
 mod cursor;
 mod drain;
@@ -19,6 +21,7 @@ mod methods;
 mod openapi;
 mod origin;
 mod page;
+mod place;
 mod plugin_routes;
 mod precondition;
 mod problem;
@@ -28,6 +31,7 @@ mod readiness;
 mod refusal;
 mod reply;
 mod route;
+mod seats;
 mod server;
 mod state;
 

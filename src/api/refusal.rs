@@ -25,10 +25,16 @@ impl From<AppendError> for Problem {
             AppendError::IdReused { id, position } => Self::new(ProblemKind::EventIdReused, detail)
                 .with("id", id.to_string())
                 .with("position", position.get()),
+            AppendError::ConditionBeyondEnd(beyond) => {
+                Self::field("/condition/after", beyond.to_string()).with("end", beyond.end.get())
+            }
+            AppendError::ConditionTooWide { .. } => Self::field("/condition", detail),
             AppendError::Invalid(_) | AppendError::Event(_) => {
                 Self::new(ProblemKind::Invalid, detail)
             }
-            AppendError::Overloaded { .. } => Self::new(ProblemKind::Overloaded, detail),
+            AppendError::Overloaded { .. } | AppendError::ConditionOutrun => {
+                Self::new(ProblemKind::Overloaded, detail).retry_after_s(1)
+            }
             AppendError::DiskFull { path } => {
                 tracing::error!(path, "no space left for the log");
                 Self::new(ProblemKind::DiskFull, "the server's disk is full: nothing was stored")
@@ -110,6 +116,17 @@ impl From<StoreError> for Problem {
     fn from(error: StoreError) -> Self {
         if let StoreError::Closed = error {
             return Self::new(ProblemKind::Stopping, "event store is closed: try again later");
+        }
+        let detail = error.to_string();
+        match &error {
+            StoreError::BeyondEnd(beyond) => {
+                return Self::new(ProblemKind::Invalid, detail).with("end", beyond.end.get());
+            }
+            StoreError::Query(_) => return Self::new(ProblemKind::Invalid, detail),
+            StoreError::Overloaded { .. } => {
+                return Self::new(ProblemKind::Overloaded, detail).retry_after_s(1);
+            }
+            _ => {}
         }
         // Paths and causes are for the operator's log, not for clients.
         tracing::error!(%error, "event store could not be read");

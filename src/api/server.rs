@@ -7,6 +7,8 @@ use std::sync::atomic::Ordering;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+#[cfg(any(target_os = "linux", target_os = "android"))]
+use actix_rt::net::TcpStream;
 use actix_web::dev::{Server, ServerHandle};
 use actix_web::middleware::from_fn;
 use actix_web::{App, HttpServer, web};
@@ -144,6 +146,7 @@ fn run(state: &Arc<ApiState>, tell: oneshot::Sender<Started>) {
 
 fn build(state: &Arc<ApiState>) -> Result<(SocketAddr, TcpListener, Server), ServeError> {
     let (config, shared) = (&state.config, Arc::clone(state));
+    let reply_timeout = config.limits.reply_timeout;
     let refused = |source| ServeError::Listen { address: config.address, source };
     let listener = listen(config.address).map_err(refused)?;
     let own = listener.try_clone().map_err(refused)?;
@@ -166,7 +169,8 @@ fn build(state: &Arc<ApiState>) -> Result<(SocketAddr, TcpListener, Server), Ser
     .keep_alive(config.limits.keep_alive)
     .shutdown_timeout((config.shutdown_timeout / 2).as_secs().max(1))
     .disable_signals()
-    .on_connect(move |_, extensions| {
+    .on_connect(move |connection, extensions| {
+        bound_reading(connection, reply_timeout);
         extensions.insert(traffic.connect());
     })
     .listen(listener)
@@ -186,6 +190,22 @@ fn listen(address: SocketAddr) -> io::Result<TcpListener> {
     socket.listen(BACKLOG)?;
     Ok(socket.into())
 }
+
+/// Lets the system close a connection whose client takes nothing of what waits for it.
+///
+/// The web framework has no such bound: it asks for no more of a reply until the client has taken
+/// some, and holds what it has.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+fn bound_reading(connection: &dyn std::any::Any, bound: Duration) {
+    let Some(stream) = connection.downcast_ref::<TcpStream>() else { return };
+    if let Err(error) = socket2::SockRef::from(stream).set_tcp_user_timeout(Some(bound)) {
+        tracing::debug!(%error, "bound on slow readers could not be set");
+    }
+}
+
+/// Other systems have no such bound.
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+fn bound_reading(_: &dyn std::any::Any, _: Duration) {}
 
 /// Makes sure that no two things answer under the same first part of an address.
 fn check_names(system: &System) -> Result<(), ServeError> {

@@ -5,16 +5,19 @@ use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
 use bytes::Bytes;
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::watch;
 
+use super::budget::Budget;
 use super::drain::Traffic;
 use super::keys::{Caller, KeyRing, Patience, Trials};
 use super::methods::Methods;
 use super::openapi::openapi_of;
 use super::readiness::Readiness;
+use super::seats::Seats;
 use super::{ApiConfig, Problem, ProblemKind};
 use crate::clock::{SharedClock, SystemClock};
 use crate::runtime::System;
+use crate::store::Tail;
 
 /// Sign-ins that may fail from one address, and from all.
 const SIGN_INS_OF_ONE: Patience = Patience { at_once: 10, one_in: Duration::from_secs(6) };
@@ -35,8 +38,12 @@ pub(super) struct ApiState {
     pub document: Bytes,
     /// Which methods each documented address takes.
     pub methods: Methods,
-    /// Places for subscribers to server-sent events.
-    pub subscribers: Arc<Semaphore>,
+    /// Places for those who wait or follow.
+    pub seats: Arc<Seats>,
+    /// What requests and replies may hold in memory.
+    pub budget: Arc<Budget>,
+    /// The end of the log, read once for all subscribers.
+    pub tail: Tail,
     /// Handlers that panicked.
     pub panics: AtomicU64,
     /// Becomes true when the server stops taking requests.
@@ -55,7 +62,9 @@ impl ApiState {
             readiness: Readiness::default(),
             methods: Methods::of(&document),
             document: document.to_string().into(),
-            subscribers: Arc::new(Semaphore::new(limits.subscribers_max)),
+            seats: Arc::new(Seats::new(&limits)),
+            budget: Arc::new(Budget::new(&limits)),
+            tail: Tail::new(system.store().clone()),
             panics: AtomicU64::new(0),
             stopping: watch::Sender::new(false),
             system,

@@ -35,6 +35,13 @@ impl EventQuery {
         self.items.is_empty() || self.items.contains(&QueryItem::default())
     }
 
+    /// Returns how many categories, types and tags it names, over all its items.
+    #[must_use]
+    pub fn name_count(&self) -> usize {
+        let names = |item: &QueryItem| item.categories.len() + item.types.len() + item.tags.len();
+        self.items.iter().map(names).sum()
+    }
+
     /// Returns whether the query matches the event.
     #[must_use]
     pub fn matches(&self, event: &RecordedEvent) -> bool {

@@ -92,6 +92,18 @@ pub trait Event: Serialize + Clone + Send + Sync + 'static {
 /// Makes an event of a retired shape of it; comes by itself with `From`.
 ///
 /// It is there for the words of the compiler: [`event_schema!`](crate::event_schema) asks for it.
+///
+/// ```compile_fail,E0277
+/// # use serde::{Deserialize, Serialize};
+/// #[derive(Clone, Debug, Serialize, Deserialize)]
+/// pub enum DoorEvent { Entered { by: String } }
+///
+/// #[derive(Deserialize)]
+/// pub struct EnteredV1 { who: String }
+///
+/// // The event `DoorEvent` cannot be made of its old shape `EnteredV1`.
+/// headwater::event_schema! { DoorEvent in "door" { Entered = 2 { 1 => EnteredV1 } } }
+/// ```
 #[diagnostic::on_unimplemented(
     message = "the event `{Self}` cannot be made of its old shape `{Old}`",
     label = "`From<{Old}>` is missing for `{Self}`",

@@ -152,7 +152,9 @@ impl Chart {
     /// The times of the first column, the one in the middle and the last, each under its own.
     fn times(&self) -> Markup {
         let last = self.columns.len().saturating_sub(1);
-        let mut shown = vec![(0, "start"), (last / 2, "middle"), (last, "end")];
+        // A narrow column at the edge has no room for its time on both sides.
+        let [start, end] = if last < 10 { ["middle"; 2] } else { ["start", "end"] };
+        let mut shown = vec![(0, start), (last / 2, "middle"), (last, end)];
         shown.dedup_by_key(|(at, _)| *at);
         let width = self.columns.len().max(1) as f64;
         let place = |at: usize| format!("{:.3}%", (at as f64 + 0.5) * 100.0 / width);

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::Expected;
+use super::{BeyondEnd, Expected};
 use crate::event::{EventId, NewEventError, Position, Revision, StreamId};
 
 /// Says why an append was not done.
@@ -24,6 +24,23 @@ pub enum AppendError {
         /// Position of a matching event.
         position: Position,
     },
+    /// The append condition begins beyond the end of the log. Caller: read again.
+    #[error("append condition refused: {0}")]
+    ConditionBeyondEnd(#[source] BeyondEnd),
+    /// The append condition asks for too much work. Caller: narrow it, or read further first.
+    #[error(
+        "append condition would look at more than {events_max} events after position {after}: \
+         narrow it or raise `after`"
+    )]
+    ConditionTooWide {
+        /// Where the condition begins.
+        after: Position,
+        /// The most events that are looked at.
+        events_max: usize,
+    },
+    /// The log grew faster than the append condition was checked. Nobody: try again later.
+    #[error("append condition could not be checked: the log grows too fast, try again later")]
+    ConditionOutrun,
     /// The tenant has another event, or the same one in another append, under an event id.
     /// Caller: an id belongs to one event for ever, so make a new one.
     #[error("event id {id} is already in the log, at position {position}, with other content")]
@@ -112,6 +129,18 @@ pub enum StoreError {
         path: String,
         /// What is wrong with it.
         problem: String,
+    },
+    /// The read starts beyond the end of the log. Caller: start before it.
+    #[error(transparent)]
+    BeyondEnd(#[from] BeyondEnd),
+    /// The query breaks a bound. Caller: make it smaller.
+    #[error("query refused: {0}")]
+    Query(String),
+    /// Too many reads of the tenant wait already. Nobody: try again later.
+    #[error("{waiting} reads of the tenant are waiting already, try again later")]
+    Overloaded {
+        /// How many wait.
+        waiting: usize,
     },
     /// The engine cannot be reached now. Nobody: read again later. Operator: look at the cause.
     #[error("event store cannot be reached: {cause}")]

@@ -1,5 +1,9 @@
 //! The bounds of a store (G9).
 
+use std::collections::HashSet;
+
+use super::EventQuery;
+
 /// What appends and pages are held to; past a bound the caller gets a clear refusal.
 #[derive(Clone, Debug)]
 pub struct StoreLimits {
@@ -17,6 +21,12 @@ pub struct StoreLimits {
     pub page_bytes_max: usize,
     /// The most events that a filtered page looks at before it returns with what it has.
     pub page_scan_max: usize,
+    /// The most items of a query, of a read or of an append condition.
+    pub query_items_max: usize,
+    /// The most categories, types and tags of a query, over all its items.
+    pub query_names_max: usize,
+    /// The most events that are looked at for one append condition.
+    pub condition_scan_max: usize,
 }
 
 impl Default for StoreLimits {
@@ -29,6 +39,9 @@ impl Default for StoreLimits {
             page_events_max: 10_000,
             page_bytes_max: 4 << 20,
             page_scan_max: 100_000,
+            query_items_max: 100,
+            query_names_max: 1_000,
+            condition_scan_max: 1_000_000,
         }
     }
 }
@@ -41,12 +54,16 @@ impl StoreLimits {
     /// [`AppendError::Event`](super::AppendError::Event) naming the first bound that is broken.
     pub fn check(&self, append: &super::Append) -> Result<(), super::AppendError> {
         use super::AppendError::{Event, Invalid};
-        let mut bytes = 0;
-        for (at, write) in append.writes.iter().enumerate() {
+        if let Some(condition) = &append.condition {
+            let checked = self.check_query(&condition.query);
+            checked.map_err(|problem| Invalid(format!("condition: {problem}")))?;
+        }
+        let (mut bytes, mut seen) = (0, HashSet::new());
+        for write in &append.writes {
             if write.events.is_empty() {
                 return Err(Invalid(format!("no events for stream {}", write.stream)));
             }
-            if append.writes.iter().take(at).any(|earlier| earlier.stream == write.stream) {
+            if append.writes.len() > 1 && !seen.insert(&write.stream) {
                 return Err(Invalid(format!("stream {} occurs twice", write.stream)));
             }
             write.stream.check_address().map_err(|error| Invalid(error.to_string()))?;
@@ -72,5 +89,22 @@ impl StoreLimits {
             }
             _ => Ok(()),
         }
+    }
+
+    /// Checks how much a query asks for.
+    ///
+    /// # Errors
+    /// A sentence that names the bound which is broken.
+    pub fn check_query(&self, query: &EventQuery) -> Result<(), String> {
+        let (items, max) = (query.items.len(), self.query_items_max);
+        if items > max {
+            return Err(format!("query has {items} items: at most {max}"));
+        }
+        let (names, max) = (query.name_count(), self.query_names_max);
+        if names > max {
+            let names = format!("query has {names} categories, types and tags in all");
+            return Err(format!("{names}: at most {max}"));
+        }
+        Ok(())
     }
 }

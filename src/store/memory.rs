@@ -9,8 +9,9 @@ use futures_util::future::{BoxFuture, ready};
 use parking_lot::RwLock;
 use tokio::sync::watch;
 
+use super::condition::{Examined, ROUNDS_MAX, examine, is_short};
 use super::{
-    Append, AppendError, Appended, Direction, EventStore, LogPage, LogRead, StoreError,
+    Append, AppendError, Appended, BeyondEnd, Direction, EventStore, LogPage, LogRead, StoreError,
     StoreLimits, StreamList, StreamListPage, StreamPage, StreamRead, WrittenStream,
 };
 use crate::clock::{SharedClock, SystemClock};
@@ -56,11 +57,46 @@ impl MemoryStore {
 
     fn append_now(&self, append: &Append) -> Result<Appended, AppendError> {
         self.limits.check(append)?;
+        for round in 0..ROUNDS_MAX {
+            let examined = self.examined(append).map(|own| own.in_round(round));
+            match self.append_examined(append, examined.as_ref()) {
+                Err(AppendError::ConditionOutrun) => {}
+                outcome => return outcome,
+            }
+        }
+        Err(AppendError::ConditionOutrun)
+    }
+
+    /// Looks at what the append's condition asks about before anybody has to wait for it.
+    fn examined(&self, append: &Append) -> Option<Examined> {
+        let condition = append.condition.as_ref()?;
+        if is_short(condition, self.log.read().position()) {
+            return Some(Examined::unseen(condition));
+        }
+        let page = |read| ready(self.page_now(&read));
+        // Every page is there at once, so that nothing is waited for.
+        examine((&append.tenant, condition), &self.limits, page).now_or_never()
+    }
+
+    fn page_now(&self, read: &LogRead) -> Result<LogPage, StoreError> {
+        self.limits.check_query(&read.query).map_err(StoreError::Query)?;
+        let log = self.log.read();
+        if read.direction == Direction::Forward {
+            BeyondEnd::check(read.from, log.position())?;
+        }
+        Ok(log.log_page(read, &self.limits))
+    }
+
+    fn append_examined(
+        &self,
+        append: &Append,
+        condition: Option<&Examined>,
+    ) -> Result<Appended, AppendError> {
         let mut log = self.log.write();
         if let Some(appended) = log.duplicate_of(append)? {
             return Ok(appended);
         }
-        log.check(append)?;
+        log.check(append, condition)?;
         let last = log.events.last().map(RecordedEvent::recorded_at);
         let at = last.map_or_else(|| self.clock.now(), |last| last.max(self.clock.now()));
         let streams = append.writes.iter().map(|write| {
@@ -89,7 +125,7 @@ impl EventStore for MemoryStore {
     }
 
     fn read_log(&self, read: LogRead) -> BoxFuture<'static, Result<LogPage, StoreError>> {
-        ready(Ok(self.log.read().log_page(&read, &self.limits))).boxed()
+        ready(self.page_now(&read)).boxed()
     }
 
     fn find_event(
@@ -106,7 +142,9 @@ impl EventStore for MemoryStore {
         &self,
         list: StreamList,
     ) -> BoxFuture<'static, Result<StreamListPage, StoreError>> {
-        ready(Ok(self.log.read().list(&list))).boxed()
+        let log = self.log.read();
+        let checked = BeyondEnd::check(list.after, log.position());
+        ready(checked.map(|()| log.list(&list)).map_err(StoreError::from)).boxed()
     }
 
     fn head(&self) -> watch::Receiver<Position> {
@@ -142,7 +180,7 @@ impl Log {
         self.events.push(recorded);
     }
 
-    fn check(&self, append: &Append) -> Result<(), AppendError> {
+    fn check(&self, append: &Append, condition: Option<&Examined>) -> Result<(), AppendError> {
         for write in &append.writes {
             let actual = self.revision(&(append.tenant.clone(), write.stream.clone()));
             if !write.expected.holds(actual) {
@@ -150,8 +188,9 @@ impl Log {
                 return Err(AppendError::Conflict { stream, expected, actual });
             }
         }
-        let Some(condition) = &append.condition else { return Ok(()) };
-        let mut later = self.events.iter().skip(index(condition.after));
+        let Some(condition) = condition else { return Ok(()) };
+        condition.check_rest(self.position())?;
+        let mut later = self.events.iter().skip(index(condition.upto));
         let tenant = append.tenant.as_str();
         match later.find(|event| event.tenant() == tenant && condition.query.matches(event)) {
             Some(event) => Err(AppendError::ConditionFailed { position: event.position() }),
@@ -207,11 +246,13 @@ impl Log {
         let limit = read.limit.clamp(1, limits.page_events_max);
         let events: Vec<RecordedEvent> = match read.direction {
             Direction::Forward => {
-                bounded(events.filter(|e| e.revision() > read.from), limit, limits)
+                bounded(events.filter(|e| e.revision() > read.from), limit, limits.page_bytes_max)
             }
-            Direction::Backward => {
-                bounded(events.rev().filter(|e| e.revision() < read.from), limit, limits)
-            }
+            Direction::Backward => bounded(
+                events.rev().filter(|e| e.revision() < read.from),
+                limit,
+                limits.page_bytes_max,
+            ),
         };
         let last = events.last().map(RecordedEvent::revision);
         let end = match read.direction {
@@ -235,7 +276,7 @@ impl Log {
         };
         let limit = read.limit.clamp(1, limits.page_events_max);
         let matching = window.iter().copied().filter(|event| read.matches(event));
-        let events = bounded(matching.clone(), limit, limits);
+        let events = bounded(matching.clone(), limit, limits.page_bytes_max.min(read.bytes_max));
         let is_cut = matching.count() > events.len();
         let last = if is_cut { events.last() } else { window.last().copied() };
         let (next, is_end) = match read.direction {
@@ -248,7 +289,7 @@ impl Log {
                 (next, next <= Position::FIRST)
             }
         };
-        LogPage { events, next, is_end }
+        LogPage { events, next, is_end, looked_at: window.len() }
     }
 
     fn list(&self, list: &StreamList) -> StreamListPage {
@@ -278,7 +319,7 @@ fn index(position: Position) -> usize {
 fn bounded<'a>(
     events: impl Iterator<Item = &'a RecordedEvent>,
     limit: usize,
-    limits: &StoreLimits,
+    bytes_max: usize,
 ) -> Vec<RecordedEvent> {
     let mut bytes = 0;
     events
@@ -286,7 +327,7 @@ fn bounded<'a>(
         .take_while(|event| {
             let is_first = bytes == 0;
             bytes += event.as_bytes().len();
-            is_first || bytes <= limits.page_bytes_max
+            is_first || bytes <= bytes_max
         })
         .cloned()
         .collect()

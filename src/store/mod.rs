@@ -7,14 +7,17 @@
 //! waits at the end of the log, so a slow one costs nobody anything but its own reads.
 
 mod append;
+mod condition;
 mod counter;
 mod error;
 mod limits;
 pub mod log;
 pub mod memory;
+mod place;
 pub mod postgres;
 mod read;
 mod subscription;
+mod tail;
 
 use std::sync::Arc;
 
@@ -26,9 +29,11 @@ pub use append::{Append, AppendCondition, Appended, Expected, StreamWrite, Writt
 pub use error::{AppendError, StoreError};
 pub use limits::StoreLimits;
 pub use memory::MemoryStore;
+pub use place::{BeyondEnd, check_place};
 pub use postgres::PostgresStore;
 pub use read::{Direction, LogPage, LogRead, StreamPage, StreamRead};
 pub use subscription::Subscription;
+pub use tail::{Follower, Tail};
 
 use crate::event::{EventId, Position, RecordedEvent, StreamId, Tenant};
 
@@ -54,7 +59,8 @@ pub trait EventStore: Send + Sync + 'static {
     /// Reads a bounded page of the log, filtered.
     ///
     /// # Errors
-    /// [`StoreError`] when the engine cannot read; a damaged record names file and offset.
+    /// [`StoreError::BeyondEnd`] when it reads forward from beyond the end,
+    /// [`StoreError::Query`] when the query breaks a bound; [`StoreError`] when the engine cannot read; a damaged record names file and offset.
     fn read_log(&self, read: LogRead) -> BoxFuture<'static, Result<LogPage, StoreError>>;
 
     /// Finds a tenant's event by its id.
@@ -70,7 +76,7 @@ pub trait EventStore: Send + Sync + 'static {
     /// Lists streams of a tenant in the order of their first event.
     ///
     /// # Errors
-    /// [`StoreError`] when the engine cannot read.
+    /// [`StoreError::BeyondEnd`] when it starts beyond the end; [`StoreError`] when the engine cannot read.
     fn list_streams(
         &self,
         list: StreamList,

@@ -65,6 +65,8 @@ pub struct LogRead {
     pub direction: Direction,
     /// The most events to return; the store's own bounds hold too.
     pub limit: usize,
+    /// The most bytes of records to return, but at least one event; the store's bound holds too.
+    pub bytes_max: usize,
 }
 
 impl LogRead {
@@ -72,14 +74,18 @@ impl LogRead {
     #[must_use]
     pub const fn after(from: Position, limit: usize) -> Self {
         let query = EventQuery::all();
-        Self { tenant: None, query, from, direction: Direction::Forward, limit }
+        Self::new(query, from, Direction::Forward, limit)
     }
 
     /// Asks for every tenant's events before a position, newest first, without filter.
     #[must_use]
     pub const fn before(from: Position, limit: usize) -> Self {
         let query = EventQuery::all();
-        Self { tenant: None, query, from, direction: Direction::Backward, limit }
+        Self::new(query, from, Direction::Backward, limit)
+    }
+
+    const fn new(query: EventQuery, from: Position, direction: Direction, limit: usize) -> Self {
+        Self { tenant: None, query, from, direction, limit, bytes_max: usize::MAX }
     }
 
     /// Narrows the read to what a query matches.
@@ -113,4 +119,6 @@ pub struct LogPage {
     pub next: Position,
     /// Whether the page reached the end of the log (forward) or its beginning (backward).
     pub is_end: bool,
+    /// How many events were looked at for it; those that an index ruled out are not among them.
+    pub looked_at: usize,
 }

@@ -2,7 +2,7 @@
 
 use tokio::sync::watch;
 
-use super::{Direction, EventQuery, LogPage, LogRead, SharedStore, StoreError};
+use super::{EventQuery, LogPage, LogRead, SharedStore, StoreError, check_place};
 use crate::event::{Position, Tenant};
 
 /// Follows the log from a position: first what is there, then what comes, without gap or
@@ -14,6 +14,7 @@ pub struct Subscription {
     store: SharedStore,
     head: watch::Receiver<Position>,
     read: LogRead,
+    is_checked: bool,
 }
 
 impl Subscription {
@@ -22,9 +23,8 @@ impl Subscription {
     pub fn new(store: SharedStore, after: Position, query: EventQuery) -> Self {
         let head = store.head();
         let limit = store.limits().page_events_max;
-        let read =
-            LogRead { tenant: None, query, from: after, direction: Direction::Forward, limit };
-        Self { store, head, read }
+        let read = LogRead::after(after, limit).matching(query);
+        Self { store, head, read, is_checked: false }
     }
 
     /// Narrows it to one tenant.
@@ -53,9 +53,14 @@ impl Subscription {
     /// has moved all the same. Cancelling the future loses nothing.
     ///
     /// # Errors
+    /// [`StoreError::BeyondEnd`] when the place it starts from lies beyond the end of the log;
     /// [`StoreError`] when the store cannot be read or was closed.
     pub async fn next(&mut self) -> Result<LogPage, StoreError> {
         let from = self.read.from;
+        if !self.is_checked {
+            check_place(&*self.store, from).await?;
+            self.is_checked = true;
+        }
         self.head.wait_for(|head| *head > from).await.map_err(|_| StoreError::Closed)?;
         let page = self.store.read_log(self.read.clone()).await?;
         self.read.from = page.next;

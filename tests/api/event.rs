@@ -42,6 +42,44 @@ fn the_log_is_read_in_pages_to_its_end() {
 }
 
 #[test]
+fn a_place_beyond_the_end_is_refused_at_every_door_and_told_where_the_end_is() {
+    let server = Server::start();
+    server.note("default", "1", 3);
+    for (path, pointer) in [
+        ("/v1/events?after=4", "query:after"),
+        ("/v1/events?after=4&type=Noted", "query:after"),
+        ("/v1/events?after=18446744073709551615", "query:after"),
+        ("/v1/events/subscribe?after=4", "query:after"),
+        ("/v1/streams?after=4", "query:after"),
+        ("/v1/streams?after=4&category=note", "query:after"),
+        ("/v1/streams/note/1?after=4", "query:after"),
+    ] {
+        let refused = server.get(path).send();
+        assert_eq!((refused.status, refused.problem()), (400, "invalid-request"), "{path}");
+        assert_eq!(refused.body["errors"][0]["pointer"], pointer, "{path}");
+        assert_eq!(refused.body["end"], 3, "{path}");
+        assert!(refused.body["detail"].as_str().unwrap().contains("restored"), "{path}");
+    }
+    let refused = server.get("/v1/events/subscribe").header("last-event-id", "4").send();
+    assert_eq!(refused.body["errors"][0]["pointer"], "header:last-event-id");
+    let body = r#"{"events":[{"type":"A","data":1}],"condition":{"after":4,"items":[]}}"#;
+    let refused = server.post("/v1/streams/raw/1", body).send();
+    assert_eq!(refused.body["errors"][0]["pointer"], "/condition/after");
+    assert_eq!(refused.body["end"], 3);
+}
+
+#[test]
+fn a_condition_of_too_many_items_is_refused_with_the_bound() {
+    let server = Server::start();
+    let items: Vec<_> = (0..20_000).map(|_| json!({"types":["None"]})).collect();
+    let condition = json!({"after":0,"items":items});
+    let body = json!({"events":[{"type":"A","data":1}],"condition":condition});
+    let refused = server.post("/v1/streams/raw/1", &body.to_string()).send();
+    assert_eq!((refused.status, refused.problem()), (400, "invalid-request"));
+    assert!(refused.body["detail"].as_str().unwrap().contains("20000 items: at most 100"));
+}
+
+#[test]
 fn a_page_size_out_of_bounds_is_refused() {
     let server = Server::start();
     for bad in ["0", "1001", "x", "-1", "1&limit=2"] {

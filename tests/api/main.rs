@@ -4,6 +4,8 @@
 #[cfg(test)]
 mod border;
 #[cfg(test)]
+mod budget;
+#[cfg(test)]
 mod client;
 #[cfg(test)]
 mod command;

@@ -64,9 +64,23 @@ fn a_position_that_is_not_reached_in_time_is_told() {
     let server = Server::start_with(|config| {
         config.limits.at_least_timeout = Duration::from_millis(20);
     });
-    let late = server.get("/v1/read/tills?at_least=99").send();
+    server.runtime.block_on(server.system.pause("tills")).unwrap();
+    let position = pay(&server, &[5]);
+    let late = server.get(&format!("/v1/read/tills?at_least={position}")).send();
     assert_eq!((late.status, late.problem()), (504, "position-not-reached"));
     assert_eq!(late.body["position"], 0);
+}
+
+#[test]
+fn a_position_beyond_the_end_of_the_log_is_not_waited_for() {
+    let server = Server::start();
+    let end = pay(&server, &[5]);
+    for path in ["/v1/read/tills", "/v1/read/tills/a"] {
+        let refused = server.get(&format!("{path}?at_least={}", end + 1)).send();
+        assert_eq!(refused.status, 400, "{path}");
+        assert_eq!(refused.body["errors"][0]["pointer"], "query:at_least");
+        assert_eq!(refused.body["end"], end);
+    }
 }
 
 #[test]

@@ -4,6 +4,8 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::time::Duration;
 
+use headwater::api::keys::{NewKey, Scope};
+
 use crate::server::Server;
 
 /// A client of server-sent events, on a connection of its own.
@@ -11,8 +13,12 @@ struct Listener(BufReader<TcpStream>);
 
 impl Listener {
     fn open(server: &Server, path: &str, headers: &str) -> Self {
+        Self::open_as(server, &server.admin, path, headers)
+    }
+
+    fn open_as(server: &Server, key: &NewKey, path: &str, headers: &str) -> Self {
         let mut stream = TcpStream::connect(server.api.as_ref().unwrap().address()).unwrap();
-        let key = server.admin.text.reveal();
+        let key = key.text.reveal();
         let head = format!("GET {path} HTTP/1.0\r\nhost: x\r\nauthorization: Bearer {key}\r\n");
         stream.write_all(format!("{head}{headers}\r\n").as_bytes()).unwrap();
         Self(BufReader::new(stream))
@@ -88,6 +94,57 @@ fn subscribers_beyond_the_bound_are_refused() {
     first.line("event: caught_up");
     let refused = server.get("/v1/events/subscribe").send();
     assert_eq!((refused.status, refused.problem()), (503, "overloaded"));
+}
+
+#[test]
+fn a_key_takes_no_more_subscribers_than_its_part() {
+    let server = Server::start_with(|config| config.limits.subscribers_per_key_max = 2);
+    let mut held: Vec<_> =
+        (0..2).map(|_| Listener::open(&server, "/v1/events/subscribe", "")).collect();
+    held.iter_mut().for_each(|listener| drop(listener.line("event: caught_up")));
+    let refused = server.get("/v1/events/subscribe").send();
+    assert_eq!((refused.status, refused.problem()), (503, "overloaded"));
+    assert!(refused.body["detail"].as_str().unwrap().contains("this key has 2"));
+    let other = server.key("default", &[Scope::Read]);
+    let mut listener = Listener::open_as(&server, &other, "/v1/events/subscribe", "");
+    listener.line("event: caught_up");
+}
+
+#[test]
+fn a_tenant_takes_no_more_subscribers_than_its_part() {
+    let server = Server::start_with(|config| config.limits.subscribers_per_tenant_max = 2);
+    let keys: Vec<_> = (0..3).map(|_| server.key("greedy", &[Scope::Read])).collect();
+    let mut held: Vec<_> = keys
+        .iter()
+        .take(2)
+        .map(|key| Listener::open_as(&server, key, "/v1/events/subscribe", ""))
+        .collect();
+    held.iter_mut().for_each(|listener| drop(listener.line("event: caught_up")));
+    let refused = server.get("/v1/events/subscribe").key(keys[2].text.reveal()).send();
+    assert_eq!((refused.status, refused.problem()), (503, "overloaded"));
+    let mut other = Listener::open(&server, "/v1/events/subscribe", "");
+    other.line("event: caught_up");
+}
+
+#[test]
+fn whatever_subscribers_take_the_operators_pages_have_places() {
+    let server = Server::start_with(|config| config.limits.subscribers_max = 8);
+    let mut held = Vec::new();
+    for tenant in ["a", "b", "default"] {
+        for _ in 0..2 {
+            let key = server.key(tenant, &[Scope::Read]);
+            let mut listener = Listener::open_as(&server, &key, "/v1/events/subscribe", "");
+            listener.line("event: caught_up");
+            held.push(listener);
+        }
+    }
+    assert_eq!(server.get("/v1/events/subscribe").send().problem(), "overloaded");
+    let accept = "accept: text/event-stream\r\n";
+    let reader = server.key("default", &[Scope::Read]);
+    let mut refused = Listener::open_as(&server, &reader, "/ui/visitors", accept);
+    refused.line("HTTP/1.0 503");
+    let mut page = Listener::open(&server, "/ui/visitors", accept);
+    page.line("HTTP/1.0 200");
 }
 
 #[test]

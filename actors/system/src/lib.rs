@@ -16,6 +16,7 @@ mod node;
 mod private_file;
 mod read_side;
 mod remote;
+mod wal_watch;
 
 pub use command::run;
 pub use error::Failure;

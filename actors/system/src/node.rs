@@ -26,6 +26,7 @@ use crate::data_folder::DataFolder;
 use crate::error::Failure;
 use crate::private_file;
 use crate::read_side::{self, Lost, ProgramMark, ReadSide, nothing_there};
+use crate::wal_watch::WalWatch;
 
 /// The file of the read side in a data folder.
 pub const READ_FILE: &str = "read.sqlite";
@@ -41,6 +42,7 @@ pub struct Node {
     /// The actors.
     pub system: System,
     config: Config,
+    watch: Option<WalWatch>,
     _folder: Option<DataFolder>,
 }
 
@@ -98,6 +100,7 @@ impl Node {
         let lost = if let Stay::Service(lost) = stay { lost } else { Lost::Refuse };
         let head = *log.store().head().borrow();
         found.expect_known(&config, head, lost)?;
+        let watch = WalWatch::begin(&config)?;
         let database = open_database(&config)?;
         if !node.is_visitor {
             found.mark(&database).await?;
@@ -118,7 +121,7 @@ impl Node {
             .plugin(outbox)
             .start()
             .await?;
-        Ok(Self { log, database, system, config, _folder: folder })
+        Ok(Self { log, database, system, config, watch, _folder: folder })
     }
 
     /// Stops in order: commands under way are answered, projections finish their batch, the
@@ -130,6 +133,9 @@ impl Node {
         let left = self.system.shutdown(self.config.shutdown_timeout).await;
         if left.commands > 0 {
             tracing::warn!(commands = left.commands, "stopped before every command was answered");
+        }
+        if let Some(watch) = &self.watch {
+            watch.end()?;
         }
         Ok(self.log.close()?)
     }

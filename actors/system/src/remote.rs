@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
+use crate::config::veil;
 use crate::error::Failure;
 
 /// A server and the key to it.
@@ -76,7 +77,9 @@ impl Remote {
     }
 
     fn unreachable(&self, error: &ureq::Error) -> Failure {
-        Failure::new(format!("no server answers at {}: {error}", self.base))
+        let words = format!("no server answers at {}: {error}", self.base);
+        // The address may have a login in it.
+        Failure::new(veil(&words, [self.base.as_str()]))
     }
 }
 

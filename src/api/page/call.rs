@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use super::{around, html_reply, see_other, stream};
 use crate::api::keys::Caller;
 use crate::api::query::Parameters;
-use crate::api::{ApiState, Call, Problem, ProblemKind, body};
+use crate::api::{ApiState, Call, Problem, ProblemKind, body, border};
 use crate::page::{Page, Visitor};
 
 /// The most bytes of a form.
@@ -64,7 +64,7 @@ impl Call {
         let twice = || Problem::new(ProblemKind::Internal, "body was read already");
         let payload = self.payload.take().ok_or_else(twice)?;
         let bytes = body::read_any(payload, FORM_BYTES_MAX, self.limits()).await?;
-        Parameters::of(&String::from_utf8_lossy(&bytes), known)
+        Parameters::of(border::check_form(&bytes)?, known)
     }
 
     /// Returns the time.

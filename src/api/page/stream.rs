@@ -33,7 +33,7 @@ where
 {
     let nobody = || Problem::new(ProblemKind::Unauthenticated, "this address needs a key");
     let caller = call.caller().ok_or_else(nobody)?;
-    let listening = Listening::begin(&call.state, &caller)?;
+    let listening = Listening::begin_page(&call.state, &caller)?;
     let (seen, told_at) = (LiveParts::default(), Instant::now());
     let follower = Follower { view, seen, listening, told_at, is_first: true };
     let first = stream::once(ready(Bytes::from_static(RETRY.as_bytes())));
@@ -64,6 +64,7 @@ where
             if !std::mem::take(&mut self.is_first) && self.is_stopped_within(REST).await {
                 return None;
             }
+            self.listening.release();
             if !self.listening.may_go_on().await {
                 return None;
             }
@@ -72,7 +73,8 @@ where
             let changes = self.seen.changes(&page.ok()?);
             if !changes.is_empty() {
                 self.told_at = Instant::now();
-                return Some(changes.into());
+                let goes_on = self.listening.hold(changes.len()).await;
+                return goes_on.then(|| changes.into());
             }
             if self.told_at.elapsed() >= self.listening.heartbeat() {
                 self.told_at = Instant::now();

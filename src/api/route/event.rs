@@ -8,7 +8,7 @@ use super::document::LogPageDocument;
 use crate::api::keys::Reader;
 use crate::api::query::{Parameters, refused};
 use crate::api::reply::json;
-use crate::api::{ApiState, Problem};
+use crate::api::{ApiState, Problem, place};
 use crate::event::Position;
 use crate::store::LogRead;
 
@@ -25,7 +25,7 @@ const PARAMETERS: [&str; 6] = ["after", "before", "category", "type", "tag", "li
     operation_id = "readEvents",
     params(
         ("after" = Option<u64>, Query, description = "Only events after this position; 0, the default, begins at the first"),
-        ("before" = Option<u64>, Query, description = "Only events before this position, newest first; excludes after"),
+        ("before" = Option<u64>, Query, description = "Only events before this position, newest first, from the end when it lies beyond; excludes after"),
         ("category" = Option<Vec<String>>, Query, description = "Any of these kinds of stream; repeat it"),
         ("type" = Option<Vec<String>>, Query, description = "Any of these event types; repeat it"),
         ("tag" = Option<Vec<String>>, Query, description = "All of these tags; repeat it"),
@@ -41,7 +41,11 @@ pub(in crate::api) async fn read(
 ) -> Result<HttpResponse, Problem> {
     let parameters = Parameters::of(request.query_string(), &PARAMETERS)?;
     let limit = parameters.limit(&state.config.limits)?;
-    let read = match (parameters.number("after")?, parameters.number("before")?) {
+    let after = parameters.number("after")?;
+    if let Some(after) = after {
+        place::check(state.system.store(), "query:after", Position::new(after)).await?;
+    }
+    let read = match (after, parameters.number("before")?) {
         (Some(_), Some(_)) => return Err(refused("before", "excludes after: give one of them")),
         (None, Some(before)) => LogRead::before(Position::new(before), limit),
         (after, None) => LogRead::after(Position::new(after.unwrap_or(0)), limit),

@@ -37,5 +37,18 @@ pub(in crate::api) async fn metrics(
     }
     let text = TextEncoder::new().encode_to_string(&state.system.metrics());
     let text = text.map_err(|error| Problem::new(ProblemKind::Internal, error.to_string()))?;
+    let text = text + &own(&state);
     Ok(HttpResponse::Ok().insert_header((CONTENT_TYPE, FORMAT)).body(text))
+}
+
+/// Writes the server's own numbers.
+fn own(state: &ApiState) -> String {
+    let gauges = [
+        ("headwater_api_memory_bytes", "Bytes held by bodies and replies", state.budget.used()),
+        ("headwater_api_subscribers", "Clients that wait or follow", state.seats.taken()),
+    ];
+    let gauge = |(name, help, value)| {
+        format!("# HELP {name} {help}\n# TYPE {name} gauge\n{name} {value}\n")
+    };
+    gauges.map(gauge).concat()
 }

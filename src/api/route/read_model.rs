@@ -10,7 +10,7 @@ use crate::api::cursor::Binding;
 use crate::api::keys::Reader;
 use crate::api::query::Parameters;
 use crate::api::reply::json;
-use crate::api::{ApiState, Problem, ProblemKind};
+use crate::api::{ApiState, Problem, ProblemKind, place};
 use crate::event::Position;
 use crate::projection::{RowEntry, RowQuery};
 
@@ -142,6 +142,7 @@ pub(in crate::api) async fn one(
 /// Waits until the rows are as new as the caller asks for, within the bound.
 async fn wait(state: &ApiState, projection: &str, parameters: &Parameters) -> Result<(), Problem> {
     let Some(position) = parameters.number("at_least")? else { return Ok(()) };
+    place::check(state.system.store(), "query:at_least", Position::new(position)).await?;
     let bound = state.config.limits.at_least_timeout;
     let reached = state.system.catalog().wait_for(projection, Position::new(position), bound);
     reached.await.map(drop).map_err(Problem::from)

@@ -10,7 +10,7 @@ use super::document::{
 use crate::api::keys::{Caller, Reader};
 use crate::api::query::{Parameters, refused};
 use crate::api::reply::{json, with_revision};
-use crate::api::{ApiState, Problem, ProblemKind, precondition};
+use crate::api::{ApiState, Problem, ProblemKind, place, precondition};
 use crate::event::{Category, Position, RecordedEvent, Revision, StreamId};
 use crate::store::{StreamList, StreamRead};
 
@@ -24,7 +24,7 @@ use crate::store::{StreamList, StreamRead};
         ("category" = String, Path, description = "Kind of stream", max_length = 64),
         ("id" = String, Path, description = "Which one", max_length = 256),
         ("after" = Option<u64>, Query, description = "Only events after this revision; 0, the default, begins at the first"),
-        ("before" = Option<u64>, Query, description = "Only events before this revision, newest first; excludes after"),
+        ("before" = Option<u64>, Query, description = "Only events before this revision, newest first, from the end when it lies beyond; excludes after"),
         ("limit" = Option<u32>, Query, description = "The most events", minimum = 1, maximum = 1000),
         ("If-None-Match" = Option<String>, Header, description = "Revision, in quotes, that the client has already"),
     ),
@@ -45,7 +45,8 @@ pub(in crate::api) async fn read(
     let parameters = Parameters::of(request.query_string(), &["after", "before", "limit"])?;
     let limit = parameters.limit(&state.config.limits)?;
     let tenant = caller.tenant().clone();
-    let read = match (parameters.number("after")?, parameters.number("before")?) {
+    let after = parameters.number("after")?;
+    let read = match (after, parameters.number("before")?) {
         (Some(_), Some(_)) => return Err(refused("before", "excludes after: give one of them")),
         (None, Some(before)) => StreamRead::before(tenant, stream, Revision::new(before), limit),
         (after, None) => {
@@ -56,6 +57,7 @@ pub(in crate::api) async fn read(
     if page.revision == Revision::ZERO {
         return Err(no_stream());
     }
+    place::check_revision("query:after", Revision::new(after.unwrap_or(0)), page.revision)?;
     if precondition::is_known(request.headers(), page.revision) {
         return Ok(with_revision(HttpResponse::NotModified().finish(), page.revision));
     }
@@ -127,6 +129,7 @@ pub(in crate::api) async fn list(
         after: Position::new(parameters.number("after")?.unwrap_or(0)),
         limit: parameters.limit(&state.config.limits)?,
     };
+    place::check(state.system.store(), "query:after", list.after).await?;
     let page = state.system.store().list_streams(list).await?;
     let streams = page.streams.into_iter().map(|(stream, position)| StreamDocument {
         category: stream.category().to_string(),

@@ -11,13 +11,17 @@ use futures_util::{StreamExt, stream};
 use crate::api::keys::Reader;
 use crate::api::listening::{Listening, event_stream};
 use crate::api::query::{Parameters, refused};
-use crate::api::{ApiState, Problem};
+use crate::api::{ApiState, Problem, place};
 use crate::event::{Position, RecordedEvent};
-use crate::store::{LogPage, Subscription};
+use crate::store::{self, LogPage};
 
 const PARAMETERS: [&str; 4] = ["after", "category", "type", "tag"];
 /// The most events that wait in memory for one slow client.
 const PAGE_EVENTS: usize = 128;
+/// The most bytes of them, unless one alone has more.
+const PAGE_BYTES: usize = 128 << 10;
+/// What a page takes in memory, about: its events, and what is written of them.
+const PAGE_COST: usize = 2 * PAGE_BYTES;
 /// What a client waits before it connects again, in milliseconds.
 const RETRY: &str = "retry: 2000\n\n";
 
@@ -49,19 +53,22 @@ pub(in crate::api) async fn subscribe(
     request: HttpRequest,
 ) -> Result<HttpResponse, Problem> {
     let parameters = Parameters::of(request.query_string(), &PARAMETERS)?;
-    let after = match last_event_id(&request)? {
-        Some(last) => last,
-        None => Position::new(parameters.number("after")?.unwrap_or(0)),
+    let (pointer, after) = match last_event_id(&request)? {
+        Some(last) => ("header:last-event-id", last),
+        None => ("query:after", Position::new(parameters.number("after")?.unwrap_or(0))),
     };
-    let head = *state.system.store().head().borrow();
-    if after > head {
-        return Err(refused("after", format!("lies beyond the log's end, which is at {head}")));
-    }
+    place::check(state.system.store(), pointer, after).await?;
+    let query = parameters.event_query()?;
+    state
+        .system
+        .store()
+        .limits()
+        .check_query(&query)
+        .map_err(|problem| refused("type", problem))?;
     let listening = Listening::begin(&state, &caller)?;
-    let subscription =
-        Subscription::new(state.system.store().clone(), after, parameters.event_query()?)
-            .of_tenant(caller.tenant().clone())
-            .with_page_limit(PAGE_EVENTS);
+    let subscription = state.tail.follow(after, query);
+    let subscription = subscription.of_tenant(caller.tenant().clone());
+    let subscription = subscription.with_page_limit(PAGE_EVENTS, PAGE_BYTES);
     let follower = Follower { subscription, state, listening, is_live: false };
     let first = stream::once(ready(Bytes::from_static(RETRY.as_bytes())));
     let messages = stream::unfold(follower, |mut follower| async {
@@ -73,7 +80,7 @@ pub(in crate::api) async fn subscribe(
 
 /// One client that follows the log, and its place among the bounded number of them.
 struct Follower {
-    subscription: Subscription,
+    subscription: store::Follower,
     state: Data<ApiState>,
     listening: Listening,
     is_live: bool,
@@ -82,6 +89,8 @@ struct Follower {
 impl Follower {
     /// Returns what to send next; `None` ends the stream.
     async fn next(&mut self) -> Option<Bytes> {
+        // What was sent last has been taken, or most of it.
+        self.listening.release();
         loop {
             if !self.listening.may_go_on().await {
                 return None;
@@ -92,11 +101,19 @@ impl Follower {
                 return self.catch_up();
             }
             let bound = self.listening.heartbeat();
-            let page = tokio::select! {
-                page = tokio::time::timeout(bound, self.subscription.next()) => page,
+            let ready = tokio::select! {
+                ready = tokio::time::timeout(bound, self.subscription.ready()) => ready,
                 () = self.listening.stopped() => return None,
             };
-            let Ok(page) = page else { return Some(self.heartbeat()) };
+            let Ok(ready) = ready else { return Some(self.heartbeat()) };
+            // Charged before it is read: nobody reads on for those who do not take it.
+            if !self.listening.hold(PAGE_COST).await {
+                return None;
+            }
+            let page = match ready {
+                Ok(()) => self.subscription.next().await,
+                Err(error) => Err(error),
+            };
             let page = page.inspect_err(|error| tracing::error!(%error, "subscription ended"));
             let page = page.ok()?;
             if !page.events.is_empty() {
@@ -112,7 +129,7 @@ impl Follower {
     }
 
     /// A comment and an id: the client's place moves on over events that do not match.
-    fn heartbeat(&self) -> Bytes {
+    fn heartbeat(&mut self) -> Bytes {
         format!(": alive\nid: {}\n\n", self.subscription.position()).into()
     }
 }

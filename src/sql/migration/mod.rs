@@ -46,8 +46,9 @@ pub const NODES: MigrationSet = crate::migrations!("nodes" in "migrations/nodes"
 /// The tables of the event log in PostgreSQL; the embedded log has none.
 pub const STORE: MigrationSet = crate::migrations!("store" in "migrations/store" {
     "0001_events" for postgres,
-    "0002_event_ids" for postgres,
-    "0003_event_scope" for postgres,
+    "0002_conditions" for postgres,
+    "0003_event_ids" for postgres,
+    "0004_event_scope" for postgres,
 });
 
 /// The steps of a capability, in order.

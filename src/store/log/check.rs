@@ -9,7 +9,8 @@ use super::frame::FRAME_HEADER_LEN;
 use super::key::id_key;
 use super::prepared::Prepared;
 use crate::event::{EventId, Position, RecordedEvent, is_repeat};
-use crate::store::{AppendCondition, AppendError, Appended, Direction, LogRead, WrittenStream};
+use crate::store::condition::Examined;
+use crate::store::{AppendError, Appended, LogRead, WrittenStream};
 
 impl Assembly {
     /// Checks an append against everything before it, staged appends included, and notes where
@@ -107,18 +108,11 @@ impl Assembly {
         Ok(self.reader.log_page(&read, wait)?.events.pop())
     }
 
-    fn check_condition(
-        &self,
-        prepared: &Prepared,
-        condition: &AppendCondition,
-    ) -> Result<(), Refusal> {
-        let mut read = LogRead {
-            tenant: Some(prepared.tenant.clone()),
-            query: condition.query.clone(),
-            from: condition.after,
-            direction: Direction::Forward,
-            limit: 1,
-        };
+    /// Looks at the few events that came since the condition was examined outside.
+    fn check_condition(&self, prepared: &Prepared, condition: &Examined) -> Result<(), Refusal> {
+        condition.check_rest(self.next)?;
+        let read = LogRead::after(condition.upto, 1).of_tenant(prepared.tenant.clone());
+        let mut read = read.matching(condition.query.clone());
         loop {
             let page = self.reader.log_page(&read, Wait::Allowed)?;
             if let Some(event) = page.events.first() {
@@ -130,7 +124,7 @@ impl Assembly {
             read.from = page.next;
         }
         let staged = records(&self.in_flight).chain(records(&self.building.bytes));
-        let mut later = staged.filter(|record| record.position() > condition.after);
+        let mut later = staged.filter(|record| record.position() > condition.upto);
         let tenant = prepared.tenant.as_str().as_bytes();
         match later.find(|r| r.tenant() == tenant && r.matches(&condition.query)) {
             Some(record) => {

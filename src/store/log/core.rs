@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use futures_util::FutureExt;
+use futures_util::future::ready;
 use jiff::Timestamp;
 use parking_lot::Mutex;
 use tokio::sync::oneshot;
@@ -20,6 +22,7 @@ use super::reader::Reader;
 use super::room::{NoRoom, Room, first_segment};
 use super::segment::Segment;
 use crate::event::{Position, RecordedEvent};
+use crate::store::condition::{Examined, examine, is_short};
 use crate::store::{Append, AppendError, LogPage, LogRead, StoreError, StreamPage, StreamRead};
 
 /// A log on a disk, driven by its caller's thread.
@@ -91,7 +94,8 @@ impl LogCore {
         let mut waiting = std::collections::VecDeque::new();
         let outcomes = appends.into_iter().map(|append| {
             let (sender, receiver) = oneshot::channel();
-            match self.prepare(append, Reply::Task(sender)) {
+            let examined = self.examine_now(&append);
+            match self.prepare(append, examined, Reply::Task(sender)) {
                 Ok(prepared) => waiting.push_back(prepared),
                 Err((reply, error)) => reply.send(Err(error)),
             }
@@ -152,14 +156,26 @@ impl LogCore {
         marked
     }
 
+    /// Examines an append's condition on this thread, which may wait.
+    pub(super) fn examine_now(&self, append: &Append) -> Option<Examined> {
+        let condition = append.condition.as_ref()?;
+        if is_short(condition, self.head()) {
+            return Some(Examined::unseen(condition));
+        }
+        let page = |read| ready(self.read_log(&read));
+        // Every page is there at once, so that nothing is waited for.
+        examine((&append.tenant, condition), &self.config.limits, page).now_or_never()
+    }
+
     /// Checks an append's bounds and encodes its records.
     pub(super) fn prepare(
         &self,
         append: Append,
+        condition: Option<Examined>,
         reply: Reply,
     ) -> Result<Prepared, (Reply, AppendError)> {
         match self.config.limits.check(&append) {
-            Ok(()) => Ok(Prepared::new(append, reply)),
+            Ok(()) => Ok(Prepared::new(append, condition, reply)),
             Err(error) => Err((reply, error)),
         }
     }
@@ -218,7 +234,11 @@ impl LogCore {
         let mut assembly = self.assembly.lock();
         match &failure {
             None => self.show(&batch, &tail, (start, bytes.len() as u64)),
-            Some(error) => assembly.break_with(&error.to_string()),
+            Some(error) => {
+                assembly.break_with(&error.to_string());
+                // Who waits for what was staged must look again.
+                self.catalog.show(self.catalog.position());
+            }
         }
         assembly.in_flight = Arc::default();
         let failure = failure.map(|error| AppendError::Unknown { cause: error.to_string() });
@@ -328,7 +348,9 @@ mod tests {
     /// Offers one append; whether it was taken.
     fn is_taken(core: &LogCore, append: Append, wait: Wait) -> bool {
         let (sender, _receiver) = oneshot::channel();
-        let Ok(prepared) = core.prepare(append, Reply::Task(sender)) else { return false };
+        let examined = core.examine_now(&append);
+        let prepared = core.prepare(append, examined, Reply::Task(sender));
+        let Ok(prepared) = prepared else { return false };
         let mut offered = Some(prepared);
         core.gather(&mut || offered.take(), wait).is_none() && offered.is_none()
     }

@@ -8,7 +8,8 @@ use super::frame::FRAME_HEADER_LEN;
 use super::key::{add_event_keys, stream_key};
 use super::memory_index::is_ordered;
 use crate::event::{EventId, NewEvent, Revision, StreamId, Tenant, encode_record};
-use crate::store::{Append, AppendCondition, AppendError, Appended, Expected, StreamWrite};
+use crate::store::condition::Examined;
+use crate::store::{Append, AppendError, Appended, Expected, StreamWrite};
 
 /// Bytes of a record besides its data, about.
 const RECORD_GUESS: usize = 160;
@@ -49,8 +50,8 @@ pub struct Prepared {
     pub keys: Vec<u64>,
     /// The first id if all are time-ordered and ascend; then none occurs twice.
     pub ascending_from: Option<EventId>,
-    /// A condition on the rest of the log.
-    pub condition: Option<AppendCondition>,
+    /// A condition on the rest of the log, as far as it was examined.
+    pub condition: Option<Box<Examined>>,
     /// Where the outcome goes.
     pub reply: Reply,
 }
@@ -82,8 +83,8 @@ pub struct PreparedRecord {
 
 impl Prepared {
     /// Encodes an append that holds its bounds.
-    pub fn new(append: Append, reply: Reply) -> Self {
-        let Append { tenant, writes, condition } = append;
+    pub fn new(append: Append, condition: Option<Examined>, reply: Reply) -> Self {
+        let Append { tenant, writes, .. } = append;
         let events = || writes.iter().flat_map(|write| &write.events);
         let (count, data_len) =
             (events().count(), events().map(|event| event.data().len()).sum::<usize>());
@@ -96,7 +97,7 @@ impl Prepared {
             records: Vec::with_capacity(count),
             keys: Vec::with_capacity(count * 3),
             ascending_from: ascending_from(events().map(|event| event.id)),
-            condition,
+            condition: condition.map(Box::new),
             reply,
         };
         for write in writes {

@@ -9,10 +9,11 @@ use super::fault::{ReadFault, Wait};
 use super::fetch::{fetch, glance};
 use super::frame::{FRAME_HEADER_LEN, is_frame_start, number};
 use super::key::tag_key;
+use super::kinds::{BLOCK, Kinds};
 use super::page::PageBuilder;
 use super::segment::Segment;
 use crate::event::{Position, RecordError, RecordedEvent};
-use crate::store::{Direction, LogPage, LogRead, StoreLimits};
+use crate::store::{BeyondEnd, Direction, LogPage, LogRead, StoreError, StoreLimits};
 
 const CHUNK_MAX: usize = 256 << 10;
 const CHUNK_MIN: usize = 4 << 10;
@@ -23,46 +24,75 @@ const BACKWARD_MAX: u64 = 512;
 pub struct Reader {
     pub(super) catalog: Arc<Catalog>,
     pub(super) limits: StoreLimits,
+    kinds: Kinds,
 }
 
 impl Reader {
     /// Makes a reader of a catalog.
-    pub const fn new(catalog: Arc<Catalog>, limits: StoreLimits) -> Self {
-        Self { catalog, limits }
+    pub fn new(catalog: Arc<Catalog>, limits: StoreLimits) -> Self {
+        Self { catalog, limits, kinds: Kinds::default() }
+    }
+
+    /// Checks whether a read may be done.
+    pub fn check(&self, read: &LogRead) -> Result<(), StoreError> {
+        self.limits.check_query(&read.query).map_err(StoreError::Query)?;
+        match read.direction {
+            Direction::Forward => Ok(BeyondEnd::check(read.from, self.end())?),
+            Direction::Backward => Ok(()),
+        }
     }
 
     /// Reads a page of the log.
     pub fn log_page(&self, read: &LogRead, wait: Wait) -> Result<LogPage, ReadFault> {
+        self.check(read)?;
         let mut page = PageBuilder::new(read, &self.limits);
+        let is_end = self.advance(read, &mut page, wait)?;
+        Ok(page.finish(is_end))
+    }
+
+    /// Goes on with a page until it is full or rests; returns whether it reached the end.
+    pub fn advance(
+        &self,
+        read: &LogRead,
+        page: &mut PageBuilder,
+        wait: Wait,
+    ) -> Result<bool, ReadFault> {
         let segments = self.catalog.segments();
         let end = segments.last().map_or(0, |segment| segment.last_position());
         let keys = tag_keys(read);
+        let is_scan = keys.is_none() && (read.tenant.is_some() || !read.query.is_all());
+        if is_scan && page.wanted.is_none() {
+            page.wanted = Some(self.kinds.wanted(read));
+        }
         match read.direction {
             Direction::Forward => {
                 let mut at = Catalog::holding(&segments, read.from.next().get());
                 while let Some(segment) = segments.get(at).filter(|_| !page.is_full()) {
                     match &keys {
-                        Some(keys) => tagged_forward(segment, read, keys, &mut page, wait)?,
-                        None => scan_forward(segment, read, &mut page, wait)?,
+                        Some(keys) => tagged_forward(segment, read, keys, page, wait)?,
+                        None => scan_forward(segment, (read, &self.kinds), page, wait)?,
                     }
                     at += 1;
                 }
-                let is_end = page.next().get() >= end;
-                Ok(page.finish(is_end))
+                Ok(page.next().get() >= end)
             }
             Direction::Backward => {
                 page.skip_to(Position::new(read.from.get().min(end + 1)));
                 let at = Catalog::holding(&segments, page.next().previous().get());
                 for segment in segments.iter().take(at + 1).rev() {
                     match &keys {
-                        Some(keys) => tagged_backward(segment, read, keys, &mut page, wait)?,
-                        None => scan_backward(segment, read, &mut page, wait)?,
+                        Some(keys) => tagged_backward(segment, read, keys, page, wait)?,
+                        None => scan_backward(segment, read, page, wait)?,
                     }
                 }
-                let is_end = page.next() <= Position::FIRST;
-                Ok(page.finish(is_end))
+                Ok(page.next() <= Position::FIRST)
             }
         }
+    }
+
+    /// Returns the position of the last visible event.
+    pub fn end(&self) -> Position {
+        Position::new(self.catalog.segments().last().map_or(0, |segment| segment.last_position()))
     }
 }
 
@@ -76,14 +106,12 @@ fn tag_keys(read: &LogRead) -> Option<Vec<u64>> {
 
 fn scan_forward(
     segment: &Segment,
-    read: &LogRead,
+    (read, kinds): (&LogRead, &Kinds),
     page: &mut PageBuilder,
     wait: Wait,
 ) -> Result<(), ReadFault> {
-    let first = segment.number_of(page.next().next());
-    let Some(first) = segment.offsets(first..first + 1, wait)?.first().copied() else {
-        return Ok(());
-    };
+    skip_forward(segment, page);
+    let Some(first) = next_offset(segment, page, wait)? else { return Ok(()) };
     let is_all = read.tenant.is_none() && read.query.is_all();
     let mut offset = first;
     // The length of a record that a chunk cut: read at least as much as it says it has.
@@ -96,10 +124,64 @@ fn scan_forward(
         let chunk = segment.read(offset, guess.max(cut), wait)?;
         cut = match is_all {
             true => take_all(segment, &mut offset, chunk, page)?,
-            false => take_matching(segment, &mut offset, &chunk, read, page)?,
+            false => take_matching((segment, kinds), &mut offset, &chunk, read, page)?,
         };
+        if skip_forward(segment, page) {
+            let Some(beyond) = next_offset(segment, page, wait)? else { return Ok(()) };
+            (offset, cut) = (beyond, 0);
+        }
     }
     Ok(())
+}
+
+/// Returns where the record lies that the page looks at next, if it is in the segment.
+fn next_offset(
+    segment: &Segment,
+    page: &PageBuilder,
+    wait: Wait,
+) -> Result<Option<u32>, ReadFault> {
+    let next = segment.number_of(page.next().next());
+    Ok(segment.offsets(next..next + 1, wait)?.first().copied())
+}
+
+/// Passes over full blocks that hold nothing wanted; returns whether there was one.
+fn skip_forward(segment: &Segment, page: &mut PageBuilder) -> bool {
+    let Some(wanted) = page.wanted.as_ref().filter(|_| !page.is_full()) else { return false };
+    let (from, count) = (segment.number_of(page.next().next()), segment.count());
+    let mut number = from;
+    while number < count
+        && let Some(end) = segment.block_end(number / BLOCK)
+        && segment.blocks.is_ruled_out(number / BLOCK, wanted)
+    {
+        number = end;
+    }
+    if number > from {
+        page.skip_to(Position::new(segment.base + u64::from(number) - 1));
+    }
+    number > from
+}
+
+/// Returns whether a block begins with a record, and holds nothing wanted.
+fn is_at_ruled_out(segment: &Segment, page: &PageBuilder, number: u32) -> bool {
+    number.is_multiple_of(BLOCK)
+        && page.wanted.as_ref().is_some_and(|own| segment.blocks.is_ruled_out(number / BLOCK, own))
+}
+
+/// Passes over such blocks from new to old.
+fn skip_backward(segment: &Segment, page: &mut PageBuilder) -> bool {
+    let Some(wanted) = page.wanted.as_ref().filter(|_| !page.is_full()) else { return false };
+    let from = segment.number_of(page.next());
+    let mut number = from;
+    while number > 0
+        && segment.block_end((number - 1) / BLOCK).is_some()
+        && segment.blocks.is_ruled_out((number - 1) / BLOCK, wanted)
+    {
+        number = (number - 1) / BLOCK * BLOCK;
+    }
+    if number < from {
+        page.skip_to(Position::new(segment.base + u64::from(number)));
+    }
+    number < from
 }
 
 /// Takes every record of a chunk; returns the length of the one that was cut, or 0.
@@ -130,7 +212,7 @@ fn take_all(
 
 /// Takes the records of a chunk that match; returns the length of the one that was cut, or 0.
 fn take_matching(
-    segment: &Segment,
+    (segment, kinds): (&Segment, &Kinds),
     offset: &mut u32,
     chunk: &Bytes,
     read: &LogRead,
@@ -148,6 +230,8 @@ fn take_matching(
             return cut_len(segment, *offset, rest);
         };
         check_place(segment, *offset, record.position(), page.next().next())?;
+        let number = segment.number_of(record.position());
+        page.gathering.take(&record, (segment, number), kinds);
         let is_of = |tenant: &crate::event::Tenant| tenant.as_str().as_bytes() == record.tenant();
         if read.tenant.as_ref().is_none_or(is_of) && record.matches(&read.query) {
             let event = RecordedEvent::parse(&chunk.slice(at..));
@@ -157,6 +241,9 @@ fn take_matching(
         }
         at += record.len();
         *offset += record.len() as u32;
+        if is_at_ruled_out(segment, page, number + 1) {
+            break;
+        }
     }
     Ok(0)
 }
@@ -196,6 +283,9 @@ fn scan_backward(
     wait: Wait,
 ) -> Result<(), ReadFault> {
     while !page.is_full() && page.next().get() > segment.base {
+        if skip_backward(segment, page) {
+            continue;
+        }
         let high = page.next().get() - segment.base;
         let wanted = (page.room().min(page.scans_left()) as u64).min(BACKWARD_MAX);
         let low = high.saturating_sub(wanted.max(1));

@@ -12,6 +12,7 @@ use parking_lot::{MappedRwLockWriteGuard, RwLock, RwLockWriteGuard};
 use super::disk::DiskFile;
 use super::fault::{ReadFault, Wait, damaged, io_error};
 use super::file_index::FileIndex;
+use super::kinds::{BLOCK, Blocks};
 use super::memory_index::{IdRange, MemoryIndex};
 use crate::event::Position;
 use crate::store::StoreError;
@@ -29,6 +30,8 @@ pub struct Segment {
     // Set once, and only then is the one in memory given up: whoever finds neither looks again.
     sealed: OnceLock<FileIndex>,
     memory: RwLock<Option<Box<MemoryIndex>>>,
+    /// What its full blocks of records hold.
+    pub blocks: Blocks,
 }
 
 impl Segment {
@@ -40,7 +43,8 @@ impl Segment {
         index: MemoryIndex,
     ) -> Self {
         let memory = RwLock::new(Some(Box::new(index)));
-        Self { base, path, file, shown: AtomicU64::new(0), sealed: OnceLock::new(), memory }
+        let (shown, sealed, blocks) = (AtomicU64::new(0), OnceLock::new(), Blocks::default());
+        Self { base, path, file, shown, sealed, memory, blocks }
     }
 
     /// Makes a sealed segment of its index file.
@@ -53,6 +57,7 @@ impl Segment {
             shown: AtomicU64::new(pack(header.end, header.count)),
             sealed: OnceLock::from(index),
             memory: RwLock::default(),
+            blocks: Blocks::default(),
         }
     }
 
@@ -75,6 +80,14 @@ impl Segment {
     pub fn shown(&self) -> (u32, u64) {
         let shown = self.shown.load(Ordering::Acquire);
         ((shown >> 32) as u32, self.base + (shown & u64::from(u32::MAX)))
+    }
+
+    /// Returns the number behind a block's last record; `None` when more may come into the block.
+    pub fn block_end(&self, block: u32) -> Option<u32> {
+        // Looked at first: what is sealed has its last count.
+        let is_sealed = self.is_sealed();
+        let (end, count) = (block.saturating_add(1).checked_mul(BLOCK)?, self.count());
+        if end <= count { Some(end) } else { (is_sealed && block * BLOCK < count).then_some(count) }
     }
 
     /// Returns the position of the last visible record; the one before the base if none is.

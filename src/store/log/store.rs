@@ -20,9 +20,12 @@ use super::folder::Folder;
 use super::prepared::Reply;
 use super::reader::Reader;
 use super::reading::{ReadPool, run_jobs};
+use super::scans::Scans;
+use super::turns::Turns;
 use super::verify::{VerifyReport, verify_on};
 use super::writer::{Writer, run_tender};
 use crate::event::{EventId, Position, RecordedEvent, Tenant};
+use crate::store::condition::{Examined, ROUNDS_MAX};
 use crate::store::{
     Append, AppendError, Appended, EventStore, LogPage, LogRead, StoreError, StoreLimits,
     StreamList, StreamListPage, StreamPage, StreamRead,
@@ -33,6 +36,8 @@ pub struct LogStore {
     core: Arc<LogCore>,
     writer: Arc<Writer>,
     pool: ReadPool,
+    scans: Arc<Scans>,
+    turns: Arc<Turns>,
     threads: Mutex<[Option<JoinHandle<()>>; 2]>,
 }
 
@@ -58,7 +63,9 @@ impl LogStore {
         let (pool, jobs) = ReadPool::new();
         let writer = Arc::new(Writer::new(core.clone(), SyncSender::clone(&bell)));
         let (main, tended) = (writer.clone(), core.clone());
-        let store = Self { core, writer, pool, threads: Mutex::default() };
+        let turns = Arc::new(Turns::default());
+        let scans = Arc::new(Scans::new(core.reader.clone(), turns.clone()));
+        let store = Self { core, writer, pool, scans, turns, threads: Mutex::default() };
         let main = store.start("log-writer", move || main.run())?;
         let tender = store.start("log-tender", move || run_tender(&tended, &rung))?;
         *store.threads.lock() = [Some(main), Some(tender)];
@@ -66,6 +73,8 @@ impl LogStore {
             let jobs = jobs.clone();
             // Never waited for: they end when the last read that was asked for is done.
             store.start("log-reader", move || run_jobs(&jobs))?;
+            let turns = store.turns.clone();
+            store.start("log-scan", move || turns.run())?;
         }
         Ok(store)
     }
@@ -75,10 +84,25 @@ impl LogStore {
     /// # Errors
     /// [`AppendError`], as [`EventStore::append`]. Blocks; not for async tasks.
     pub fn append_blocking(&self, append: Append) -> Result<Appended, AppendError> {
-        let (sender, receiver) = mpsc::sync_channel(1);
-        let prepared = self.core.prepare(append, Reply::Thread(sender));
-        self.writer.push_and_drive(prepared.map_err(|(_, error)| error)?);
-        receiver.recv().unwrap_or_else(|_| Err(unanswered()))
+        let commit = |append, examined| {
+            let (sender, receiver) = mpsc::sync_channel(1);
+            let prepared = self.core.prepare(append, examined, Reply::Thread(sender));
+            self.writer.push_and_drive(prepared.map_err(|(_, error)| error)?);
+            receiver.recv().unwrap_or_else(|_| Err(unanswered()))
+        };
+        if append.condition.is_none() {
+            return commit(append, None);
+        }
+        self.core.config.limits.check(&append)?;
+        for round in 0..ROUNDS_MAX {
+            let examined = self.core.examine_now(&append).map(|own| own.in_round(round));
+            let outrun = examined.as_ref().map(Examined::watch);
+            let outcome = commit(append.clone(), examined);
+            if !outrun.is_some_and(|outrun| outrun.is_set()) {
+                return outcome;
+            }
+        }
+        Err(AppendError::ConditionOutrun)
     }
 
     /// Copies the log as it is now into an empty or new folder, while appends go on; blocks.
@@ -158,6 +182,7 @@ impl LogStore {
     pub fn close(&self) -> Result<(), StoreError> {
         self.writer.close();
         self.pool.close();
+        self.turns.close();
         let [main, tender] = std::mem::take(&mut *self.threads.lock());
         join([main]);
         self.writer.hang_up();
@@ -180,24 +205,23 @@ impl LogStore {
         read: impl Fn(&Reader, Wait) -> Result<T, ReadFault> + Send + 'static,
     ) -> BoxFuture<'static, Result<T, StoreError>> {
         let (page, is_at_hand) = self.pool.read(&self.core.reader, read);
-        let counters = &self.core.counters;
-        if is_at_hand {
-            counters.pages_at_hand.add(1)
-        } else {
-            counters.pages_waited.add(1)
-        }
+        self.count(is_at_hand);
         page
+    }
+
+    fn count(&self, is_at_hand: bool) {
+        let counters = &self.core.counters;
+        if is_at_hand { counters.pages_at_hand.add(1) } else { counters.pages_waited.add(1) }
     }
 }
 
 impl EventStore for LogStore {
     fn append(&self, append: Append) -> BoxFuture<'static, Result<Appended, AppendError>> {
-        let (sender, receiver) = oneshot::channel();
-        match self.core.prepare(append, Reply::Task(sender)) {
-            Ok(prepared) => self.writer.push(prepared),
-            Err((reply, error)) => reply.send(Err(error)),
+        let way = Way { core: self.core.clone(), writer: self.writer.clone() };
+        match append.condition {
+            None => way.push(append, None).boxed(),
+            Some(_) => way.push_examined(append, self.scans.clone()).boxed(),
         }
-        receiver.map(|outcome| outcome.unwrap_or_else(|_| Err(unanswered()))).boxed()
     }
 
     fn read_stream(&self, read: StreamRead) -> BoxFuture<'static, Result<StreamPage, StoreError>> {
@@ -205,7 +229,9 @@ impl EventStore for LogStore {
     }
 
     fn read_log(&self, read: LogRead) -> BoxFuture<'static, Result<LogPage, StoreError>> {
-        self.read(move |reader, wait| reader.log_page(&read, wait))
+        let (page, is_at_hand) = self.scans.log_page(read);
+        self.count(is_at_hand);
+        page
     }
 
     fn find_event(
@@ -233,6 +259,53 @@ impl EventStore for LogStore {
 
     fn engine(&self) -> &'static str {
         "embedded"
+    }
+}
+
+/// The way of an append to the writer.
+struct Way {
+    core: Arc<LogCore>,
+    writer: Arc<Writer>,
+}
+
+impl Way {
+    /// Gives the append to the writer at once.
+    fn push(
+        &self,
+        append: Append,
+        examined: Option<Examined>,
+    ) -> impl Future<Output = Result<Appended, AppendError>> + Send + use<> {
+        let (sender, receiver) = oneshot::channel();
+        match self.core.prepare(append, examined, Reply::Task(sender)) {
+            Ok(prepared) => self.writer.push(prepared),
+            Err((reply, error)) => reply.send(Err(error)),
+        }
+        receiver.map(|outcome| outcome.unwrap_or_else(|_| Err(unanswered())))
+    }
+
+    /// Examines the append's condition on the caller's side, then gives it to the writer; again
+    /// when too much came meanwhile. Dropped before that, it ends without a trace.
+    async fn push_examined(
+        self,
+        append: Append,
+        scans: Arc<Scans>,
+    ) -> Result<Appended, AppendError> {
+        self.core.config.limits.check(&append)?;
+        let mut head = self.core.catalog.head();
+        for round in 0..ROUNDS_MAX {
+            let now = *head.borrow_and_update();
+            let examined = scans.examine(&append, now).await.map(|own| own.in_round(round));
+            let outrun = examined.as_ref().map(Examined::watch);
+            let outcome = self.push(append.clone(), examined).await;
+            if !outrun.is_some_and(|outrun| outrun.is_set()) {
+                return outcome;
+            }
+            // What outran it may be staged only: it is seen outside when it is visible.
+            if head.changed().await.is_err() {
+                break;
+            }
+        }
+        Err(AppendError::ConditionOutrun)
     }
 }
 

@@ -8,7 +8,10 @@ use super::key::{id_key, stream_key};
 use super::reader::Reader;
 use super::segment::Segment;
 use crate::event::{EventId, Position, RecordedEvent, Revision, StreamId, Tenant};
-use crate::store::{Direction, StoreLimits, StreamList, StreamListPage, StreamPage, StreamRead};
+use crate::store::{
+    BeyondEnd, Direction, StoreError, StoreLimits, StreamList, StreamListPage, StreamPage,
+    StreamRead,
+};
 
 const AT_ONCE: usize = 64;
 
@@ -62,6 +65,7 @@ impl Reader {
 
     /// Reads a page of the list of streams.
     pub fn list(&self, list: &StreamList, wait: Wait) -> Result<StreamListPage, ReadFault> {
+        BeyondEnd::check(list.after, self.end()).map_err(StoreError::from)?;
         let limit = list.limit.clamp(1, self.limits.page_events_max.max(1));
         let (mut streams, mut scanned) = (Vec::new(), 0);
         for segment in self.catalog.segments().iter() {

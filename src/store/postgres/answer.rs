@@ -70,7 +70,7 @@ impl Answer {
                 Some(at) => Err(reused(append, at, place)),
             },
             Some(2) => Err(self.conflict(at, append, starts.0)),
-            Some(3) => Err(AppendError::ConditionFailed { position: place }),
+            Some(3) => Err(failed(append, number(&self.place, at))),
             Some(4) => {
                 let reused = self.cause_of(at, starts.1).and_then(|at| append.events.get(at));
                 match reused {
@@ -134,6 +134,16 @@ fn reused(append: &Prepared, at: usize, last: Position) -> AppendError {
     match append.events.get(at) {
         Some(event) => AppendError::IdReused { id: event.id, position },
         None => unexplained(),
+    }
+}
+
+/// Says what became of an append whose condition was not passed: the function gives the position
+/// of a match, -1 when too much came since it was examined, 0 when the program has the refusal.
+fn failed(append: &Prepared, place: i64) -> AppendError {
+    match (&append.condition, place) {
+        (Some(condition), 0) => condition.refusal.clone().unwrap_or_else(unexplained),
+        (Some(condition), -1) => condition.outrun(),
+        _ => AppendError::ConditionFailed { position: position(place) },
     }
 }
 

@@ -12,8 +12,12 @@ const EVENTS_MAX: usize = 4_096;
 /// The most events of the same batch that one append's condition may have to wait for.
 const RIVALS_MAX: usize = 64;
 
-/// How many times an event may be held against a condition while a batch is put together.
+/// How many times an event may be held against a part of a condition while a batch is put
+/// together.
 const COMPARISONS_MAX: usize = 200_000;
+
+/// The most items of the conditions of a batch: each is looked at under the order.
+const ITEMS_MAX: usize = 256;
 
 /// Appends that are sent in one statement, checked there in this order.
 #[derive(Default)]
@@ -26,6 +30,7 @@ pub(super) struct Batch {
     bytes: usize,
     comparisons: usize,
     ids: HashSet<(Tenant, EventId)>,
+    items: usize,
 }
 
 impl Batch {
@@ -62,7 +67,12 @@ impl Batch {
     /// Returns the events that the append's condition looks for; `None` when there are too many.
     fn rivals_of(&mut self, append: &Prepared) -> Option<Vec<i32>> {
         let Some(condition) = &append.condition else { return Some(Vec::new()) };
-        self.comparisons += self.events;
+        let items = condition.query.items.len().max(1);
+        self.comparisons += self.events * items;
+        self.items += items;
+        if self.items > ITEMS_MAX && !self.appends.is_empty() {
+            return None;
+        }
         let (mut rivals, mut number) = (Vec::new(), 0);
         for earlier in &self.appends {
             for pair in earlier.events() {

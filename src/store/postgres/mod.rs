@@ -14,6 +14,7 @@ mod answer;
 mod appender;
 mod batch;
 mod config;
+mod examine;
 mod fault;
 mod feed;
 mod page;
@@ -24,6 +25,8 @@ mod schema;
 mod session;
 mod statement;
 mod store;
+#[cfg(test)]
+mod tests;
 mod wire;
 
 pub use config::{PostgresStats, PostgresStoreConfig};

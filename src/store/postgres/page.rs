@@ -16,6 +16,8 @@ pub(super) struct RawPage<'a> {
     pub head: i64,
     /// How many events were found, those that did not fit included.
     pub found: i64,
+    /// How far was looked; `None` when as far as there is.
+    pub reach: Option<i64>,
     positions: Vec<i64>,
     revisions: Vec<i64>,
     times: Vec<SqlTime>,
@@ -34,6 +36,7 @@ impl<'a> RawPage<'a> {
         Ok(Self {
             head: row.try_get(0)?,
             found: row.try_get(1)?,
+            reach: row.try_get(6)?,
             positions: row.try_get::<_, Option<_>>(2)?.unwrap_or_default(),
             revisions: row.try_get::<_, Option<_>>(3)?.unwrap_or_default(),
             times: row.try_get::<_, Option<_>>(4)?.unwrap_or_default(),
@@ -46,6 +49,7 @@ impl<'a> RawPage<'a> {
         Ok(Self {
             head: row.try_get(0)?,
             found: 1,
+            reach: None,
             positions: row.try_get(1)?,
             revisions: row.try_get(2)?,
             times: row.try_get(3)?,

@@ -5,9 +5,8 @@ use std::collections::HashSet;
 use tokio::sync::oneshot;
 
 use crate::event::{EventId, EventType, NewEvent, StreamId, Tag, Tenant, encode_record};
-use crate::store::{
-    Append, AppendCondition, AppendError, Appended, Expected, QueryItem, StoreLimits,
-};
+use crate::store::condition::Examined;
+use crate::store::{Append, AppendError, Appended, Expected, QueryItem, StoreLimits};
 
 /// What an append comes to.
 pub(super) type Outcome = Result<Appended, AppendError>;
@@ -19,7 +18,8 @@ pub(super) struct Prepared {
     pub events: Vec<PreparedEvent>,
     /// The records, one after the other.
     pub bytes: Vec<u8>,
-    pub condition: Option<AppendCondition>,
+    /// As far as it was examined.
+    pub condition: Option<Examined>,
     /// Whether it was sent in a batch of which no answer came.
     pub may_be_stored: bool,
     pub reply: oneshot::Sender<Outcome>,
@@ -46,13 +46,14 @@ impl Prepared {
     /// Checks and encodes an append.
     pub fn new(
         append: Append,
+        condition: Option<Examined>,
         limits: &StoreLimits,
         reply: oneshot::Sender<Outcome>,
     ) -> Result<Self, AppendError> {
         limits.check(&append)?;
         check_ids(&append)?;
         let count = append.event_count();
-        let Append { tenant, writes, condition } = append;
+        let Append { tenant, writes, .. } = append;
         let mut prepared = Self {
             tenant,
             writes: Vec::with_capacity(writes.len()),
@@ -105,7 +106,7 @@ impl Prepared {
     /// Returns whether an event of it is one that its tenant's `condition` looks for.
     pub fn is_sought(
         &self,
-        condition: &AppendCondition,
+        condition: &Examined,
         (write, event): (&PreparedWrite, &PreparedEvent),
     ) -> bool {
         let items = &condition.query.items;

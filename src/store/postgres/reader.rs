@@ -7,6 +7,7 @@ use tokio_postgres::types::{ToSql, Type};
 use tokio_postgres::{Client, Error, Row};
 
 use super::config::PostgresStoreConfig;
+use super::examine;
 use super::fault::store_error;
 use super::page::{Damage, RawPage};
 use super::request::items_json;
@@ -15,26 +16,35 @@ use super::wire::{SqlId, position, revision, sql_position, sql_revision};
 use crate::event::{EventId, Position, RecordedEvent, Revision, StreamId, Tenant};
 use crate::postgres::{Address, Fault, Pooler, pool};
 use crate::store::{
-    Direction, LogPage, LogRead, StoreError, StoreLimits, StreamList, StreamListPage, StreamPage,
-    StreamRead,
+    BeyondEnd, Direction, LogPage, LogRead, StoreError, StoreLimits, StreamList, StreamListPage,
+    StreamPage, StreamRead,
 };
 
-/// Plans that hold whatever the statistics say, which lag behind a log that grows.
-const SETUP: &str = "set enable_seqscan = off; set enable_hashjoin = off; \
-    set enable_mergejoin = off; set jit = off; set work_mem = '64MB'";
+/// Plans that hold whatever the statistics say, which lag behind a log that grows, and are not
+/// there at all behind a restore: every statement follows an index in its order.
+pub(super) const SETUP: &str = "set enable_seqscan = off; set enable_bitmapscan = off; \
+    set enable_sort = off; set enable_hashjoin = off; set enable_mergejoin = off; \
+    set jit = off; set work_mem = '64MB'";
 
 /// The same where a session lasts no longer than a transaction.
 const BEGIN: &str = "begin isolation level read committed read only; \
-    set local enable_seqscan = off; set local enable_hashjoin = off; \
+    set local enable_seqscan = off; set local enable_bitmapscan = off; \
+    set local enable_sort = off; set local enable_hashjoin = off; \
     set local enable_mergejoin = off; set local jit = off; set local work_mem = '64MB'";
+
+/// How many positions a filtered page looks at for each event that it may return.
+const SCAN_PER_EVENT: usize = 64;
+
+/// The least that a filtered page looks at.
+const SCAN_MIN: usize = 4_096;
 
 /// A parameter and its type, which a statement that is not prepared must be told.
 type Parameter<'a> = (&'a (dyn ToSql + Sync), Type);
 
 /// Reads what is visible of the log.
 pub(super) struct Reader {
-    address: Address,
-    limits: StoreLimits,
+    pub(super) address: Address,
+    pub(super) limits: StoreLimits,
     pool: Pool,
     statements: Statements,
 }
@@ -55,14 +65,17 @@ impl Reader {
 
     /// Reads a page of the log.
     pub async fn log_page(&self, read: LogRead) -> Result<LogPage, StoreError> {
+        self.limits.check_query(&read.query).map_err(StoreError::Query)?;
         let plan = Plan::of(&read);
         let limit = read.limit.clamp(1, self.limits.page_events_max);
         let (from, count, bytes) = self.bounds(sql_position(read.from), limit);
+        let bytes = bytes.min(i64::try_from(read.bytes_max).unwrap_or(i64::MAX));
         let (tenant, items) = (
             read.tenant.as_ref().map(Tenant::as_str),
             (plan != Plan::All).then(|| items_json(&read.query).to_string()),
         );
-        let scan = i64::try_from(self.limits.page_scan_max).unwrap_or(i64::MAX / 2);
+        let scan = limit.saturating_mul(SCAN_PER_EVENT).max(SCAN_MIN);
+        let scan = i64::try_from(scan.min(self.limits.page_scan_max)).unwrap_or(i64::MAX / 2);
         let all: [Parameter<'_>; 6] = [
             (&from, Type::INT8),
             (&count, Type::INT8),
@@ -80,10 +93,13 @@ impl Reader {
         let row = self.row(self.statements.log(plan, read.direction), parameters).await?;
         let row = row.ok_or(StoreError::Closed)?;
         let raw = RawPage::read(&row).map_err(|error| self.error(&error))?;
+        if read.direction == Direction::Forward {
+            BeyondEnd::check(read.from, position(raw.head))?;
+        }
         let events = self.events(&raw)?;
         let last = events.last().map(RecordedEvent::position).filter(|_| raw.is_cut(limit));
-        let scan = plan.is_scan().then_some(self.limits.page_scan_max as u64);
-        Ok(log_page(&read, events, (last, scan), position(raw.head)))
+        let reach = raw.reach.map(position);
+        Ok(log_page(&read, events, (last, reach), position(raw.head)))
     }
 
     /// Reads a page of a stream.
@@ -133,6 +149,10 @@ impl Reader {
         let parameters: [Parameter<'_>; 3] =
             [(&owner, Type::TEXT), (&after, Type::INT8), (&count, Type::INT8)];
         let rows = self.rows(statement, &parameters).await?;
+        if rows.is_empty() && list.after > Position::ZERO {
+            let last = self.row(&self.statements.last, &[]).await?.ok_or(StoreError::Closed)?;
+            BeyondEnd::check(list.after, position(self.get(&last, 0)?))?;
+        }
         let mut streams = Vec::with_capacity(rows.len());
         for row in &rows {
             let (name, at): (&str, i64) = (self.get(row, 0)?, self.get(row, 1)?);
@@ -195,7 +215,7 @@ impl Reader {
         let client = self.pool.get().await;
         let client = client.map_err(|error| (Fault::of_pool(&error, &self.address), false))?;
         if self.address.pooler() == Pooler::Transaction {
-            return in_transaction(&client, statement, parameters).await.map_err(fault);
+            return in_transaction(&client, BEGIN, statement, parameters).await.map_err(fault);
         }
         if Object::metrics(&client).recycle_count == 0 {
             client.batch_execute(SETUP).await.map_err(fault)?;
@@ -204,6 +224,28 @@ impl Reader {
         let values = parameters.iter().map(|(value, _)| *value);
         let rows = client.query_raw(&prepared, values).await.map_err(fault)?;
         rows.try_collect().await.map_err(fault)
+    }
+
+    /// Examines a condition; see [`FIND`](super::examine::FIND).
+    pub(super) async fn find_row(
+        &self,
+        condition: &str,
+        probes_max: i64,
+    ) -> Result<Option<Row>, Fault> {
+        let parameters: [Parameter<'_>; 2] = [(&condition, Type::TEXT), (&probes_max, Type::INT8)];
+        let mut attempts = self.pool.status().max_size + 1;
+        loop {
+            let client = self.pool.get().await;
+            let client = client.map_err(|error| Fault::of_pool(&error, &self.address))?;
+            let find = self.statements.find.as_str();
+            let rows = in_transaction(&client, examine::BEGIN, find, &parameters).await;
+            match rows.map_err(|error| Fault::of(&error, &self.address)) {
+                Ok(rows) => return Ok(rows.into_iter().next()),
+                // The one at hand was dead; a read may be repeated.
+                Err(fault) if fault.ends_connection() && attempts > 0 => attempts -= 1,
+                Err(fault) => return Err(fault),
+            }
+        }
     }
 
     fn get<'a, T: tokio_postgres::types::FromSql<'a>>(
@@ -227,12 +269,13 @@ impl Reader {
 /// Reads in a transaction of its own, all in one round trip and with nothing prepared.
 async fn in_transaction(
     client: &Client,
+    begin: &str,
     statement: &str,
     parameters: &[Parameter<'_>],
 ) -> Result<Vec<Row>, Error> {
     // Sent in this order without waiting: each puts its message out when it is first polled.
     let (begun, rows, ended) = join3(
-        client.batch_execute(BEGIN),
+        client.batch_execute(begin),
         client.query_typed(statement, parameters),
         client.batch_execute("commit"),
     )
@@ -246,22 +289,20 @@ async fn in_transaction(
 fn log_page(
     read: &LogRead,
     events: Vec<RecordedEvent>,
-    (last, scan): (Option<Position>, Option<u64>),
+    (last, reach): (Option<Position>, Option<Position>),
     head: Position,
 ) -> LogPage {
+    let looked_at = events.len();
     match read.direction {
         Direction::Forward => {
-            let end = scan.map_or(head, |scan| head.min(read.from.plus(scan)));
+            let end = reach.map_or(head, |reach| head.min(reach));
             let next = last.unwrap_or(end).max(read.from);
-            LogPage { events, next, is_end: next >= head }
+            LogPage { events, next, is_end: next >= head, looked_at }
         }
         Direction::Backward => {
-            let start = read.from.min(head.next());
-            let end = scan.map_or(Position::FIRST, |scan| {
-                Position::new(start.since(Position::new(scan))).max(Position::FIRST)
-            });
+            let end = reach.map_or(Position::FIRST, |reach| reach.max(Position::FIRST));
             let next = last.unwrap_or(end);
-            LogPage { events, next, is_end: next <= Position::FIRST }
+            LogPage { events, next, is_end: next <= Position::FIRST, looked_at }
         }
     }
 }

@@ -10,6 +10,7 @@ use super::prepared::Prepared;
 use super::session::Session;
 use super::wire::{SqlId, sql_position, sql_revision};
 use crate::event::{EventQuery, Tenant};
+use crate::store::condition::Examined;
 use crate::store::{AppendCondition, Expected};
 
 /// Appends the batch and returns one row; no statement is prepared, so any pooler may be between.
@@ -151,7 +152,19 @@ fn expected_number(expected: Expected) -> i64 {
     }
 }
 
-fn condition_text(tenant: &Tenant, condition: &AppendCondition) -> String {
+/// Writes a condition for the function that looks at what came since it was examined.
+fn condition_text(tenant: &Tenant, condition: &Examined) -> String {
+    if condition.refusal.is_some() {
+        // Which position it is, or what else, the program knows itself.
+        return json!({ "refused": 0 }).to_string();
+    }
+    let (after, rest_max) = (sql_position(condition.upto), condition.rest_max);
+    let (tenant, items) = (tenant.as_str(), items_json(&condition.query));
+    json!({ "tenant": tenant, "after": after, "items": items, "rest_max": rest_max }).to_string()
+}
+
+/// Writes a condition for the function that examines all of it.
+pub(super) fn find_text(tenant: &Tenant, condition: &AppendCondition) -> String {
     let after = sql_position(condition.after);
     let items = items_json(&condition.query);
     json!({ "tenant": tenant.as_str(), "after": after, "items": items }).to_string()

@@ -13,6 +13,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 use super::ahead::Ahead;
 use super::appender::Appender;
 use super::config::{Counters, PostgresStats, PostgresStoreConfig};
+use super::examine::Desk;
 use super::fault::store_error;
 use super::feed::{Feed, Head, HeadSource, source_of};
 use super::prepared::Prepared;
@@ -21,6 +22,7 @@ use super::schema::{self, Found};
 use super::session::Session;
 use crate::event::{EventId, Position, RecordedEvent, Tenant};
 use crate::postgres::connect;
+use crate::store::condition::{Examined, ROUNDS_MAX, is_short};
 use crate::store::{
     Append, AppendError, Appended, EventStore, LogPage, LogRead, StoreError, StoreLimits,
     StreamList, StreamListPage, StreamPage, StreamRead,
@@ -33,6 +35,7 @@ pub struct PostgresStore {
     queue: mpsc::Sender<Prepared>,
     reader: Arc<Reader>,
     ahead: Arc<Ahead>,
+    desk: Arc<Desk>,
     reading: Handle,
     position: watch::Receiver<Position>,
     head: Weak<Head>,
@@ -69,8 +72,20 @@ impl PostgresStore {
         let reading_handle = handle.recv().unwrap_or(Err(StoreError::Closed))?;
         let threads = Mutex::new(vec![writer, reading]);
         let reading = reading_handle;
-        let ahead = Arc::default();
-        Ok(Self { limits, queue, reader, ahead, reading, position, head, counters, stop, threads })
+        let (ahead, desk) = (Arc::default(), Arc::default());
+        Ok(Self {
+            limits,
+            queue,
+            reader,
+            ahead,
+            desk,
+            reading,
+            position,
+            head,
+            counters,
+            stop,
+            threads,
+        })
     }
 
     /// Returns what this node has done since it opened the store.
@@ -122,21 +137,18 @@ impl PostgresStore {
 
 impl EventStore for PostgresStore {
     fn append(&self, append: Append) -> BoxFuture<'static, Result<Appended, AppendError>> {
-        let (reply, outcome) = oneshot::channel();
-        let refused = match Prepared::new(append, &self.limits, reply) {
-            Ok(prepared) => match self.queue.try_send(prepared) {
-                Ok(()) => None,
-                Err(mpsc::error::TrySendError::Full(_)) => {
-                    Some(AppendError::Overloaded { waiting: self.waiting() })
-                }
-                Err(mpsc::error::TrySendError::Closed(_)) => Some(closed()),
-            },
-            Err(error) => Some(error),
-        };
-        match refused {
-            Some(error) => futures_util::future::ready(Err(error)).boxed(),
-            None => outcome.map(|outcome| outcome.unwrap_or_else(|_| Err(unanswered()))).boxed(),
+        let (limits, queue) = (self.limits.clone(), self.queue.clone());
+        let way = Way { limits, queue };
+        if append.condition.is_none() {
+            return way.push(append, None).boxed();
         }
+        let examiner = Examiner {
+            reader: self.reader.clone(),
+            desk: self.desk.clone(),
+            reading: self.reading.clone(),
+            head: self.position.clone(),
+        };
+        way.push_examined(append, examiner).boxed()
     }
 
     fn read_stream(&self, read: StreamRead) -> BoxFuture<'static, Result<StreamPage, StoreError>> {
@@ -173,6 +185,93 @@ impl EventStore for PostgresStore {
 
     fn engine(&self) -> &'static str {
         "PostgreSQL"
+    }
+}
+
+/// The way of an append to the writer.
+struct Way {
+    limits: StoreLimits,
+    queue: mpsc::Sender<Prepared>,
+}
+
+impl Way {
+    /// Gives the append to the writer at once.
+    fn push(
+        &self,
+        append: Append,
+        examined: Option<Examined>,
+    ) -> impl Future<Output = Result<Appended, AppendError>> + Send + use<> {
+        let (reply, outcome) = oneshot::channel();
+        let waiting = || self.queue.max_capacity() - self.queue.capacity();
+        let refused = match Prepared::new(append, examined, &self.limits, reply) {
+            Ok(prepared) => match self.queue.try_send(prepared) {
+                Ok(()) => None,
+                Err(mpsc::error::TrySendError::Full(_)) => {
+                    Some(AppendError::Overloaded { waiting: waiting() })
+                }
+                Err(mpsc::error::TrySendError::Closed(_)) => Some(closed()),
+            },
+            Err(error) => Some(error),
+        };
+        match refused {
+            Some(error) => futures_util::future::ready(Err(error)).left_future(),
+            None => {
+                outcome.map(|outcome| outcome.unwrap_or_else(|_| Err(unanswered()))).right_future()
+            }
+        }
+    }
+
+    /// Examines the append's condition, then gives it to the writer; again when too much came
+    /// meanwhile. Dropped before that, it ends without a trace.
+    async fn push_examined(
+        self,
+        append: Append,
+        examiner: Examiner,
+    ) -> Result<Appended, AppendError> {
+        self.limits.check(&append)?;
+        for round in 0..ROUNDS_MAX {
+            let examined = examiner.examine(&append, round).await;
+            let examined = examined.map(|own| own.in_round(round));
+            let outrun = examined.as_ref().map(Examined::watch);
+            let outcome = self.push(append.clone(), examined).await;
+            if !outrun.is_some_and(|outrun| outrun.is_set()) {
+                return outcome;
+            }
+        }
+        Err(AppendError::ConditionOutrun)
+    }
+}
+
+/// What examines conditions outside of the writer.
+struct Examiner {
+    reader: Arc<Reader>,
+    desk: Arc<Desk>,
+    reading: Handle,
+    head: watch::Receiver<Position>,
+}
+
+impl Examiner {
+    async fn examine(&self, append: &Append, round: u32) -> Option<Examined> {
+        let condition = append.condition.clone()?;
+        let head = *self.head.borrow();
+        if round == 0 && is_short(&condition, head) {
+            return Some(Examined::unseen(&condition));
+        }
+        let (reader, desk) = (self.reader.clone(), self.desk.clone());
+        let (tenant, own) = (append.tenant.clone(), condition.clone());
+        let work = async move { desk.examine(&reader, &tenant, &own).await };
+        let mut work = AbortOnDrop(self.reading.spawn(work));
+        let examined = (&mut work.0).await;
+        Some(examined.unwrap_or_else(|_| Examined::refused(&condition, closed())))
+    }
+}
+
+/// Ends a task with whoever waits for it.
+struct AbortOnDrop<T>(tokio::task::JoinHandle<T>);
+
+impl<T> Drop for AbortOnDrop<T> {
+    fn drop(&mut self) {
+        self.0.abort();
     }
 }
 

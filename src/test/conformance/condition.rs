@@ -5,7 +5,9 @@ use futures_util::future::join_all;
 use super::Outcome;
 use super::kit::{events, item, put, put_tagged, refusal, tagged, tenant, to, unless};
 use crate::event::{Position, StreamId, Tenant};
-use crate::store::{Append, AppendCondition, AppendError, Appended, Expected, SharedStore};
+use crate::store::{
+    Append, AppendCondition, AppendError, Appended, Expected, LogRead, SharedStore, StoreError,
+};
 
 async fn try_with(
     store: &SharedStore,
@@ -93,6 +95,104 @@ pub async fn a_query_without_tags_is_checked_too(store: SharedStore) -> Outcome 
     assert!(
         matches!(refused, Err(AppendError::ConditionFailed { position: at }) if at == position)
     );
+    Ok(())
+}
+
+/// A condition that begins beyond the end is refused with the place of the end.
+pub async fn a_condition_from_beyond_the_end_is_refused(store: SharedStore) -> Outcome {
+    put(&store, "other", 3).await?;
+    for tags in [vec!["a:1"], vec![]] {
+        let condition = unless(vec![item(&["Placed"], &tags)?], Position::new(4));
+        let error = try_with(&store, condition).await?.err().ok_or("not refused")?;
+        let AppendError::ConditionBeyondEnd(beyond) = error else {
+            return Err(format!("{error}").into());
+        };
+        assert_eq!((beyond.asked.get(), beyond.end.get()), (4, 3));
+    }
+    Ok(())
+}
+
+/// The bounds of a query's items and names hold, for conditions and for reads.
+pub async fn a_query_over_its_bounds_is_refused(store: SharedStore) -> Outcome {
+    let (items_max, names_max) = (store.limits().query_items_max, store.limits().query_names_max);
+    let names: Vec<String> = (0..=names_max).map(|n| format!("T{n}")).collect();
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    let many = (0..=items_max).map(|_| item(&["Placed"], &[])).collect::<Result<Vec<_>, _>>()?;
+    for (items, word) in [(many, "items"), (vec![item(&names, &[])?], "types")] {
+        let read = LogRead::after(Position::ZERO, 5).of_tenant(tenant());
+        let read = read.matching(super::kit::query(items.clone()));
+        let refused = store.read_log(read).await.err().ok_or("not refused")?;
+        assert!(matches!(&refused, StoreError::Query(told) if told.contains(word)), "{refused}");
+        let refused = try_with(&store, unless(items, Position::ZERO)).await?;
+        let refused = refused.err().ok_or("not refused")?;
+        assert!(matches!(&refused, AppendError::Invalid(told) if told.contains(word)), "{refused}");
+    }
+    let fits = (0..items_max).map(|_| item(&["Paid"], &[])).collect::<Result<Vec<_>, _>>()?;
+    assert!(try_with(&store, unless(fits, Position::ZERO)).await?.is_ok());
+    Ok(())
+}
+
+/// A condition that would look at too many events is refused, unless an index answers it.
+pub async fn a_condition_over_too_many_events_is_refused_or_answered_by_an_index(
+    store: SharedStore,
+) -> Outcome {
+    let events_max = store.limits().condition_scan_max;
+    for _ in 0..=events_max / 50 {
+        put(&store, "other", 100).await?;
+    }
+    // Too far back for the writer to look at all of it.
+    for _ in 0..12 {
+        put(&store, "other", 100).await?;
+    }
+    let wide = unless(vec![item(&["Opened"], &[])?], Position::ZERO);
+    match try_with(&store, wide).await? {
+        Ok(_) => {}
+        Err(AppendError::ConditionTooWide { after, events_max: told }) => {
+            assert_eq!((after, told), (Position::ZERO, events_max));
+        }
+        Err(other) => return Err(other.into()),
+    }
+    let near = *store.head().borrow();
+    let narrow = unless(vec![item(&["Opened"], &[])?], near);
+    assert!(try_with(&store, narrow).await?.is_ok());
+    Ok(())
+}
+
+/// What comes while a condition is examined counts too: of racing appends one passes, however
+/// long the log is that they look at.
+pub async fn of_racing_appends_over_a_long_log_one_passes(store: SharedStore) -> Outcome {
+    for _ in 0..13 {
+        put(&store, "other", 100).await?;
+    }
+    let append = |id: usize| {
+        let condition = unless(vec![item(&["Booked"], &["seat:1"])?], Position::ZERO);
+        let append = to(&format!("{id}"), Expected::Any, vec![tagged("Booked", &["seat:1"])?])?;
+        Ok::<_, Box<dyn std::error::Error>>(append.with_condition(condition))
+    };
+    let appends = (0..16).map(append).collect::<Result<Vec<_>, _>>()?;
+    let outcomes = join_all(appends.into_iter().map(|append| store.append(append))).await;
+    assert_eq!(outcomes.iter().filter(|outcome| outcome.is_ok()).count(), 1);
+    let refused = |outcome: &&Result<Appended, AppendError>| {
+        matches!(outcome, Err(AppendError::ConditionFailed { .. }))
+    };
+    assert_eq!(outcomes.iter().filter(refused).count(), 15);
+    Ok(())
+}
+
+/// The same append again gives the same receipt, whatever its condition would say now.
+pub async fn a_repeat_passes_although_its_condition_holds_no_more(store: SharedStore) -> Outcome {
+    let condition = unless(vec![item(&["Booked"], &["seat:1"])?], Position::ZERO);
+    let append = to("a", Expected::Any, vec![tagged("Booked", &["seat:1"])?])?;
+    let append = append.with_condition(condition);
+    let first = store.append(append.clone()).await?;
+    for round in 0..2 {
+        let again = store.append(append.clone()).await?;
+        assert!(again.duplicate, "round {round}");
+        assert_eq!(again.position, first.position);
+        for _ in 0..13 {
+            put(&store, "other", 100).await?;
+        }
+    }
     Ok(())
 }
 

@@ -6,7 +6,9 @@ use super::kit::{
     whole_stream,
 };
 use crate::event::{EventId, Metadata, Moment, NewEvent, Position, RecordedEvent, Revision, Tag};
-use crate::store::{Direction, Expected, LogRead, SharedStore, StreamRead};
+use crate::store::{
+    BeyondEnd, Direction, Expected, LogRead, SharedStore, StoreError, StreamList, StreamRead,
+};
 
 /// Pages of a stream join without gap or double.
 pub async fn a_stream_reads_forward_in_pages(store: SharedStore) -> Outcome {
@@ -107,20 +109,66 @@ pub async fn the_log_reads_from_the_middle(store: SharedStore) -> Outcome {
     Ok(())
 }
 
-/// At and beyond the end a page is empty, the last, and does not go back.
-pub async fn reading_beyond_the_end_gives_an_empty_last_page(store: SharedStore) -> Outcome {
-    for from in [0, 3, 9, u64::MAX] {
-        let page = store.read_log(LogRead::after(Position::new(from), 5)).await?;
-        assert!(page.events.is_empty() && page.is_end);
-    }
+/// At the end a page is empty, the last, and does not go back.
+pub async fn reading_at_the_end_gives_an_empty_last_page(store: SharedStore) -> Outcome {
+    assert!(store.read_log(LogRead::after(Position::ZERO, 5)).await?.is_end);
     put(&store, "a", 3).await?;
-    for from in [3, 9, u64::MAX] {
-        let page = store.read_log(LogRead::after(Position::new(from), 5)).await?;
-        assert!(page.events.is_empty() && page.is_end);
-        assert_eq!(page.next, Position::new(from));
-    }
+    let page = store.read_log(LogRead::after(Position::new(3), 5)).await?;
+    assert!(page.events.is_empty() && page.is_end);
+    assert_eq!(page.next, Position::new(3));
     assert!(store.read_log(LogRead::before(Position::FIRST, 5)).await?.is_end);
     Ok(())
+}
+
+/// A position beyond the end is refused with the place of the end, filtered or not: events that
+/// came there later would be skipped.
+pub async fn reading_from_beyond_the_end_is_refused(store: SharedStore) -> Outcome {
+    for end in [0, 3] {
+        for from in [end + 1, 9, u64::MAX] {
+            let read = LogRead::after(Position::new(from), 5);
+            let items = vec![super::kit::item(&["Placed"], &[])?];
+            let tags = vec![super::kit::item(&[], &["a:1"])?];
+            for query in [Vec::new(), items, tags] {
+                let read = read.clone().of_tenant(tenant()).matching(super::kit::query(query));
+                let refused = store.read_log(read).await.err().ok_or("not refused")?;
+                assert!(is_beyond(&refused, from, end), "{refused}");
+            }
+            let refused = store.read_log(read).await.err().ok_or("not refused")?;
+            assert!(is_beyond(&refused, from, end), "{refused}");
+        }
+        put(&store, "a", 3).await?;
+    }
+    Ok(())
+}
+
+/// A list of streams that starts beyond the end is refused too.
+pub async fn listing_from_beyond_the_end_is_refused(store: SharedStore) -> Outcome {
+    put(&store, "a", 3).await?;
+    for category in [None, Some(crate::event::Category::new("order")?)] {
+        let list = |after| StreamList {
+            tenant: tenant(),
+            category: category.clone(),
+            after: Position::new(after),
+            limit: 5,
+        };
+        assert!(store.list_streams(list(3)).await?.streams.is_empty());
+        let refused = store.list_streams(list(4)).await.err().ok_or("not refused")?;
+        assert!(is_beyond(&refused, 4, 3), "{refused}");
+    }
+    Ok(())
+}
+
+/// Backward, beyond the end means from the end.
+pub async fn reading_backward_from_beyond_the_end_begins_at_the_end(store: SharedStore) -> Outcome {
+    put(&store, "a", 3).await?;
+    let page = store.read_log(LogRead::before(Position::new(99), 2)).await?;
+    assert_eq!(positions(&page.events), [3, 2]);
+    Ok(())
+}
+
+fn is_beyond(error: &StoreError, asked: u64, end: u64) -> bool {
+    let beyond = BeyondEnd { asked: Position::new(asked), end: Position::new(end) };
+    matches!(error, StoreError::BeyondEnd(found) if *found == beyond)
 }
 
 /// A page ends before it would be over its bytes; one larger event comes alone.

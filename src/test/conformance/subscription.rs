@@ -6,7 +6,7 @@ use futures_util::future::join_all;
 use super::Outcome;
 use super::kit::{Fallible, events, item, positions, put, put_tagged, query, to};
 use crate::event::Position;
-use crate::store::{EventQuery, Expected, SharedStore, Subscription};
+use crate::store::{EventQuery, Expected, SharedStore, StoreError, Subscription};
 
 fn all(store: &SharedStore) -> Subscription {
     Subscription::new(store.clone(), Position::ZERO, EventQuery::all())
@@ -28,6 +28,15 @@ pub async fn it_catches_up_and_then_follows(store: SharedStore) -> Outcome {
     assert!(subscription.next().now_or_never().is_none(), "it waits at the end");
     put(&store, "b", 3).await?;
     assert_eq!(follow(&mut subscription, 73).await?, [71, 72, 73]);
+    Ok(())
+}
+
+/// It does not wait at a place that the log has not reached.
+pub async fn one_that_starts_beyond_the_end_is_refused(store: SharedStore) -> Outcome {
+    put(&store, "a", 3).await?;
+    let mut subscription = Subscription::new(store.clone(), Position::new(4), EventQuery::all());
+    let refused = subscription.next().await.err().ok_or("not refused")?;
+    assert!(matches!(refused, StoreError::BeyondEnd(beyond) if beyond.end == Position::new(3)));
     Ok(())
 }
 

@@ -131,6 +131,7 @@ pub(super) async fn replay(
     let key = key(&caller, &call);
     check_replays(&shared, &key).await?;
     let ReplayBody { from, to, rate_per_second } = call.body().await?;
+    call.check_place("/from", Position::new(from)).await?;
     let (from, to) = (Some(Position::new(from)), Some(Position::new(to)));
     let selection = Selection { from, to, ..Selection::default() };
     let order = Order { kind: OrderKind::Replay, selection, rate_per_second };

@@ -11,7 +11,7 @@ use super::document::{EndpointBody, NewEndpointDocument, ReceiptDocument};
 use super::handshake::ask;
 use super::known::{check_room, met};
 use super::secret::Made;
-use crate::endpoint::{Change, EndpointConfig, Register};
+use crate::endpoint::{Change, EndpointConfig, Register, Start};
 use crate::plugin::Shared;
 use crate::table::EndpointKey;
 
@@ -49,6 +49,9 @@ pub(super) async fn register(
     let made = Made { shared: &shared, key: &key, intent: intent.as_deref() };
     let (text, kind) = (body.secret.take(), body.secret_kind.take());
     let (start, asks) = (body.start.take().unwrap_or_default(), body.target.asks());
+    if let Start::After(after) = start {
+        call.check_place("/start/after", after).await?;
+    }
     let mut config = body.config(&shared, &key, None)?;
     check_operator(&call, &caller, &config)?;
     let secret = made.of_target(&config.target, text, kind)?;

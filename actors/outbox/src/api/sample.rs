@@ -9,7 +9,7 @@ use headwater::api::{Call, Problem, ProblemKind};
 use headwater::event::{
     NewEvent, Position, RecordedEvent, Revision, StreamId, encode_record, seal_record,
 };
-use headwater::store::LogRead;
+use headwater::store::{LogRead, StoreError};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -134,11 +134,15 @@ pub(super) async fn example(
     let registered = met(&shared, &key(&caller, &call)).await?;
     let config = registered.endpoint.config.as_ref().ok_or_else(unknown)?;
     let from = wanted.unwrap_or(Position::ZERO).previous();
+    let none = || Problem::new(ProblemKind::NotFound, "the tenant has no such event");
     let read = LogRead::after(from, 1).of_tenant(caller.tenant().clone());
-    let page = shared.store().read_log(read).await?;
+    let page = match shared.store().read_log(read).await {
+        Ok(page) => page,
+        Err(StoreError::BeyondEnd(_)) => return Err(none()),
+        Err(error) => return Err(error.into()),
+    };
     let event = page.events.first();
     let event = event.filter(|event| wanted.is_none_or(|wanted| event.position() == wanted));
-    let none = || Problem::new(ProblemKind::NotFound, "the tenant has no such event");
     let payload = render(config.format, &shared.source, event.ok_or_else(none)?);
     let payload =
         payload.map_err(|error| Problem::new(ProblemKind::Rejected, error.to_string()))?;

@@ -21,6 +21,7 @@ use crate::error::Failure;
 use crate::node::{READ_FILE, SEAL_KEY_FILE, log_dir, read_file};
 use crate::private_file;
 use crate::read_side;
+use crate::wal_watch::WalWatch;
 
 /// What is removed when a copy fails, besides the log: SQLite's own file beside the copy too.
 const FILES: [&str; 4] =
@@ -93,6 +94,7 @@ pub async fn run(args: BackupArgs) -> Result<(), Failure> {
     expect_read_side(&config).await?;
     let target = BackupTarget::make(&args.dir)?;
     let copied = copy(&config, &target).map_err(|error| target.give_up(&FILES, &error))?;
+    WalWatch::settle(&config)?;
     if args.shared.json {
         return output::tell_json(&document(&copied));
     }

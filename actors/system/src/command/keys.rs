@@ -7,21 +7,36 @@ use serde_json::json;
 use super::output;
 use crate::cli::{KeysCommand, SharedArgs};
 use crate::command::output::say;
+use crate::config::Config;
 use crate::error::Failure;
 use crate::node::existing_database;
 use crate::read_side;
+use crate::wal_watch::WalWatch;
 
 /// Does what is asked with keys.
 pub async fn run(command: KeysCommand) -> Result<(), Failure> {
     match command {
-        KeysCommand::Create { name, scopes, shared } => create(name, &scopes, &shared).await,
+        KeysCommand::Create { name, scopes, shared } => {
+            let config = super::settings(&shared)?;
+            let done = create(name, &scopes, &shared, &config).await;
+            WalWatch::settle(&config).and(done)
+        }
         KeysCommand::List(args) => list(&args.shared).await,
-        KeysCommand::Revoke { id, shared } => revoke(&id, &shared).await,
+        KeysCommand::Revoke { id, shared } => {
+            let config = super::settings(&shared)?;
+            let done = revoke(&id, &shared, &config).await;
+            WalWatch::settle(&config).and(done)
+        }
     }
 }
 
-async fn create(name: String, scopes: &[String], shared: &SharedArgs) -> Result<(), Failure> {
-    let database = existing_database(&super::settings(shared)?).await?;
+async fn create(
+    name: String,
+    scopes: &[String],
+    shared: &SharedArgs,
+    config: &Config,
+) -> Result<(), Failure> {
+    let database = existing_database(config).await?;
     let scopes: Result<Vec<Scope>, _> = scopes.iter().map(|scope| scope.parse()).collect();
     let request = KeyRequest {
         tenant: shared.tenant.clone(),
@@ -70,8 +85,8 @@ fn row(key: &KeyInfo) -> Vec<String> {
     ]
 }
 
-async fn revoke(id: &str, shared: &SharedArgs) -> Result<(), Failure> {
-    let database = existing_database(&super::settings(shared)?).await?;
+async fn revoke(id: &str, shared: &SharedArgs, config: &Config) -> Result<(), Failure> {
+    let database = existing_database(config).await?;
     match keys::revoke(&database, &shared.tenant, id, Timestamp::now()).await? {
         true => say!("key {id} is revoked; a running server refuses it within half a minute"),
         false => {

@@ -17,6 +17,7 @@ use crate::node::{
     store_database_to_read,
 };
 use crate::read_side::{Lost, ReadSide, database_to_read, nothing_there};
+use crate::wal_watch::WalWatch;
 
 /// Does what is asked with the schema.
 pub async fn run(command: MigrateCommand) -> Result<(), Failure> {
@@ -89,15 +90,22 @@ async fn up(
             vec![owner(migrators, &capability)?]
         }
     };
-    let mut count = 0;
-    for migrator in migrators {
-        count += migrator.observed(migration_progress::observer()).advance(&reach).await?;
-    }
+    let done = advance(migrators, &reach).await;
+    WalWatch::settle(&config)?;
+    let count = done?;
     if shared.json {
         return output::json(&json!({ "done": count }));
     }
     say!("{} done", counted(count));
     Ok(())
+}
+
+async fn advance(migrators: Vec<Migrator>, reach: &Reach) -> Result<usize, Failure> {
+    let mut count = 0;
+    for migrator in migrators {
+        count += migrator.observed(migration_progress::observer()).advance(reach).await?;
+    }
+    Ok(count)
 }
 
 async fn down(
@@ -121,7 +129,10 @@ async fn down(
         )));
     }
     let migrator = migrator.observed(migration_progress::observer());
-    let count = migrator.down(capability, to).await?;
+    let done = migrator.down(capability, to).await;
+    drop(migrator);
+    WalWatch::settle(&config)?;
+    let count = done?;
     if shared.json {
         return output::json(&json!({ "undone": count }));
     }

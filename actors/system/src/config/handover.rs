@@ -86,6 +86,11 @@ impl LimitSettings {
             at_least_timeout: self.at_least_timeout,
             connections_max: self.connections_max,
             subscribers_max: self.subscribers_max,
+            subscribers_per_key_max: self.subscribers_per_key_max,
+            subscribers_per_tenant_max: self.subscribers_per_tenant_max,
+            subscribers_reserved: self.subscribers_reserved,
+            memory_bytes_max: self.memory_bytes_max,
+            reply_timeout: self.reply_timeout,
             rate_per_second: NonZeroU32::new(self.rate_per_second),
             // The table's bounds leave no zero; `MIN` is there for the compiler.
             rate_burst: NonZeroU32::new(self.rate_burst).unwrap_or(NonZeroU32::MIN),
@@ -101,6 +106,9 @@ impl LimitSettings {
             append_events_max: self.append_events_max,
             append_bytes_max: self.append_bytes_max,
             waiting_appends_max: log.waiting_appends_max,
+            query_items_max: self.query_items_max,
+            query_names_max: self.query_names_max,
+            condition_scan_max: self.condition_scan_max,
             ..StoreLimits::default()
         }
     }

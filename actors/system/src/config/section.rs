@@ -97,6 +97,22 @@ pub struct LimitSettings {
     pub connections_max: usize,
     /// The most subscribers to server-sent events.
     pub subscribers_max: usize,
+    /// The most of them with one key.
+    pub subscribers_per_key_max: usize,
+    /// The most of them of one tenant.
+    pub subscribers_per_tenant_max: usize,
+    /// Those kept for pages of admins of the operator's tenant.
+    pub subscribers_reserved: usize,
+    /// The most bytes that bodies, replies and pages under way hold in memory, about.
+    pub memory_bytes_max: usize,
+    /// How long a client may take nothing of a reply that waits for it.
+    pub reply_timeout: Duration,
+    /// The most items of a query.
+    pub query_items_max: usize,
+    /// The most categories, types and tags of a query.
+    pub query_names_max: usize,
+    /// The most events that are looked at for one append condition.
+    pub condition_scan_max: usize,
     /// How long a request may take until its reply begins.
     pub request_timeout: Duration,
     /// How long a client may take to send a whole body.
@@ -174,6 +190,14 @@ impl LimitSettings {
             rate_burst: reader.number("limits.rate_burst"),
             connections_max: reader.number("limits.connections_max"),
             subscribers_max: reader.number("limits.subscribers_max"),
+            subscribers_per_key_max: reader.number("limits.subscribers_per_key_max"),
+            subscribers_per_tenant_max: reader.number("limits.subscribers_per_tenant_max"),
+            subscribers_reserved: reader.number("limits.subscribers_reserved"),
+            memory_bytes_max: reader.number("limits.memory_bytes_max"),
+            reply_timeout: reader.duration("limits.reply_timeout"),
+            query_items_max: reader.number("limits.query_items_max"),
+            query_names_max: reader.number("limits.query_names_max"),
+            condition_scan_max: reader.number("limits.condition_scan_max"),
             request_timeout: reader.duration("limits.request_timeout"),
             body_timeout: reader.duration("limits.body_timeout"),
             at_least_timeout: reader.duration("limits.at_least_timeout"),

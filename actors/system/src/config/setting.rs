@@ -169,7 +169,7 @@ const fn span(min_ms: u64, max_s: u64) -> Kind {
 
 /// Every setting of the program, in the order of the reference page.
 #[rustfmt::skip]
-pub const SETTINGS: [Setting; 50] = [
+pub const SETTINGS: [Setting; 58] = [
     Setting::new("data_dir", DEFAULT_DATA_DIR, Kind::Folder, "Where the log and the read models lie; made when missing"),
     Setting::new("store", EMBEDDED, Kind::Place, "The engine of the log: files in the data folder, or PostgreSQL"),
     Setting::new("read", EMBEDDED, Kind::Place, "The engine of the read models: a SQLite file in the data folder, or PostgreSQL"),
@@ -195,6 +195,14 @@ pub const SETTINGS: [Setting; 50] = [
     Setting::new("limits.rate_burst", "4000", Kind::Count(1, MILLION), "Requests of one key at once, before the average counts"),
     Setting::new("limits.connections_max", "10000", Kind::Count(1, MILLION), "The most connections of one server thread"),
     Setting::new("limits.subscribers_max", "256", Kind::Count(1, 100_000), "The most subscribers to server-sent events, polls that wait and browsers that follow a page included"),
+    Setting::new("limits.subscribers_per_key_max", "128", Kind::Count(1, 100_000), "The most of them with one key"),
+    Setting::new("limits.subscribers_per_tenant_max", "192", Kind::Count(1, 100_000), "The most of them of one tenant"),
+    Setting::new("limits.subscribers_reserved", "16", Kind::Count(0, 100_000), "Of all subscribers, those kept for pages of admins of the operator's tenant; at most a quarter"),
+    Setting::new("limits.memory_bytes_max", "256MiB", Kind::Size(MIB, 64 * GIB), "About how many bytes the bodies, replies and pages under way may hold in memory, a tenant half of them"),
+    Setting::new("limits.reply_timeout", "30s", span(100, 3_600), "How long a client may take nothing of a reply that waits for it before its connection is closed (Linux)"),
+    Setting::new("limits.query_items_max", "100", Kind::Count(1, 10_000), "The most items of a query, of a read or of an append condition"),
+    Setting::new("limits.query_names_max", "1000", Kind::Count(1, 100_000), "The most categories, types and tags of a query, over all its items"),
+    Setting::new("limits.condition_scan_max", "1000000", Kind::Count(1, 1_000 * MILLION), "The most events that are looked at for one append condition"),
     Setting::new("limits.request_timeout", "30s", span(100, 3_600), "How long a request may take until its reply begins"),
     Setting::new("limits.body_timeout", "15s", span(100, 3_600), "How long a client may take to send a whole body"),
     Setting::new("limits.at_least_timeout", "5s", span(0, 600), "How long `at_least` waits for a projection"),

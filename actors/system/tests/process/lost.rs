@@ -65,6 +65,37 @@ fn a_read_side_whose_write_ahead_log_was_lost_is_said_loudly() {
     assert_said_loudly(&folder);
 }
 
+const GONE: &str = "write-ahead log of the read side is gone";
+
+#[test]
+fn a_lost_write_ahead_log_is_said_although_older_keys_are_there() {
+    let folder = Folder::new();
+    let server = Server::start(&folder, &[]);
+    let key = server.client.key().to_owned();
+    server.stop();
+    let server = Server::start_again(&folder, &[], &key);
+    folder.json(&["keys", "create", "late", "--json"]);
+    server.kill();
+    remove(&folder, &["-wal", "-shm"]);
+    let (_, log) = Server::start_again(&folder, &[], &key).terminate();
+    assert!(log.contains(GONE) && log.contains("API keys"), "{log}");
+    let (_, log) = Server::start_again(&folder, &[], &key).terminate();
+    assert!(!log.contains(GONE), "{log}");
+}
+
+#[test]
+fn what_a_command_folds_after_a_kill_is_not_lost() {
+    for line in [&["keys", "create", "late"][..], &["migrate", "up"], &["backup", "copy"]] {
+        let folder = Folder::new();
+        let server = Server::start(&folder, &[]);
+        let key = server.client.key().to_owned();
+        server.kill();
+        assert!(folder.run(line).is_success, "{line:?}");
+        let (_, log) = Server::start_again(&folder, &[], &key).terminate();
+        assert!(!log.contains(GONE), "{line:?}: {log}");
+    }
+}
+
 #[test]
 fn data_that_no_server_was_started_on_yet_gets_its_first_key() {
     let folder = Folder::new();

@@ -5,6 +5,8 @@ mod backup;
 #[cfg(test)]
 mod backup_kill;
 #[cfg(test)]
+mod border;
+#[cfg(test)]
 mod browser;
 #[cfg(test)]
 mod database;

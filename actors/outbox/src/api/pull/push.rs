@@ -51,6 +51,8 @@ pub(super) async fn follow(
 impl Push {
     /// Returns what to send next; `None` ends the stream.
     async fn next(&mut self) -> Option<Bytes> {
+        // What was sent last has been taken, or most of it.
+        self.listening.release();
         if !self.listening.may_go_on().await {
             return None;
         }
@@ -74,7 +76,10 @@ impl Push {
             () = self.listening.stopped() => return None,
         };
         match handed.first() {
-            Some(handed) => written(handed),
+            Some(handed) => {
+                let message = written(handed)?;
+                self.listening.hold(message.len()).await.then_some(message)
+            }
             None if group.is_closed() => None,
             None => Some(Bytes::from_static(ALIVE)),
         }

@@ -60,6 +60,12 @@ impl Client {
         self.send(request.header("content-type", "application/json"), &body.to_string())
     }
 
+    /// Sends a request with a body as it is.
+    pub fn send_json(&self, method: &str, path: &str, body: &str) -> Reply {
+        let request = self.request(method, path).header("content-type", "application/json");
+        self.send(request, body).unwrap()
+    }
+
     fn request(&self, method: &str, path: &str) -> Builder {
         let request = Request::builder().method(method).uri(format!("{}{path}", self.base));
         match self.key.as_str() {
