@@ -9,11 +9,12 @@ DATA_DIR ?= headwater-demo
 # ones.
 WITH_SERVICES := tests/with-postgres tests/with-brokers tests/with-chromium
 # How long the torture is: runs of the simulated disk, commands, kills of the program and
-# of PostgreSQL, events in PostgreSQL.
+# of PostgreSQL, events in PostgreSQL, answers of two nodes.
 SEEDS ?= 100000
 COMMANDS ?= 1000000
 KILLS ?= 20
 EVENTS ?= 10000000
+ANSWERS ?= 100000
 # Where tests that cannot run on this machine note what they lack.
 SKIPPED := $(abspath $(or $(CARGO_TARGET_DIR),target))/skipped-tests
 # Deliveries while a snapshot of PostgreSQL is held, and for how many seconds it is.
@@ -82,9 +83,9 @@ sql-lint: ## check the steps of migrations on PostgreSQL; tests/tidy does a litt
 	fi
 
 .PHONY: torture
-torture: ## run the simulations, the passivation, the kill, the PostgreSQL and the outbox tests at full length (SEEDS=100000 COMMANDS=1000000 KILLS=20 EVENTS=10000000 DELIVERIES=200000 HOLD_S=60)
+torture: ## run the simulations, the passivation, the kill, the PostgreSQL and the outbox tests at full length (SEEDS=100000 COMMANDS=1000000 KILLS=20 EVENTS=10000000 ANSWERS=100000 DELIVERIES=200000 HOLD_S=60)
 	HEADWATER_SEEDS=$(SEEDS) HEADWATER_COMMANDS=$(COMMANDS) HEADWATER_KILLS=$(KILLS) HEADWATER_EVENTS=$(EVENTS) \
-		HEADWATER_DELIVERIES=$(DELIVERIES) HEADWATER_HOLD_S=$(HOLD_S) \
+		HEADWATER_ANSWERS=$(ANSWERS) HEADWATER_DELIVERIES=$(DELIVERIES) HEADWATER_HOLD_S=$(HOLD_S) \
 		$(WITH_SERVICES) $(CARGO) test --release --locked --workspace \
 		--test crash --test runtime --test process --test postgres_store --test outbox
 	HEADWATER_SEEDS=$(SEEDS) $(CARGO) test --release --locked --workspace --lib simulation

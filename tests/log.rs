@@ -245,9 +245,9 @@ fn a_second_handle_on_the_same_folder_is_refused() -> Outcome {
 fn a_newer_format_is_refused() -> Outcome {
     let dir = tempfile::tempdir()?;
     closed_log(dir.path(), 1)?;
-    fs::write(dir.path().join("FORMAT"), "headwater log 2\n")?;
+    fs::write(dir.path().join("FORMAT"), "headwater log 3\n")?;
     let opened = LogStore::open(config(dir.path()));
-    assert!(matches!(opened, Err(StoreError::NewerFormat { found: 2, supported: 1, .. })));
+    assert!(matches!(opened, Err(StoreError::NewerFormat { found: 3, supported: 2, .. })));
     Ok(())
 }
 

@@ -2,6 +2,7 @@
 
 #[cfg(test)]
 mod runtime {
+    mod answer;
     mod command;
     mod fault;
     mod passivation;

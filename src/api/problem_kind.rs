@@ -73,6 +73,9 @@ problems! {
     KeyReused = 422, "idempotency-key-reused", "Idempotency key is taken";
     /// The key asks too often. Caller: wait for `Retry-After` seconds.
     RateLimited = 429, "rate-limited", "Too many requests";
+    /// The tenant has had too many keyed commands that led to no event. Caller: send it later, or
+    /// without an idempotency key.
+    TooManyOutcomes = 429, "too-many-outcomes", "Too many outcomes to keep";
     /// Something broke that the caller cannot mend. Operator.
     Internal = 500, "internal", "Internal error";
     /// Too much waits already. Nobody: try again later.

@@ -2,7 +2,7 @@
 
 use super::{Problem, ProblemKind};
 use crate::aggregate::Rejection;
-use crate::event::NameError;
+use crate::event::{NameError, Revision};
 use crate::nodes::ClaimError;
 use crate::projection::QueryError;
 use crate::runtime::feed::StepError;
@@ -159,8 +159,8 @@ impl From<JsonSendError> for Problem {
             }
             JsonSendError::Body(error) => Self::field(error.pointer, error.problem),
             JsonSendError::Name(error) => error.into(),
-            JsonSendError::Rejected { code, detail } => {
-                Self::new(ProblemKind::Rejected, detail).with("code", code)
+            JsonSendError::Rejected { code, detail, revision, replayed } => {
+                rejected(detail, &code, revision, replayed)
             }
             JsonSendError::Send(error) => error.into(),
         }
@@ -171,8 +171,14 @@ impl<R: Rejection> From<SendError<R>> for Problem {
     fn from(error: SendError<R>) -> Self {
         let detail = error.to_string();
         match error {
-            SendError::Rejected(rejection) => {
-                Self::new(ProblemKind::Rejected, detail).with("code", rejection.code())
+            SendError::Rejected { rejection, revision } => {
+                rejected(detail, rejection.code(), revision, false)
+            }
+            SendError::RejectedBefore { code, revision, .. } => {
+                rejected(detail, &code, revision, true)
+            }
+            SendError::TooManyOutcomes { .. } => {
+                Self::new(ProblemKind::TooManyOutcomes, detail).retry_after_s(60)
             }
             SendError::RevisionMismatch { expected, actual } => {
                 Self::new(ProblemKind::RevisionMismatch, detail)
@@ -196,6 +202,14 @@ impl<R: Rejection> From<SendError<R>> for Problem {
             SendError::Stopping => Self::new(ProblemKind::Stopping, detail),
         }
     }
+}
+
+/// Describes a rejection, with the revision of the aggregate at which it holds.
+fn rejected(detail: String, code: &str, revision: Revision, replayed: bool) -> Problem {
+    Problem::new(ProblemKind::Rejected, detail)
+        .with("code", code)
+        .with("revision", revision.get())
+        .with("replayed", replayed)
 }
 
 #[cfg(test)]

@@ -6,12 +6,13 @@ use std::time::Instant;
 
 use actix::{Actor, ActorContext, ActorFutureExt, AsyncContext, Context, Handler, WrapFuture};
 use futures_util::FutureExt;
-use futures_util::future::BoxFuture;
+use futures_util::future::{BoxFuture, ready};
 use tokio::sync::mpsc::UnboundedSender;
 
 use super::earlier::look_up;
 use super::envelope::{Envelope, Key};
 use super::kind::Kind;
+use super::outcome::outcome_stream;
 use super::pipeline::{Pipeline, Work};
 use super::recovery::{recover, snapshot_key};
 use super::tally::count;
@@ -19,7 +20,7 @@ use super::trace::Traces;
 use crate::aggregate::Aggregate;
 use crate::event::{NewEvent, Position, Revision};
 use crate::sql::StoredSnapshot;
-use crate::store::{Append, AppendError, Appended, Expected};
+use crate::store::{Append, AppendError, Appended, Expected, StreamWrite};
 
 /// Decides the commands of one aggregate, one after the other.
 pub(super) struct AggregateActor<A: Aggregate> {
@@ -108,8 +109,8 @@ impl<A: Aggregate> AggregateActor<A> {
                     actor.advance(context);
                 }));
             }
-            Work::Append { base, events } => {
-                let append = self.append(base, events).into_actor(self);
+            Work::Append { base, events, kept } => {
+                let append = self.append(base, events, kept).into_actor(self);
                 context.spawn(append.map(|result, actor, context| {
                     if actor.pipeline.on_appended(result, Instant::now()) {
                         count(&actor.kind.tally.conflicts);
@@ -127,10 +128,22 @@ impl<A: Aggregate> AggregateActor<A> {
         &self,
         base: Revision,
         events: Vec<NewEvent>,
+        kept: Vec<NewEvent>,
     ) -> BoxFuture<'static, Result<Appended, AppendError>> {
         let (tenant, stream) = (self.key.tenant.clone(), self.key.stream.clone());
         let traces = self.traces(base, &events);
-        let append = Append::to_stream(tenant, stream, Expected::At(base), events);
+        let mut append = Append::to_stream(tenant, stream, Expected::At(base), events);
+        if !kept.is_empty() {
+            match outcome_stream(&self.key) {
+                Ok(stream) => {
+                    let expected = Expected::Any;
+                    append.writes.push(StreamWrite { stream, expected, events: kept });
+                }
+                Err(error) => {
+                    return ready(Err(AppendError::Invalid(error.to_string()))).boxed();
+                }
+            }
+        }
         let appended = self.kind.world.store.append(append);
         if traces.is_empty() {
             return appended;

@@ -13,8 +13,12 @@ pub(super) struct Job<A: Aggregate> {
     pub attempts: u32,
     /// Whether the log holds nothing of it, as far as anybody looked.
     pub is_new: bool,
+    /// Whether the log may hold something of it that the aggregate's own stream does not show.
+    pub is_suspect: bool,
     /// The append that may or may not have recorded it.
     pub doubt: Option<AppendError>,
+    /// How many outcomes of its idempotency key have expired.
+    pub generation: u32,
 }
 
 /// What a command led to; told only when everything before it is durable.
@@ -23,16 +27,35 @@ pub(super) enum Outcome<A: Aggregate> {
     Refused(SendError<A::Rejection>),
 }
 
+/// A command, what it led to, and whether that is written down with the batch.
+pub(super) struct Entry<A: Aggregate> {
+    pub job: Job<A>,
+    pub outcome: Outcome<A>,
+    pub is_written: bool,
+}
+
+/// What one decided command adds to a batch.
+pub(super) struct Decided<A: Aggregate> {
+    pub outcome: Outcome<A>,
+    pub events: Vec<NewEvent>,
+    /// The outcome as an event, when it is kept.
+    pub kept: Option<NewEvent>,
+}
+
 /// Decided commands in order, and their events in one run.
 pub(super) struct Batch<A: Aggregate> {
     /// The revision the stream must be at.
     pub base: Revision,
-    pub entries: Vec<(Job<A>, Outcome<A>)>,
+    pub entries: Vec<Entry<A>>,
     /// The events; taken out when they are sent.
     pub events: Vec<NewEvent>,
-    /// How many events there are.
+    /// The outcomes to keep, as events; taken out when they are sent.
+    pub kept: Vec<NewEvent>,
+    /// How many events there are, without the outcomes.
     pub count: u64,
-    /// How many bytes of data they have.
+    /// How many outcomes are kept.
+    pub kept_count: u64,
+    /// How many bytes of data both have.
     pub bytes: usize,
     /// The state behind the last event, when it is time to keep it.
     pub snapshot: Option<Vec<u8>>,
@@ -40,7 +63,7 @@ pub(super) struct Batch<A: Aggregate> {
 
 impl<A: Aggregate> Job<A> {
     pub fn new(envelope: Envelope<A>) -> Self {
-        Self { envelope, attempts: 0, is_new: false, doubt: None }
+        Self { envelope, attempts: 0, is_new: false, is_suspect: false, doubt: None, generation: 0 }
     }
 
     /// Returns whether it must be looked for in the log before it is decided.
@@ -66,8 +89,16 @@ impl<A: Aggregate> Job<A> {
 
 impl<A: Aggregate> Batch<A> {
     pub fn new(base: Revision) -> Self {
-        let (entries, events) = (Vec::new(), Vec::new());
-        Self { base, entries, events, count: 0, bytes: 0, snapshot: None }
+        Self {
+            base,
+            entries: Vec::new(),
+            events: Vec::new(),
+            kept: Vec::new(),
+            count: 0,
+            kept_count: 0,
+            bytes: 0,
+            snapshot: None,
+        }
     }
 
     /// Returns the revision behind the batch.
@@ -80,11 +111,20 @@ impl<A: Aggregate> Batch<A> {
         self.entries.len() > 1
     }
 
-    pub fn push(&mut self, job: Job<A>, outcome: Outcome<A>, events: Vec<NewEvent>) {
+    /// Returns whether nothing is stored with it: the store only checks that `base` holds.
+    pub const fn is_check(&self) -> bool {
+        self.count == 0 && self.kept_count == 0
+    }
+
+    pub fn push(&mut self, job: Job<A>, decided: Decided<A>) {
+        let Decided { outcome, events, kept } = decided;
+        let is_written = outcome.is_recorded() || kept.is_some();
         self.count += events.len() as u64;
-        self.bytes += bytes_of(&events);
+        self.kept_count += u64::from(kept.is_some());
+        self.bytes += bytes_of(&events) + kept.as_ref().map_or(0, |event| event.data().len());
         self.events.extend(events);
-        self.entries.push((job, outcome));
+        self.kept.extend(kept);
+        self.entries.push(Entry { job, outcome, is_written });
     }
 
     /// Answers every command; `before` is the position of the event in front of the batch,
@@ -92,7 +132,7 @@ impl<A: Aggregate> Batch<A> {
     pub fn settle(self, before: Position, last: Position) {
         let (mut revision, mut position) = (self.base, before);
         let mut left = self.count;
-        for (job, outcome) in self.entries {
+        for Entry { job, outcome, .. } in self.entries {
             let events = match outcome {
                 Outcome::Refused(error) => {
                     job.refuse(error);
@@ -119,6 +159,6 @@ impl<A: Aggregate> Outcome<A> {
 }
 
 /// Returns how many bytes of data events have.
-pub(super) fn bytes_of(events: &[NewEvent]) -> usize {
+fn bytes_of(events: &[NewEvent]) -> usize {
     events.iter().map(|event| event.data().len()).sum()
 }

@@ -12,6 +12,7 @@ use super::arbiters::Arbiters;
 use super::envelope::{Key, SendOptions};
 use super::error::JsonSendError;
 use super::kind::Kind;
+use super::outcome::OUTCOME_CATEGORY;
 use super::registry::Registry;
 use super::report::ActorReport;
 use super::spec::{AggregateSpec, CommandInfo};
@@ -99,9 +100,10 @@ impl Catalog {
         all
     }
 
-    /// Returns whether a category is that of an aggregate that reserved it.
+    /// Returns whether a category is that of an aggregate that reserved it, or that of outcomes.
     pub fn is_reserved(&self, category: &str) -> bool {
-        self.by_category.get(category).is_some_and(|own| own.is_reserved())
+        category == OUTCOME_CATEGORY
+            || self.by_category.get(category).is_some_and(|own| own.is_reserved())
     }
 
     pub fn report(&self) -> Vec<ActorReport> {

@@ -38,6 +38,9 @@ pub struct RuntimeConfig {
     pub command_timeout: Duration,
     /// The most event ids an aggregate keeps to answer "was this key used?" from memory.
     pub known_ids_max: usize,
+    /// The most outcomes of keyed commands without events that are kept for a tenant in 24 h, by
+    /// this node; so many may come at once, and the bound fills up again evenly.
+    pub outcomes_per_day_max: u32,
     /// How much projections take at once and how patient they are.
     pub projections: RunnerConfig,
     /// How failed and frozen actors are treated.
@@ -75,6 +78,7 @@ impl Default for RuntimeConfig {
             attempts_max: 5,
             command_timeout: Duration::from_secs(30),
             known_ids_max: 256,
+            outcomes_per_day_max: 100_000,
             projections: RunnerConfig::default(),
             supervision: Supervision::default(),
         }

@@ -24,9 +24,9 @@ pub struct SendOptions {
     /// Cause, thread and author of the command; its events get them. What is left out is taken
     /// from [`caused_by`](super::caused_by).
     pub metadata: Metadata,
-    /// The same key with the same command gives the earlier receipt, not a second effect;
-    /// `None` means that a retry may happen twice. A command that led to no event is decided
-    /// again.
+    /// The same key with the same command gives the earlier answer, not a second effect; `None`
+    /// means that a retry may happen twice. A receipt with events is found again for ever, a
+    /// rejection or a receipt without events for 24 h; then the command is decided afresh.
     pub idempotency_key: Option<String>,
     /// The revision the aggregate must be at; `None` means any.
     pub expected: Option<Revision>,
@@ -93,10 +93,12 @@ impl<A> Message<A> {
     }
 
     /// Returns the id of the command's event number `ordinal`, from 0; always the same.
-    pub fn event_id(&self, ordinal: u32) -> EventId {
+    ///
+    /// `generation` counts the outcomes of the command's key that have expired.
+    pub fn event_id(&self, generation: u32, ordinal: u32) -> EventId {
         match self.metadata.idempotency_key.as_deref() {
-            _ if ordinal == 0 => self.first_id,
-            Some(key) => keyed_id(&self.key, key, ordinal),
+            _ if (generation, ordinal) == (0, 0) => self.first_id,
+            Some(key) => keyed_id(&self.key, key, (generation, ordinal)),
             None => following_id(self.first_id, ordinal),
         }
     }
@@ -124,14 +126,23 @@ impl<A: Decide<C>, C: Command> Decision<A> for Typed<C> {
 }
 
 /// Returns the id that an event of a keyed command has, whoever decides it.
-pub(super) fn keyed_id(key: &Key, idempotency_key: &str, ordinal: u32) -> EventId {
-    EventId::derived(&[
+pub(super) fn keyed_id(
+    key: &Key,
+    idempotency_key: &str,
+    (generation, ordinal): (u32, u32),
+) -> EventId {
+    let (ordinal, generation_bytes) = (ordinal.to_le_bytes(), generation.to_le_bytes());
+    let parts = [
         key.tenant.as_str().as_bytes(),
         key.stream.category().as_str().as_bytes(),
         key.stream.id().as_bytes(),
         idempotency_key.as_bytes(),
-        &ordinal.to_le_bytes(),
-    ])
+        &ordinal,
+        &generation_bytes,
+    ];
+    // The first generation has no number: so were all ids before outcomes could expire.
+    let [without_generation @ .., _] = &parts;
+    EventId::derived(if generation == 0 { without_generation } else { &parts })
 }
 
 /// Hashes name and canonical JSON; a value sorts the fields, so their order does not count.

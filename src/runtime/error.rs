@@ -1,5 +1,7 @@
 //! Why a command was not done; each variant says who acts.
 
+use std::borrow::Cow;
+
 use crate::event::{NameError, Revision, StreamId};
 use crate::store::{AppendError, StoreError};
 
@@ -7,8 +9,34 @@ use crate::store::{AppendError, StoreError};
 #[derive(Debug, thiserror::Error)]
 pub enum SendError<R> {
     /// The rules do not allow it. Caller: ask for something else.
-    #[error(transparent)]
-    Rejected(R),
+    #[error("{rejection}")]
+    Rejected {
+        /// What the rules say.
+        rejection: R,
+        /// The aggregate's revision at which they say so.
+        revision: Revision,
+    },
+    /// The rules did not allow it when it was sent before with the same idempotency key. Caller:
+    /// ask for something else, or send it with a fresh key.
+    #[error("{detail}")]
+    RejectedBefore {
+        /// The rejection's stable name.
+        code: String,
+        /// The rejection in words.
+        detail: String,
+        /// The aggregate's revision at which the rules said so.
+        revision: Revision,
+    },
+    /// The tenant has had too many keyed commands that led to no event, whose outcomes are kept.
+    /// Nothing was stored. Caller: send it later, or without an idempotency key.
+    #[error(
+        "tenant has reached {max} keyed commands without events in 24 h: \
+         send this one later, or without an idempotency key"
+    )]
+    TooManyOutcomes {
+        /// How many outcomes are kept for a tenant in 24 h.
+        max: u32,
+    },
     /// The aggregate is not at the revision the caller named. Caller: look again.
     #[error("aggregate is at revision {actual}, expected {expected}")]
     RevisionMismatch {
@@ -117,9 +145,13 @@ pub enum JsonSendError {
     #[error("{detail}")]
     Rejected {
         /// The rejection's stable name.
-        code: &'static str,
+        code: Cow<'static, str>,
         /// The rejection in words.
         detail: String,
+        /// The aggregate's revision at which the rules say so.
+        revision: Revision,
+        /// Whether this is the answer to an earlier command with the same idempotency key.
+        replayed: bool,
     },
     /// Everything that can go wrong with a typed command as well.
     #[error(transparent)]
@@ -143,8 +175,14 @@ fn at(pointer: &str) -> String {
 impl<R: crate::aggregate::Rejection> From<SendError<R>> for JsonSendError {
     fn from(error: SendError<R>) -> Self {
         match error.split_rejection() {
-            Ok(rejection) => {
-                Self::Rejected { code: rejection.code(), detail: rejection.to_string() }
+            Ok((rejection, revision)) => Self::Rejected {
+                code: rejection.code().into(),
+                detail: rejection.to_string(),
+                revision,
+                replayed: false,
+            },
+            Err(SendError::RejectedBefore { code, detail, revision }) => {
+                Self::Rejected { code: code.into(), detail, revision, replayed: true }
             }
             Err(other) => Self::Send(other),
         }
@@ -152,13 +190,17 @@ impl<R: crate::aggregate::Rejection> From<SendError<R>> for JsonSendError {
 }
 
 impl<R> SendError<R> {
-    /// Parts the no of the rules from everything else.
+    /// Separates a rejection, with the revision at which it holds, from everything else.
     ///
     /// # Errors
-    /// The same error, when it is not a rejection.
-    pub fn split_rejection<S>(self) -> Result<R, SendError<S>> {
+    /// The same error, when it is not a rejection of this very command.
+    pub fn split_rejection<S>(self) -> Result<(R, Revision), SendError<S>> {
         Err(match self {
-            Self::Rejected(rejection) => return Ok(rejection),
+            Self::Rejected { rejection, revision } => return Ok((rejection, revision)),
+            Self::RejectedBefore { code, detail, revision } => {
+                SendError::RejectedBefore { code, detail, revision }
+            }
+            Self::TooManyOutcomes { max } => SendError::TooManyOutcomes { max },
             Self::RevisionMismatch { expected, actual } => {
                 SendError::RevisionMismatch { expected, actual }
             }

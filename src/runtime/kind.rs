@@ -3,11 +3,10 @@
 use std::panic::catch_unwind;
 use std::sync::Arc;
 
-use super::batch::{Batch, bytes_of};
+use super::batch::{Batch, Decided};
 use super::tally::Tally;
 use super::world::World;
 use crate::aggregate::{Aggregate, SnapshotPolicy};
-use crate::event::NewEvent;
 
 /// The world, seen by one aggregate type.
 pub(super) struct Kind<A> {
@@ -48,10 +47,11 @@ impl Bounds {
         }
     }
 
-    /// Returns whether a batch can take these events and is still one append.
-    pub fn fit<A: Aggregate>(&self, batch: &Batch<A>, events: &[NewEvent]) -> bool {
-        let count = usize::try_from(batch.count).unwrap_or(usize::MAX);
-        count.saturating_add(events.len()) <= self.events_max
-            && batch.bytes.saturating_add(bytes_of(events)) <= self.bytes_max
+    /// Returns whether a batch can take what a command led to and is still one append.
+    pub fn fit<A: Aggregate>(&self, batch: &Batch<A>, decided: &Decided<A>) -> bool {
+        let more = || decided.events.iter().chain(&decided.kept);
+        let count = batch.events.len() + batch.kept.len() + more().count();
+        let bytes = batch.bytes + more().map(|event| event.data().len()).sum::<usize>();
+        count <= self.events_max && bytes <= self.bytes_max
     }
 }

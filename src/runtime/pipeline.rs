@@ -10,8 +10,10 @@
 //! between them would let the second succeed on a state that never was: the expected revision
 //! holds, the history behind it does not.
 //!
-//! Nothing is told before it is true: a refusal on the speculative state waits, like a
-//! receipt, until the events in front of it are durable.
+//! Nothing is told before it is true. An answer without events, a rejection or "nothing to do",
+//! waits like a receipt until the events in front of it are durable, and the store checks under
+//! its writer that the stream is still at the revision at which it was decided. So every answer
+//! holds at some revision between request and reply, whoever else writes to the stream.
 
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -20,9 +22,9 @@ use std::time::Instant;
 
 use rustc_hash::FxHashSet;
 
-use super::batch::{Batch, Job, Outcome};
-use super::deciding::{Verdict, decide};
-use super::earlier::LookedUp;
+use super::batch::{Batch, Decided, Entry, Job, Outcome};
+use super::deciding::{Verdict, decide, keeps, outcome_to_keep};
+use super::earlier::{Earlier, LookedUp};
 use super::envelope::{Envelope, Message};
 use super::error::SendError;
 use super::kind::Kind;
@@ -39,8 +41,17 @@ const LOOK_UPS_MAX: usize = 64;
 pub(super) enum Work<A: Aggregate> {
     Load,
     LookUp(Vec<Arc<Message<A>>>),
-    Append { base: Revision, events: Vec<NewEvent> },
-    KeepSnapshot { revision: Revision, position: Position, state: Vec<u8> },
+    /// Appends events and outcomes if the stream is at `base`; without both it only checks that.
+    Append {
+        base: Revision,
+        events: Vec<NewEvent>,
+        kept: Vec<NewEvent>,
+    },
+    KeepSnapshot {
+        revision: Revision,
+        position: Position,
+        state: Vec<u8>,
+    },
 }
 
 /// One aggregate's queue, state and append on its way.
@@ -127,7 +138,8 @@ impl<A: Aggregate> Pipeline<A> {
             return Some(work);
         }
         self.decide_waiting();
-        self.ask_append(now)
+        // Deciding may have shown that a command must be looked for first.
+        self.ask_look_up().or_else(|| self.ask_append(now))
     }
 
     pub fn on_loaded(&mut self, loaded: Result<Loaded<A>, RecoveryError>) {
@@ -166,6 +178,7 @@ impl<A: Aggregate> Pipeline<A> {
         match result {
             // A duplicate was recorded by somebody else: its receipt is found by looking.
             Ok(appended) if appended.duplicate => self.decide_again(batch, &Again::Looking),
+            Ok(_) if batch.is_check() => batch.settle(self.durable, self.durable),
             Ok(appended) => {
                 self.patience.settle(batch.entries.len(), self.gathered(), now);
                 self.settle(batch, appended.position);
@@ -194,7 +207,7 @@ impl<A: Aggregate> Pipeline<A> {
     /// Tells everyone whose time is over; what is on its way may still be done.
     pub fn expire(&mut self, now: Instant) {
         let decided = self.gathering.iter_mut().chain(&mut self.appending);
-        let jobs = decided.flat_map(|batch| batch.entries.iter_mut().map(|(job, _)| job));
+        let jobs = decided.flat_map(|batch| batch.entries.iter_mut().map(|entry| &mut entry.job));
         for job in jobs.chain(&mut self.waiting) {
             if job.envelope.message.deadline <= now {
                 job.envelope.answer(Err(SendError::TimedOut));
@@ -239,24 +252,23 @@ impl<A: Aggregate> Pipeline<A> {
 
     fn ask_append(&mut self, now: Instant) -> Option<Work<A>> {
         self.is_lingering = false;
-        while self.appending.is_none() {
-            let mut batch = self.gathering.pop_front()?;
-            if batch.count == 0 {
-                batch.settle(self.durable, self.durable);
-                continue;
-            }
-            if self.gathering.is_empty() && self.lingers_for(&batch, now) {
-                self.is_lingering = true;
-                self.gathering.push_front(batch);
-                return None;
-            }
-            batch.snapshot = self.snapshot_at(batch.end());
-            let (base, events) = (batch.base, std::mem::take(&mut batch.events));
-            self.appending = Some(batch);
-            self.patience.begin(now);
-            return Some(Work::Append { base, events });
+        if self.appending.is_some() {
+            return None;
         }
-        None
+        let mut batch = self.gathering.pop_front()?;
+        if self.gathering.is_empty() && self.lingers_for(&batch, now) {
+            self.is_lingering = true;
+            self.gathering.push_front(batch);
+            return None;
+        }
+        batch.snapshot = self.snapshot_at(batch.end());
+        let (base, events) = (batch.base, std::mem::take(&mut batch.events));
+        let kept = std::mem::take(&mut batch.kept);
+        if !batch.is_check() {
+            self.patience.begin(now);
+        }
+        self.appending = Some(batch);
+        Some(Work::Append { base, events, kept })
     }
 
     /// Returns whether the newest batch waits for more commands before it goes.
@@ -282,7 +294,8 @@ impl<A: Aggregate> Pipeline<A> {
     fn decide_one(&mut self, job: Job<A>) {
         let Some(loaded) = &mut self.loaded else { return self.waiting.push_front(job) };
         let base = loaded.revision;
-        let (outcome, events) = match decide(&self.kind, loaded, &job.envelope.message) {
+        let verdict = decide(&self.kind, loaded, (&job.envelope.message, job.generation));
+        let (outcome, events) = match verdict {
             Verdict::Events(events) => {
                 (Outcome::Events(u32::try_from(events.len()).unwrap_or(u32::MAX)), events)
             }
@@ -292,16 +305,24 @@ impl<A: Aggregate> Pipeline<A> {
                 return job.refuse(SendError::Panicked);
             }
         };
+        if keeps(&job, &outcome) && !job.is_new {
+            return self.waiting.push_front(Job { is_suspect: true, ..job });
+        }
+        let kept = match outcome_to_keep(&self.kind, &job, &outcome, base) {
+            Ok(kept) => kept,
+            Err(error) => return job.refuse(error),
+        };
+        let decided = Decided { outcome, events, kept };
         if job.envelope.message.is_keyed() {
             self.in_flight.insert(job.envelope.message.first_id);
         }
         self.alone = self.alone.saturating_sub(1);
-        let fits = self.gathering.back().is_some_and(|batch| self.kind.bounds.fit(batch, &events));
+        let fits = self.gathering.back().is_some_and(|batch| self.kind.bounds.fit(batch, &decided));
         if !fits {
             self.gathering.push_back(Batch::new(base));
         }
         if let Some(batch) = self.gathering.back_mut() {
-            batch.push(job, outcome, events);
+            batch.push(job, decided);
         }
     }
 
@@ -319,40 +340,57 @@ impl<A: Aggregate> Pipeline<A> {
     /// twin is on its way.
     fn is_ready(&self, job: &Job<A>) -> bool {
         let id = job.envelope.message.first_id;
-        let is_ruled_out = || self.loaded.as_ref().is_some_and(|loaded| loaded.ids.rules_out(id));
+        let is_ruled_out =
+            || !job.is_suspect && self.loaded.as_ref().is_some_and(|own| own.ids.rules_out(id));
         !self.in_flight.contains(&id) && (!job.needs_look_up() || is_ruled_out())
     }
 
     fn take_look_up(&mut self, (id, earlier): LookedUp) {
         for mut job in std::mem::take(&mut self.waiting) {
-            let message = &job.envelope.message;
-            match &earlier {
-                _ if message.first_id != id => self.waiting.push_back(job),
-                None => {
-                    job.is_new = true;
+            if job.envelope.message.first_id != id {
+                self.waiting.push_back(job);
+                continue;
+            }
+            let hash = &job.envelope.message.metadata.command_hash;
+            match earlier.clone() {
+                Earlier::Nothing { generation } => {
+                    (job.is_new, job.is_suspect, job.generation) = (true, false, generation);
                     self.waiting.push_back(job);
                 }
-                Some(earlier) if earlier.command_hash == message.metadata.command_hash => {
-                    let receipt = Receipt { replayed: message.is_keyed(), ..earlier.receipt };
-                    job.answer(Ok(receipt));
+                Earlier::Receipt { receipt, command_hash } if command_hash == *hash => {
+                    let replayed = job.envelope.message.is_keyed();
+                    job.answer(Ok(Receipt { replayed, ..receipt }));
                 }
-                Some(_) => {
-                    let key = message.metadata.idempotency_key.clone().unwrap_or_default();
-                    job.answer(Err(SendError::KeyReused { key }));
+                Earlier::Rejection { code, detail, revision, command_hash }
+                    if command_hash == *hash =>
+                {
+                    job.answer(Err(SendError::RejectedBefore { code, detail, revision }));
+                }
+                Earlier::Receipt { .. } | Earlier::Rejection { .. } => {
+                    let key = job.envelope.message.metadata.idempotency_key.clone();
+                    job.answer(Err(SendError::KeyReused { key: key.unwrap_or_default() }));
                 }
             }
         }
     }
 
+    /// Answers what was appended; `position` is that of the append's last event.
     fn settle(&mut self, mut batch: Batch<A>, position: Position) {
         if let Some(loaded) = &mut self.loaded {
-            let done = batch.entries.iter().filter(|(_, outcome)| outcome.is_recorded());
-            done.for_each(|(job, _)| loaded.ids.insert(job.envelope.message.first_id));
+            let done = batch.entries.iter().filter(|entry| entry.outcome.is_recorded());
+            done.for_each(|entry| {
+                loaded.ids.insert(entry.job.envelope.message.event_id(entry.job.generation, 0));
+            });
         }
+        // Outcomes lie behind the events, in a stream of their own.
+        let last = match batch.count {
+            0 => self.durable,
+            _ => Position::new(position.get().saturating_sub(batch.kept_count)),
+        };
         if let Some(state) = batch.snapshot.take() {
-            self.keep = Some(Work::KeepSnapshot { revision: batch.end(), position, state });
+            self.keep = Some(Work::KeepSnapshot { revision: batch.end(), position: last, state });
         }
-        batch.settle(std::mem::replace(&mut self.durable, position), position);
+        batch.settle(std::mem::replace(&mut self.durable, last), last);
     }
 
     /// Puts a batch and everything decided after it back to be decided on a fresh state.
@@ -361,9 +399,10 @@ impl<A: Aggregate> Pipeline<A> {
         let mut jobs = Vec::with_capacity(batch.entries.len() + later.len());
         let is_looking = matches!(why, Again::Looking);
         let is_tried = !(batch.is_shared() && is_looking);
-        for (mut job, _) in batch.entries {
+        for Entry { mut job, .. } in batch.entries {
             job.attempts += u32::from(is_tried);
             job.envelope.is_resent |= !matches!(why, Again::Conflict);
+            job.is_suspect |= !matches!(why, Again::Conflict);
             if let Again::InDoubt(error) = why {
                 job.doubt = Some(error.clone());
             }
@@ -382,13 +421,15 @@ impl<A: Aggregate> Pipeline<A> {
         self.put_back(jobs);
     }
 
-    /// Tells those whose events are not recorded what the store said; the others stood on
-    /// events that never were, and are decided on a fresh state.
+    /// Tells those whose events or outcomes are not recorded what the store said; the others
+    /// stood on events that never were, and are decided on a fresh state. When nothing was to be
+    /// recorded, the store could not even check, and all are told.
     fn give_up(&mut self, batch: Batch<A>, error: &AppendError) {
         let later = self.take_gathering();
         let mut jobs = Vec::with_capacity(later.len());
-        for (job, outcome) in batch.entries {
-            match (outcome.is_recorded(), error) {
+        let is_check = batch.is_check();
+        for Entry { job, is_written, .. } in batch.entries {
+            match (is_written || is_check, error) {
                 (false, _) => jobs.push(job),
                 (true, AppendError::Overloaded { .. }) => job.refuse(SendError::Overloaded),
                 (true, error) => job.refuse(SendError::Store(error.clone())),
@@ -410,13 +451,13 @@ impl<A: Aggregate> Pipeline<A> {
         self.loaded = None;
         self.in_flight.clear();
         let batches = std::mem::take(&mut self.gathering);
-        batches.into_iter().flat_map(|batch| batch.entries).map(|(job, _)| job).collect()
+        batches.into_iter().flat_map(|batch| batch.entries).map(|entry| entry.job).collect()
     }
 
     fn forget_in_flight(&mut self, batch: &Batch<A>) {
         if !self.in_flight.is_empty() {
-            for (job, _) in &batch.entries {
-                self.in_flight.remove(&job.envelope.message.first_id);
+            for entry in &batch.entries {
+                self.in_flight.remove(&entry.job.envelope.message.first_id);
             }
         }
     }

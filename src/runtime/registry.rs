@@ -83,7 +83,7 @@ impl<A: Aggregate> Registry<A> {
         let mut first_id = None;
         if let Some(idempotency_key) = options.idempotency_key {
             let invalid = |error: serde_json::Error| SendError::Invalid(error.to_string());
-            first_id = Some(keyed_id(&key, &idempotency_key, 0));
+            first_id = Some(keyed_id(&key, &idempotency_key, (0, 0)));
             metadata.idempotency_key = Some(idempotency_key);
             metadata.command_hash = Some(decision.fingerprint().map_err(invalid)?);
         }

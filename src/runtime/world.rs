@@ -6,6 +6,7 @@ use tokio::sync::Semaphore;
 
 use super::config::RuntimeConfig;
 use super::intake::Intake;
+use super::outcome_budget::OutcomeBudget;
 use crate::clock::SharedClock;
 use crate::sql::{Database, SnapshotStore};
 use crate::store::SharedStore;
@@ -18,6 +19,7 @@ pub(super) struct World {
     pub database: Database,
     pub snapshots: SnapshotStore,
     pub intake: Intake,
+    pub outcomes: OutcomeBudget,
     pub recoveries: Semaphore,
     pub live: AtomicUsize,
 }
@@ -30,10 +32,11 @@ impl World {
         config: RuntimeConfig,
     ) -> Self {
         let intake = Intake::new(config.waiting_commands_max);
+        let outcomes = OutcomeBudget::new(config.outcomes_per_day_max);
         let recoveries = Semaphore::new(config.recoveries_max.max(1));
         let snapshots = SnapshotStore::new(database.clone());
         let live = AtomicUsize::new(0);
-        Self { store, clock, config, database, snapshots, intake, recoveries, live }
+        Self { store, clock, config, database, snapshots, intake, outcomes, recoveries, live }
     }
 
     /// Returns whether there is no room for one more aggregate in memory.

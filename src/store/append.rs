@@ -41,15 +41,24 @@ impl Expected {
     }
 }
 
-/// Events for one stream.
+/// Events for one stream, or only a check of its revision.
 #[derive(Clone, Debug)]
 pub struct StreamWrite {
     /// The stream.
     pub stream: StreamId,
     /// What it must be like before.
     pub expected: Expected,
-    /// The events, in order; at least one.
+    /// The events, in order; none for a [check](StreamWrite::check).
     pub events: Vec<NewEvent>,
+}
+
+impl StreamWrite {
+    /// Makes a check: the append fails unless the stream is as expected, and nothing is stored
+    /// in it. [`Expected::Any`] checks nothing and is refused.
+    #[must_use]
+    pub const fn check(stream: StreamId, expected: Expected) -> Self {
+        Self { stream, expected, events: Vec::new() }
+    }
 }
 
 /// Refuses the append if an event that matches has been recorded since it was decided.
@@ -65,6 +74,9 @@ pub struct AppendCondition {
 }
 
 /// A request to append, atomic over all its streams.
+///
+/// An append of [checks](StreamWrite::check) alone stores nothing; its answer says that the
+/// streams were at their revisions at a moment between request and reply.
 #[derive(Clone, Debug)]
 pub struct Append {
     /// Who owns the events.
@@ -104,7 +116,7 @@ impl Append {
 /// Where an append's events came to lie; every event of it is durable.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Appended {
-    /// Position of the last event.
+    /// Position of the last event; of the log's last event when the append only checks.
     pub position: Position,
     /// The streams in the order of the request.
     pub streams: Vec<WrittenStream>,
@@ -117,8 +129,9 @@ pub struct Appended {
 pub struct WrittenStream {
     /// The stream.
     pub stream: StreamId,
-    /// Revision of the append's first event in it.
+    /// Revision of the append's first event in it; of a check the revision of the next event.
     pub first: Revision,
-    /// Revision of the append's last event in it.
+    /// Revision of the append's last event in it; of a check the stream's revision. Both are 0 for
+    /// a check in a duplicate: it is not checked again.
     pub last: Revision,
 }

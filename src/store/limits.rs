@@ -60,8 +60,9 @@ impl StoreLimits {
         }
         let (mut bytes, mut seen) = (0, HashSet::new());
         for write in &append.writes {
-            if write.events.is_empty() {
-                return Err(Invalid(format!("no events for stream {}", write.stream)));
+            if write.events.is_empty() && write.expected == super::Expected::Any {
+                let stream = &write.stream;
+                return Err(Invalid(format!("no events and nothing to check for stream {stream}")));
             }
             if append.writes.len() > 1 && !seen.insert(&write.stream) {
                 return Err(Invalid(format!("stream {} occurs twice", write.stream)));
@@ -78,7 +79,7 @@ impl StoreLimits {
             }
         }
         match append.event_count() {
-            0 => Err(Invalid("no events".into())),
+            0 if append.writes.is_empty() => Err(Invalid("no events".into())),
             count if count > self.append_events_max => {
                 let max = self.append_events_max;
                 Err(Invalid(format!("append has {count} events: at most {max}")))

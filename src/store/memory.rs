@@ -110,7 +110,7 @@ impl MemoryStore {
         });
         let streams = streams.collect();
         let position = log.position();
-        self.head.send_replace(position);
+        self.head.send_if_modified(|head| std::mem::replace(head, position) != position);
         Ok(Appended { position, streams, duplicate: false })
     }
 }
@@ -229,9 +229,10 @@ impl Log {
     fn receipt_again(&self, append: &Append, base: usize) -> Appended {
         let mut at = base;
         let streams = append.writes.iter().map(|write| {
-            let first = self.events.get(at).map(RecordedEvent::revision).unwrap_or_default();
-            at += write.events.len();
-            let last = first.plus(write.events.len() as u64).previous();
+            let own = self.events.get(at..at + write.events.len()).unwrap_or_default();
+            at += own.len();
+            let first = own.first().map(RecordedEvent::revision).unwrap_or_default();
+            let last = own.last().map(RecordedEvent::revision).unwrap_or_default();
             WrittenStream { stream: write.stream.clone(), first, last }
         });
         let streams = streams.collect();

@@ -45,6 +45,9 @@ pub trait EventStore: Send + Sync + 'static {
     /// store nothing; [`is_repeat`](crate::event::is_repeat) says what is the same. An id with
     /// another event is refused. Ids belong to their tenant: two may use the same one.
     ///
+    /// A [`StreamWrite::check`] compares the revision of its stream and stores nothing. It is
+    /// answered when everything that it relies on is durable, and shares the batch of appends.
+    ///
     /// # Errors
     /// [`AppendError`]; each variant says who acts. After [`AppendError::Unknown`] the append
     /// may or may not be in the log: send it again with the same event ids to find out.

@@ -89,7 +89,7 @@ fn an_append_condition_that_fails_tells_where() {
 fn events_out_of_form_are_named_by_their_pointer() {
     let server = Server::start();
     let cases = [
-        (r#"{"events":[{"type":"a b","data":1}]}"#, "/events/0/type"),
+        (r#"{"events":[{"type":"a\u0007b","data":1}]}"#, "/events/0/type"),
         (r#"{"events":[{"type":"A","data":1,"version":0}]}"#, "/events/0/version"),
         (r#"{"events":[{"type":"A","data":1,"tags":[""]}]}"#, "/events/0/tags/0"),
         (r#"{"events":[{"type":"A","data":1,"metadata":{"who":"me"}}]}"#, "/events/0/metadata"),

@@ -5,11 +5,11 @@ use headwater::store::Expected;
 
 use super::kit::{append, node, scratch, whole_log};
 
-/// One event for the stream `f`, by another program.
+/// One event for the stream `f`, by another program; its record names no tenant.
 pub const APPEND_BATCH: &str = "select append_batch(array[1], null, array[0], '{}',
     array[1], array[-1]::bigint[], array[1], array[1], array['default/order/f'],
     array['default/order'], array['default'], array['order'], array['Placed'],
-    array[1], array[1], array[gen_random_uuid()], array['x'::bytea], null, null)";
+    array[1], array[1], array[gen_random_uuid()], array[decode(repeat('00', 80), 'hex')], null, null)";
 
 fn refused(sql: &str, part: &str) {
     let scratch = scratch();

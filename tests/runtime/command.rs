@@ -33,7 +33,7 @@ async fn a_no_of_the_rules_reaches_the_sender_and_records_nothing() {
     let system = start(store.clone(), RuntimeConfig::default()).await;
     let counter = system.at::<Counter>(&tenant(), "a").unwrap();
     let refused = counter.send(sample::Add { max: 4, ..add(5) }).await;
-    let Err(SendError::Rejected(no)) = refused else { panic!("{refused:?}") };
+    let Err(SendError::Rejected { rejection: no, .. }) = refused else { panic!("{refused:?}") };
     assert_eq!(no, CounterRejection::TooMuch { total: 5, max: 4 });
     assert_eq!(store.head().borrow().get(), 0);
 }
@@ -120,7 +120,9 @@ async fn a_panic_is_answered_and_leaves_the_state_and_the_neighbours_alone() {
     assert!(matches!(told, Err(SendError::Panicked)), "{told:?}");
     neighbour.send(add(1)).await.unwrap();
     let refused = counter.send(sample::Add { max: 0, ..add(1) }).await;
-    let Err(SendError::Rejected(CounterRejection::TooMuch { total, .. })) = refused else {
+    let Err(SendError::Rejected { rejection: CounterRejection::TooMuch { total, .. }, .. }) =
+        refused
+    else {
         panic!("{refused:?}")
     };
     assert_eq!(total, 3);

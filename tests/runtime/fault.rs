@@ -228,7 +228,7 @@ async fn an_aggregate_whose_history_panics_goes_on_answering() {
     let neighbour = system.at::<Counter>(&tenant(), "b").unwrap();
     let refused = neighbour.send(Add { max: 0, ..add(1) }).await;
     let no = CounterRejection::TooMuch { total: 1, max: 0 };
-    assert!(matches!(refused, Err(SendError::Rejected(told)) if told == no));
+    assert!(matches!(refused, Err(SendError::Rejected { rejection: told, .. }) if told == no));
 }
 
 #[tokio::test]

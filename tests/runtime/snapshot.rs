@@ -76,7 +76,10 @@ impl World {
         let refused = self.add(1, ALL).await.unwrap_err();
         let total = ALL + 1;
         let wanted = CounterRejection::TooMuch { total, max: ALL };
-        assert!(matches!(&refused, SendError::Rejected(found) if *found == wanted), "{refused:?}");
+        assert!(
+            matches!(&refused, SendError::Rejected { rejection: found, .. } if *found == wanted),
+            "{refused:?}"
+        );
         self.store.take_stream_events()
     }
 

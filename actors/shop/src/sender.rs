@@ -38,12 +38,12 @@ impl ShopSendError {
     /// to another command; others can go on.
     #[must_use]
     pub const fn is_refusal(&self) -> bool {
-        use SendError::{KeyReused, Rejected};
+        use SendError::{KeyReused, Rejected, RejectedBefore};
         matches!(
             self,
-            Self::Order(Rejected(_) | KeyReused { .. })
-                | Self::Customer(Rejected(_) | KeyReused { .. })
-                | Self::Product(Rejected(_) | KeyReused { .. })
+            Self::Order(Rejected { .. } | RejectedBefore { .. } | KeyReused { .. })
+                | Self::Customer(Rejected { .. } | RejectedBefore { .. } | KeyReused { .. })
+                | Self::Product(Rejected { .. } | RejectedBefore { .. } | KeyReused { .. })
         )
     }
 }

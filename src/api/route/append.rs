@@ -196,6 +196,7 @@ impl<'a> Intent<'a> {
 
     async fn carry_out(&self, state: &ApiState, append: Append) -> Result<Appended, Problem> {
         check_reserved(state, &append)?;
+        check_not_empty(&append)?;
         let first = append.writes.first().and_then(|write| write.events.first());
         let first = first.map(|event| event.id);
         let appended = match state.system.store().append(append).await {
@@ -229,6 +230,17 @@ fn check_reserved(state: &ApiState, append: &Append) -> Result<(), Problem> {
     let detail =
         format!("category {category} takes no raw events, only those that its commands lead to");
     Err(Problem::new(ProblemKind::Forbidden, detail))
+}
+
+/// Refuses a stream without events: raw appends have no use for a mere check.
+fn check_not_empty(append: &Append) -> Result<(), Problem> {
+    match append.writes.iter().find(|write| write.events.is_empty()) {
+        Some(write) => {
+            let detail = format!("no events for stream {}: send at least one", write.stream);
+            Err(Problem::new(ProblemKind::Invalid, detail))
+        }
+        None => Ok(()),
+    }
 }
 
 fn key_reused() -> Problem {

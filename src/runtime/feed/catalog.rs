@@ -20,7 +20,7 @@ use crate::projection::{
     RowQuery, RunnerConfig, SkippedEvent, checkpoint, origin, parked, query, rebuild,
 };
 use crate::sql::{Database, SqlError, TxEngine, is_identifier};
-use crate::store::{LogRead, SharedStore};
+use crate::store::{LogRead, SharedStore, StoreError};
 
 /// Knows every registered projection; cheap to clone.
 #[derive(Clone)]
@@ -335,9 +335,10 @@ async fn check_end(cx: &Context) -> Result<(), StepError> {
         return Ok(());
     }
     // Another node may have appended and applied it since this one looked where the log ends.
-    let page = cx.store.read_log(LogRead::after(position.previous(), 1)).await?;
-    if !page.events.is_empty() {
-        return Ok(());
+    match cx.store.read_log(LogRead::after(position.previous(), 1)).await {
+        Ok(page) if !page.events.is_empty() => return Ok(()),
+        Ok(_) | Err(StoreError::BeyondEnd(_)) => {}
+        Err(error) => return Err(error.into()),
     }
     let end = *cx.store.head().borrow();
     Err(cx.refused(format!(

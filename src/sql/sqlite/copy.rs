@@ -18,8 +18,8 @@ impl SqliteConfig {
     /// loss. Returns its length in bytes.
     ///
     /// # Errors
-    /// [`OpenError`]: the file is not there, damaged or no database, or the copy cannot be written;
-    /// a part of it may lie there then.
+    /// [`OpenError`]: the file is not there, damaged or no database, or the copy cannot be written.
+    /// No part of the copy is left then.
     pub fn copy_to(&self, to: impl AsRef<Path>) -> Result<u64, OpenError> {
         let (from, to) = (self.path.as_path(), to.as_ref());
         let told = |problem: String| OpenError::NotCopied {
@@ -33,11 +33,15 @@ impl SqliteConfig {
             return Err(told("that file is there already".to_owned()));
         }
         make_file(to).map_err(|error| told(error.to_string()))?;
-        copy(self, name).map_err(|error| match error.sqlite_error_code() {
-            Some(
-                ErrorCode::DatabaseBusy | ErrorCode::NotADatabase | ErrorCode::DatabaseCorrupt,
-            ) => open_error(&error, from),
-            _ => told(error.to_string()),
+        copy(self, name).map_err(|error| {
+            // What is left of the copy cannot be opened, so it matters to nobody.
+            let _ = std::fs::remove_file(to);
+            match error.sqlite_error_code() {
+                Some(
+                    ErrorCode::DatabaseBusy | ErrorCode::NotADatabase | ErrorCode::DatabaseCorrupt,
+                ) => open_error(&error, from),
+                _ => told(error.to_string()),
+            }
         })?;
         sync(to).map_err(|error| told(error.to_string()))
     }

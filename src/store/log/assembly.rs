@@ -127,6 +127,9 @@ impl Assembly {
                 return Verdict::Taken;
             }
         }
+        if prepared.records.is_empty() {
+            return self.answer_check(prepared);
+        }
         let has_room = self.fits(len) && self.has_room(len as u64);
         if wait == Wait::Never && !has_room {
             return Verdict::Later(prepared);
@@ -171,6 +174,19 @@ impl Assembly {
 
     fn refuse(&mut self, reply: Reply, error: AppendError) -> Verdict {
         self.building.replies.push((reply, Err(error)));
+        Verdict::Taken
+    }
+
+    /// Answers an append that only checks, when what is staged before it is durable.
+    fn answer_check(&mut self, prepared: Prepared) -> Verdict {
+        let streams = prepared.writes.into_iter().map(|write| WrittenStream {
+            stream: write.stream,
+            first: write.before.next(),
+            last: write.before,
+        });
+        let streams = streams.collect();
+        let appended = Appended { position: self.next, streams, duplicate: false };
+        self.building.replies.push((prepared.reply, Ok(appended)));
         Verdict::Taken
     }
 

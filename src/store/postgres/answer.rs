@@ -6,7 +6,7 @@ use super::batch::Batch;
 use super::config::Counters;
 use super::prepared::{Outcome, Prepared};
 use super::wire::{position, revision};
-use crate::event::{Position, is_repeat};
+use crate::event::{Position, Revision, is_repeat};
 use crate::store::{AppendError, Appended, WrittenStream};
 
 /// The row of `append_batch`; the migration says what each column means.
@@ -90,7 +90,11 @@ impl Answer {
         duplicate: bool,
     ) -> Appended {
         let writes = append.writes.iter().enumerate().map(|(at, write)| {
-            let first = revision(number(&self.w_revision, first_write + at));
+            let is_told = write.count > 0 || !duplicate;
+            let first = match is_told {
+                true => revision(number(&self.w_revision, first_write + at)),
+                false => Revision::ZERO,
+            };
             let last = first.plus(write.count as u64).previous();
             WrittenStream { stream: write.stream.clone(), first, last }
         });

@@ -138,13 +138,6 @@ pub async fn an_append_without_events_is_refused(store: SharedStore) -> Outcome 
     Ok(())
 }
 
-/// Every stream of an append must have an event.
-pub async fn a_stream_without_events_is_refused(store: SharedStore) -> Outcome {
-    let writes = vec![("a", Expected::Any, events(1)?), ("b", Expected::Any, Vec::new())];
-    assert!(matches!(refusal(&store, to_many(writes)?).await?, AppendError::Invalid(_)));
-    Ok(())
-}
-
 /// A stream may occur once in an append.
 pub async fn a_stream_named_twice_is_refused(store: SharedStore) -> Outcome {
     let write = |events| {

@@ -13,6 +13,7 @@
 //! ```
 
 pub mod append;
+pub mod check;
 pub mod condition;
 pub mod filter;
 pub mod idempotency;
@@ -102,12 +103,18 @@ macro_rules! store_conformance {
                 append::of_racing_writers_one_wins_each_revision,
                 append::positions_have_no_gap_under_concurrent_writers,
                 append::an_append_without_events_is_refused,
-                append::a_stream_without_events_is_refused,
                 append::a_stream_named_twice_is_refused,
                 append::too_many_events_are_refused,
                 append::too_much_data_is_refused,
                 append::a_refused_append_leaves_no_trace,
                 append::the_head_grows_and_everything_up_to_it_can_be_read,
+                check::a_check_tells_the_revision_and_stores_nothing,
+                check::a_check_makes_no_stream,
+                check::a_check_that_fails_is_a_conflict,
+                check::a_check_guards_the_other_streams_of_its_append,
+                check::a_check_is_not_repeated_with_its_append,
+                check::a_check_of_any_revision_is_refused,
+                check::a_check_and_an_append_of_one_stream_have_an_order,
                 condition::an_append_passes_when_nothing_matches,
                 condition::a_matching_event_after_the_position_refuses,
                 condition::a_matching_event_up_to_the_position_does_not_count,

@@ -88,8 +88,10 @@ where
     let handle = handle.map_err(|error| Problem::field("/id", error.to_string()))?;
     let sent = handle.send_with(command, options).await;
     sent.map_err(|error| match error {
-        SendError::Rejected(EndpointRejection::NotRegistered) => unknown(),
-        SendError::Rejected(rejection @ EndpointRejection::Invalid { .. }) => invalid(&rejection),
+        SendError::Rejected { rejection: EndpointRejection::NotRegistered, .. } => unknown(),
+        SendError::Rejected {
+            rejection: rejection @ EndpointRejection::Invalid { .. }, ..
+        } => invalid(&rejection),
         error => error.into(),
     })
 }

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use headwater::event::{Category, EventQuery, EventType, QueryItem, Tag, Tenant};
+use headwater::runtime::OUTCOME_CATEGORY;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -21,7 +22,7 @@ pub struct Filter {
     /// the operator's tenant may name others.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub tenants: Vec<String>,
-    /// Of any of these categories; of all but `endpoint` when empty.
+    /// Of any of these categories; of all but `endpoint` and `command-outcome` when empty.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub categories: Vec<String>,
     /// Of any of these types; of all when empty.
@@ -86,7 +87,8 @@ impl Filter {
     /// Returns whether events of a category may match at all.
     #[must_use]
     pub fn takes_category(&self, category: &str) -> bool {
-        category != CATEGORY || self.categories.iter().any(|own| own == CATEGORY)
+        !matches!(category, CATEGORY | OUTCOME_CATEGORY)
+            || self.categories.iter().any(|own| own == category)
     }
 
     /// Parses the expression, if there is one.

@@ -67,6 +67,7 @@ impl RuntimeSettings {
             waiting_per_aggregate_max: self.waiting_per_aggregate_max,
             command_timeout: self.command_timeout,
             attempts_max: self.attempts_max,
+            outcomes_per_day_max: self.outcomes_per_day_max,
             ..own
         }
     }

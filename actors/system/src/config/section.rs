@@ -144,6 +144,8 @@ pub struct RuntimeSettings {
     pub command_timeout: Duration,
     /// How often a command is decided before a conflict is reported.
     pub attempts_max: u32,
+    /// The most outcomes of keyed commands without events kept for a tenant in 24 h.
+    pub outcomes_per_day_max: u32,
 }
 
 impl NodeSettings {
@@ -237,6 +239,7 @@ impl RuntimeSettings {
             waiting_per_aggregate_max: reader.number("runtime.waiting_per_aggregate_max"),
             command_timeout: reader.duration("runtime.command_timeout"),
             attempts_max: reader.number("runtime.attempts_max"),
+            outcomes_per_day_max: reader.number("runtime.outcomes_per_day_max"),
         }
     }
 }

@@ -169,7 +169,7 @@ const fn span(min_ms: u64, max_s: u64) -> Kind {
 
 /// Every setting of the program, in the order of the reference page.
 #[rustfmt::skip]
-pub const SETTINGS: [Setting; 58] = [
+pub const SETTINGS: [Setting; 59] = [
     Setting::new("data_dir", DEFAULT_DATA_DIR, Kind::Folder, "Where the log and the read models lie; made when missing"),
     Setting::new("store", EMBEDDED, Kind::Place, "The engine of the log: files in the data folder, or PostgreSQL"),
     Setting::new("read", EMBEDDED, Kind::Place, "The engine of the read models: a SQLite file in the data folder, or PostgreSQL"),
@@ -228,6 +228,7 @@ pub const SETTINGS: [Setting; 58] = [
     Setting::new("runtime.waiting_per_aggregate_max", "4096", Kind::Count(1, MILLION), "The most commands that wait for one aggregate"),
     Setting::new("runtime.command_timeout", "30s", span(100, 3_600), "How long a command may take"),
     Setting::new("runtime.attempts_max", "5", Kind::Count(1, 100), "How often a command is decided before a conflict is reported"),
+    Setting::new("runtime.outcomes_per_day_max", "100000", Kind::Count(1, 100_000_000), "The most keyed commands without events whose outcomes a node keeps for a tenant in 24 h; past it they are refused"),
 ];
 
 #[cfg(test)]

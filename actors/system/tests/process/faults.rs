@@ -37,12 +37,12 @@ fn a_file_in_place_of_a_folder_is_named() {
 fn data_of_a_newer_format_is_left_alone() {
     let folder = Folder::new();
     Server::start(&folder, &[]).stop();
-    let format = folder.write("headwater-data/log/FORMAT", "headwater log 2\n");
-    let words = ["has format 2", "reads up to 1", "use a newer one"];
+    let format = folder.write("headwater-data/log/FORMAT", "headwater log 3\n");
+    let words = ["has format 3", "reads up to 2", "use a newer one"];
     for args in [&["serve", "--listen", "127.0.0.1:0"][..], &["verify"], &["backup", "copy"]] {
         folder.run(args).assert_refused(&words);
     }
-    assert_eq!(std::fs::read_to_string(format).unwrap(), "headwater log 2\n");
+    assert_eq!(std::fs::read_to_string(format).unwrap(), "headwater log 3\n");
 }
 
 #[test]

@@ -1,6 +1,8 @@
 //! The program from outside: the real binary, its output, its address, its data folder.
 
 #[cfg(test)]
+mod answers;
+#[cfg(test)]
 mod backup;
 #[cfg(test)]
 mod backup_kill;

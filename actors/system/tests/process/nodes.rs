@@ -157,8 +157,8 @@ fn a_server_that_stood_still_writes_nothing_when_it_wakes_up_and_then_takes_its_
             .collect();
         let pause_at = events + random.between(1, COMMANDS);
         wait_until("events before the pause", || {
-            let page = pair.second.client.get(&format!("/v1/events?after={pause_at}&limit=1"));
-            (!page["events"].as_array().unwrap().is_empty()).then_some(())
+            let page = pair.second.client.get(&format!("/v1/events?before={}&limit=1", u64::MAX));
+            (page["events"][0]["position"].as_u64() > Some(pause_at)).then_some(())
         });
         pair.first.signal("STOP");
         pair.until_seen(&pair.second.client, [("silent", 0), ("alive", SHARES)]);

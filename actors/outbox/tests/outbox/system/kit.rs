@@ -140,7 +140,7 @@ impl World {
         let handle = self.system.at::<Endpoint>(&Tenant::default_tenant(), id).unwrap();
         match handle.send(command).await {
             Ok(_) => Ok(()),
-            Err(headwater::runtime::SendError::Rejected(rejection)) => Err(rejection),
+            Err(headwater::runtime::SendError::Rejected { rejection, .. }) => Err(rejection),
             Err(error) => panic!("{error}"),
         }
     }

@@ -56,14 +56,25 @@ impl Client {
 
     /// Sends a command under an idempotency key; an error when no reply came.
     pub fn command(&self, path: &str, key: &str, body: &Value) -> Result<Reply, ureq::Error> {
+        self.command_of(path, key, &body.to_string())
+    }
+
+    /// Sends a command whose body is this text, byte for byte, under an idempotency key.
+    pub fn command_of(&self, path: &str, key: &str, body: &str) -> Result<Reply, ureq::Error> {
         let request = self.request("POST", path).header("idempotency-key", key);
-        self.send(request.header("content-type", "application/json"), &body.to_string())
+        self.send(request.header("content-type", "application/json"), body)
     }
 
     /// Sends a request with a body as it is.
     pub fn send_json(&self, method: &str, path: &str, body: &str) -> Reply {
         let request = self.request(method, path).header("content-type", "application/json");
         self.send(request, body).unwrap()
+    }
+
+    /// Sends a command without an idempotency key; an error when no reply came.
+    pub fn post(&self, path: &str, body: &Value) -> Result<Reply, ureq::Error> {
+        let request = self.request("POST", path).header("content-type", "application/json");
+        self.send(request, &body.to_string())
     }
 
     fn request(&self, method: &str, path: &str) -> Builder {

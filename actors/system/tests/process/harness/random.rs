@@ -14,6 +14,11 @@ impl Random {
         Self(seed)
     }
 
+    /// Takes a seed that another run of numbers gave.
+    pub const fn from_seed(seed: u64) -> Self {
+        Self(seed)
+    }
+
     /// Returns a number from `low` up to, not including, `high`.
     pub fn between(&mut self, low: u64, high: u64) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
