@@ -25,7 +25,7 @@ pub(super) enum TargetBody {
         #[schema(max_length = 2000)]
         url: String,
         /// Headers that go with each request. Their values are kept sealed and never shown;
-        /// null keeps the value that there is.
+        /// null keeps the value that there is, as long as `url` keeps its scheme, host and port.
         #[serde(default)]
         headers: BTreeMap<String, Option<String>>,
         /// Whether it is asked, by OPTIONS, if it wants deliveries (CloudEvents, HTTP 1.1 Web

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
+use url::Url;
 use utoipa::ToSchema;
 
 use super::config::within;
@@ -146,15 +147,17 @@ impl Target {
 }
 
 impl Target {
-    /// Takes over headers of another target.
+    /// Takes over headers of another target, whose values are meant for its server alone.
     ///
     /// # Errors
-    /// [`EndpointRejection::Invalid`] naming the header that the other one does not have.
+    /// [`EndpointRejection::Invalid`] naming the header that the other one does not have, or that
+    /// would be sent to another server.
     pub(super) fn keep_headers(
         &mut self,
         other: &Self,
         names: Vec<String>,
     ) -> Result<(), EndpointRejection> {
+        let is_same_server = self.has_origin_of(other);
         let Self::Webhook { headers, .. } = self else { return Ok(()) };
         for name in names {
             let value = match other {
@@ -163,10 +166,26 @@ impl Target {
             };
             let missing = "is null, but there is no value to keep: write one";
             let field = format!("target.headers.{name}");
-            let value = value.ok_or_else(|| EndpointRejection::invalid(field, missing))?;
+            let value = value.ok_or_else(|| EndpointRejection::invalid(field.as_str(), missing))?;
+            if !is_same_server {
+                let moved = "is null, but url names another scheme, host or port: give the value \
+                             again if that server may have it";
+                return Err(EndpointRejection::invalid(field, moved));
+            }
             headers.insert(name, value);
         }
         Ok(())
+    }
+}
+
+impl Target {
+    /// Returns whether both are webhooks at one origin: scheme, host and port.
+    fn has_origin_of(&self, other: &Self) -> bool {
+        let origin = |target: &Self| match target {
+            Self::Webhook { url, .. } => Url::parse(url).ok().map(|url| url.origin()),
+            _ => None,
+        };
+        origin(self).is_some_and(|own| origin(other) == Some(own))
     }
 }
 

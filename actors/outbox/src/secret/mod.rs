@@ -3,7 +3,9 @@
 //! A secret is parsed once, when it is set, and then signs without failing.
 
 mod base64;
+mod echo;
 mod key_file;
+mod mask;
 mod seal;
 
 use std::fmt;
@@ -16,6 +18,7 @@ use sha2::Sha256;
 use utoipa::ToSchema;
 
 pub use key_file::KeyFileError;
+pub use mask::Mask;
 pub use seal::{SealError, SealKey, SealKeyError, Sealed};
 
 const SYMMETRIC_PREFIX: &str = "whsec_";

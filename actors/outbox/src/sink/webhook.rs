@@ -15,7 +15,7 @@ use super::{Delivery, Sink};
 use crate::endpoint::{Endpoint, EndpointConfig};
 use crate::payload::{Format, Payload, message_id, render, render_batch};
 use crate::plugin::Shared;
-use crate::secret::{Sealed, SigningSecret, signature_header};
+use crate::secret::{Mask, Sealed, SigningSecret, signature_header};
 use crate::table::EndpointKey;
 use crate::webhook::{REQUEST_ORIGIN, WebhookClient, WebhookRequest, origin_value};
 
@@ -35,6 +35,7 @@ pub(crate) struct WebhookSink {
     timeout: Duration,
     secret: SigningSecret,
     previous: Option<(SigningSecret, Timestamp)>,
+    mask: Mask,
 }
 
 impl WebhookSink {
@@ -48,7 +49,9 @@ impl WebhookSink {
         let place = key.place();
         let seal = shared.seal().map_err(|error| error.to_string())?;
         let open = |sealed| seal.open(sealed, &place).map_err(|error| error.to_string());
-        let secret = |sealed| open(sealed)?.parse().map_err(|error| format!("secret: {error}"));
+        let parsed = |sealed| {
+            open(sealed)?.parse::<SigningSecret>().map_err(|error| format!("secret: {error}"))
+        };
         let url = shared.client.rules().parse(url).map_err(|error| error.to_string())?;
         let mut opened = HeaderMap::with_capacity(headers.len() + 8);
         for (name, sealed) in headers {
@@ -58,6 +61,10 @@ impl WebhookSink {
         }
         let current = endpoint.secret.as_ref().ok_or("endpoint has no secret: rotate it")?;
         let previous = endpoint.previous_secret.as_ref();
+        let secret = parsed(current)?;
+        let previous =
+            previous.map(|(old, until)| Ok::<_, String>((parsed(old)?, *until))).transpose()?;
+        let mask = mask(&opened, std::iter::once(&secret).chain(previous.iter().map(|it| &it.0)));
         Ok(Self {
             client: shared.client.clone(),
             clock: shared.clock.clone(),
@@ -67,11 +74,9 @@ impl WebhookSink {
             headers: opened,
             format: config.format,
             timeout: Duration::from_millis(config.timeout_ms.into()),
-            secret: secret(current)?,
-            previous: previous
-                .map(|(old, until)| Ok((secret(old)?, *until)))
-                .transpose()
-                .map_err(|error: String| error)?,
+            secret,
+            previous,
+            mask,
         })
     }
 
@@ -100,7 +105,8 @@ impl WebhookSink {
         headers.insert(TIMESTAMP, now.as_second().into());
         headers.insert(SIGNATURE, value(&signature)?);
         let (url, timeout) = (self.url.clone(), self.timeout);
-        Ok(WebhookRequest { url, headers, body: payload.body, timeout })
+        let mask = self.mask.clone();
+        Ok(WebhookRequest { url, headers, body: payload.body, timeout, mask })
     }
 }
 
@@ -141,4 +147,11 @@ impl WebhookSink {
             Err(words) => std::future::ready(Delivery::refused(words, true)).boxed_local(),
         }
     }
+}
+
+/// Knows what the receiver knows and nobody else is to see: the sealed headers and the secrets.
+fn mask<'a>(headers: &HeaderMap, secrets: impl Iterator<Item = &'a SigningSecret>) -> Mask {
+    let secrets: Vec<String> = secrets.map(SigningSecret::reveal).collect();
+    let headers = headers.values().filter_map(|value| value.to_str().ok());
+    Mask::of(headers.chain(secrets.iter().map(String::as_str)))
 }

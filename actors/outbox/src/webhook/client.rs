@@ -12,11 +12,12 @@ use reqwest::{Client, Method, Request, Response};
 use tokio::time::timeout_at;
 use url::Url;
 
-use super::answer::{Answer, Attempted, KEPT_MAX, Verdict};
+use super::answer::{Answer, Attempted, Verdict, readable};
 use super::fault::{Fault, seconds};
 use super::guard::{AddressGuard, GuardedResolver, Lookup, system_lookup};
 use super::target::TargetRules;
 use super::tls::{self, TlsError};
+use crate::secret::Mask;
 
 /// How much of an answer's body is read, in bytes; past it the connection is closed.
 const BODY_MAX: usize = 16 << 10;
@@ -79,6 +80,8 @@ pub struct WebhookRequest {
     pub body: Bytes,
     /// How long the whole attempt may take, from the lookup to the end of the answer.
     pub timeout: Duration,
+    /// What must not be shown of an answer or a fault, because the endpoint knows it.
+    pub mask: Mask,
 }
 
 /// Sends deliveries; cheap to clone, all clones share their connections.
@@ -147,13 +150,13 @@ impl WebhookClient {
     ///
     /// Dropping the future breaks the attempt off; the endpoint may have got it all the same.
     pub async fn send(&self, request: WebhookRequest) -> Attempted {
-        let began = Instant::now();
+        let (began, mask) = (Instant::now(), request.mask.clone());
         match self.exchange(Method::POST, request).await {
-            Ok(answer) => answer.judged(began.elapsed()),
+            Ok(answer) => answer.judged(began.elapsed(), &mask),
             Err(Fault { verdict, words }) => Attempted {
                 verdict,
                 status: None,
-                error: Some(words),
+                error: Some(readable(words.as_bytes(), &mask)),
                 response: None,
                 retry_after: None,
                 took: began.elapsed(),
@@ -167,7 +170,7 @@ impl WebhookClient {
         method: Method,
         request: WebhookRequest,
     ) -> Result<Answer, Fault> {
-        let WebhookRequest { url, headers, body, timeout } = request;
+        let WebhookRequest { url, headers, body, timeout, mask: _ } = request;
         // Each time, because the rules may have changed since the endpoint was registered, and
         // because an address in a URL never reaches the resolver.
         self.rules
@@ -207,7 +210,8 @@ async fn read(response: &mut Response, kept: &mut Vec<u8>) -> Result<(), String>
             Ok(None) => return Ok(()),
             Ok(Some(chunk)) => {
                 len = len.saturating_add(chunk.len());
-                let room = KEPT_MAX.saturating_sub(kept.len());
+                // More than is shown: a secret may begin in what is shown and end behind it.
+                let room = BODY_MAX.saturating_sub(kept.len());
                 kept.extend(chunk.iter().take(room));
             }
             Err(_) => return Err("broke off".to_owned()),

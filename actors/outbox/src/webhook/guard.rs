@@ -32,7 +32,13 @@ pub struct Forbidden {
 #[derive(Debug, thiserror::Error)]
 pub enum LookupError {
     /// The name has a forbidden address. The endpoint's owner or the operator acts.
-    #[error("{name}: {forbidden}")]
+    ///
+    /// The words leave out the address and its network: tenants read them, and what an inner
+    /// name server says of this machine's networks is not theirs to know.
+    #[error(
+        "{name} does not resolve to public addresses alone, and to others no delivery goes: give \
+         a public host, or let the operator add the network to outbox.allow_networks"
+    )]
     Forbidden {
         /// The name.
         name: String,
@@ -159,7 +165,10 @@ impl GuardedResolver {
         }
         let refused = found.iter().find_map(|address| self.guard.check(address.ip()).err());
         match refused {
-            Some(forbidden) => Err(LookupError::Forbidden { name, forbidden }),
+            Some(forbidden) => {
+                tracing::debug!(host = name, address = %forbidden.address, "host refused");
+                Err(LookupError::Forbidden { name, forbidden })
+            }
             None => Ok(found),
         }
     }

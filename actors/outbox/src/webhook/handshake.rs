@@ -13,6 +13,7 @@ use utoipa::ToSchema;
 
 use super::answer::{Answer, Verdict};
 use super::client::{WebhookClient, WebhookRequest};
+use crate::secret::Mask;
 
 /// Goes with the handshake, and with every delivery after it.
 pub const REQUEST_ORIGIN: HeaderName = HeaderName::from_static("webhook-request-origin");
@@ -92,7 +93,8 @@ impl WebhookClient {
         if let Some(rate) = per_minute {
             headers.insert(REQUEST_RATE, HeaderValue::from(rate.get()));
         }
-        let request = WebhookRequest { url, headers, body: Bytes::new(), timeout: TIMEOUT };
+        let (body, mask) = (Bytes::new(), Mask::default());
+        let request = WebhookRequest { url, headers, body, timeout: TIMEOUT, mask };
         let answer = self.exchange(Method::OPTIONS, request).await;
         let answer = answer.map_err(|fault| match fault.verdict {
             Verdict::Refused => HandshakeError::Refused { problem: fault.words },

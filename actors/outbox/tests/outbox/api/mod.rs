@@ -3,6 +3,7 @@
 mod alarm;
 mod bound;
 mod control;
+mod keeping;
 mod kit;
 mod naming;
 mod paging;

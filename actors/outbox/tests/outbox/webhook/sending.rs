@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use headwater_outbox::secret::Mask;
 use headwater_outbox::webhook::{
     Attempted, HeaderMap, Lookup, WebhookClient, WebhookRequest, WebhookSettings,
 };
@@ -32,6 +33,7 @@ pub fn request(url: &str) -> WebhookRequest {
         headers: HeaderMap::new(),
         body: "{}".into(),
         timeout: PATIENCE,
+        mask: Mask::default(),
     }
 }
 
