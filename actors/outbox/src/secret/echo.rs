@@ -15,7 +15,7 @@ pub(super) enum Echo {
 /// percent-encoding, JSON and HTML have it. Each byte compared takes one of the steps; at zero
 /// there is nothing to be found.
 pub(super) fn echo(text: &[u8], secret: &[u8], steps: &mut usize) -> Echo {
-    match compare(text, secret, steps, |text| (text[0], 1)) {
+    match compare(text, secret, steps, |_, first| (first, 1)) {
         Echo::None => compare(text, secret, steps, unescaped),
         found => found,
     }
@@ -25,17 +25,16 @@ fn compare(
     text: &[u8],
     secret: &[u8],
     steps: &mut usize,
-    read: impl Fn(&[u8]) -> (u8, usize),
+    read: impl Fn(&[u8], u8) -> (u8, usize),
 ) -> Echo {
     let mut at = 0;
     for (matched, own) in secret.iter().enumerate() {
         *steps = steps.saturating_sub(1);
-        let rest = &text[at.min(text.len())..];
-        if rest.is_empty() {
-            return Echo::CutOff { matched };
-        }
-        let (byte, len) = read(rest);
-        if *steps == 0 || !byte.eq_ignore_ascii_case(own) && !(rest[0] == b'+' && *own == b' ') {
+        let rest = text.get(at..).unwrap_or_default();
+        let Some(first) = rest.first() else { return Echo::CutOff { matched } };
+        let (byte, len) = read(rest, *first);
+        let is_same = byte.eq_ignore_ascii_case(own) || (*first == b'+' && *own == b' ');
+        if *steps == 0 || !is_same {
             return Echo::None;
         }
         at += len;
@@ -44,7 +43,7 @@ fn compare(
 }
 
 /// Reads one byte that may be escaped, and how many bytes it takes.
-fn unescaped(text: &[u8]) -> (u8, usize) {
+fn unescaped(text: &[u8], first: u8) -> (u8, usize) {
     let read = match text {
         [b'%', rest @ ..] => hex(rest, 2).map(|byte| (byte, 3)),
         [b'\\', b'x', rest @ ..] => hex(rest, 2).map(|byte| (byte, 4)),
@@ -54,7 +53,7 @@ fn unescaped(text: &[u8]) -> (u8, usize) {
         [b'&', rest @ ..] => entity(rest),
         _ => None,
     };
-    read.unwrap_or((text[0], 1))
+    read.unwrap_or((first, 1))
 }
 
 fn hex(text: &[u8], len: usize) -> Option<u8> {
@@ -64,7 +63,7 @@ fn hex(text: &[u8], len: usize) -> Option<u8> {
 /// Reads what stands behind `&` in HTML.
 fn entity(text: &[u8]) -> Option<(u8, usize)> {
     let len = text.iter().take(8).position(|byte| *byte == b';')?;
-    let byte = match &text[..len] {
+    let byte = match text.get(..len)? {
         b"amp" => b'&',
         b"lt" => b'<',
         b"gt" => b'>',

@@ -45,8 +45,9 @@ impl Mask {
     #[must_use]
     pub fn hide(&self, text: &[u8], len_max: usize) -> Vec<u8> {
         let (mut out, mut at, mut steps) = (Vec::new(), 0, STEPS_MAX);
-        while at < text.len() && out.len() < len_max {
-            match self.found(&text[at..], &mut steps) {
+        while let Some(rest) = text.get(at..).filter(|_| out.len() < len_max) {
+            let Some(first) = rest.first() else { break };
+            match self.found(rest, &mut steps) {
                 _ if steps == 0 => {
                     out.extend(UNSEARCHED);
                     break;
@@ -56,7 +57,7 @@ impl Mask {
                     at += len;
                 }
                 None => {
-                    out.push(text[at]);
+                    out.push(*first);
                     at += 1;
                 }
             }
