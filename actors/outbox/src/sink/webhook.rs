@@ -8,7 +8,7 @@ use futures_util::future::LocalBoxFuture;
 use headwater::clock::SharedClock;
 use headwater::event::{RecordedEvent, Tenant};
 use jiff::Timestamp;
-use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
+use http::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 use url::Url;
 
 use super::{Delivery, Sink};

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use headwater::clock::{Clock, SystemClock};
 use headwater::reexport::jiff::Timestamp;
-use reqwest::StatusCode;
-use reqwest::header::{HeaderMap, LOCATION, RETRY_AFTER};
+use http::StatusCode;
+use http::header::{HeaderMap, LOCATION, RETRY_AFTER};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 

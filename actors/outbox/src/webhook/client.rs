@@ -6,15 +6,20 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use ipnet::IpNet;
-use reqwest::header::HeaderMap;
-use reqwest::redirect::Policy;
-use reqwest::{Client, Method, Request, Response};
+use http::header::{ACCEPT, USER_AGENT};
+use http::{HeaderMap, HeaderValue, Method, Request, Response};
+use http_body_util::{BodyExt, Full};
+use hyper::body::Incoming;
+use hyper_util::client::legacy::{Client, Error};
+use hyper_util::rt::{TokioExecutor, TokioTimer};
 use tokio::time::timeout_at;
 use url::Url;
 
 use super::answer::{Answer, Attempted, Verdict, readable};
 use super::fault::{Fault, seconds};
+use super::connector::Connector;
 use super::guard::{AddressGuard, GuardedResolver, Lookup, system_lookup};
+use super::meter::Meter;
 use super::target::TargetRules;
 use super::tls::{self, TlsError};
 use crate::secret::Mask;
@@ -26,7 +31,10 @@ const IDLE_MAX: usize = 256;
 /// How long an idle connection is kept: a little less than the 5 s after which the least
 /// patient of the common servers (Node.js) closes it, perhaps just when a request is on its way.
 const IDLE_FOR: Duration = Duration::from_secs(4);
-const USER_AGENT: &str = concat!("headwater/", env!("CARGO_PKG_VERSION"));
+const AGENT: HeaderValue =
+    HeaderValue::from_static(concat!("headwater/", env!("CARGO_PKG_VERSION")));
+/// How many bytes the status and the headers of an answer may have.
+const HEAD_MAX: usize = 64 << 10;
 
 /// Says why there can be no client. The operator acts.
 #[derive(Debug, thiserror::Error)]
@@ -34,13 +42,6 @@ pub enum ClientError {
     /// Nothing to verify endpoints by.
     #[error(transparent)]
     Tls(#[from] TlsError),
-    /// The library refuses the settings.
-    #[error("no HTTP client can be made: {problem}")]
-    Unusable {
-        /// What it says.
-        #[source]
-        problem: reqwest::Error,
-    },
 }
 
 /// What an operator decides about all deliveries.
@@ -84,15 +85,19 @@ pub struct WebhookRequest {
     pub mask: Mask,
 }
 
+type Transport = Client<Connector, Full<Bytes>>;
+
 /// Sends deliveries; cheap to clone, all clones share their connections.
 ///
-/// HTTP/1.1 only; follows no redirect, uses no proxy, keeps no cookies. Memory per attempt is
-/// bounded by the library's bound on headers and by the bytes read of an answer.
+/// HTTP/1.1 only; follows no redirect, uses no proxy, keeps no cookies. What one answer may bring,
+/// interim answers (1xx) and headers included, is at most 128 KiB; past that the attempt fails and
+/// the connection is closed.
 #[derive(Clone)]
 pub struct WebhookClient {
-    client: Client,
+    client: Transport,
+    /// Sends each request over a connection of its own.
+    fresh: Transport,
     rules: TargetRules,
-    connect_timeout: Duration,
 }
 
 impl WebhookClient {
@@ -114,29 +119,23 @@ impl WebhookClient {
     pub fn with_lookup(settings: &WebhookSettings, lookup: Lookup) -> Result<Self, ClientError> {
         let guard = Arc::new(AddressGuard::new(settings.allow_networks.clone()));
         let resolver = GuardedResolver::new(Arc::clone(&guard), lookup);
-        let client = Client::builder()
-            .tls_backend_preconfigured(tls::config(settings.ca_file.as_deref())?)
-            .dns_resolver(resolver)
-            .http1_only()
-            .no_proxy()
-            .redirect(Policy::none())
-            .retry(reqwest::retry::never())
-            .referer(false)
-            .user_agent(USER_AGENT)
-            .connect_timeout(settings.connect_timeout)
-            .pool_max_idle_per_host(IDLE_MAX)
-            .pool_idle_timeout(IDLE_FOR)
-            .build()
-            .map_err(|problem| ClientError::Unusable { problem })?;
+        let tls = tls::config(settings.ca_file.as_deref())?;
+        let connector = Connector::new(resolver, tls, settings.connect_timeout);
+        let (client, fresh) = (transport(connector.clone(), IDLE_MAX), transport(connector, 0));
         let rules = TargetRules::new(guard, settings.allow_http);
-        Ok(Self { client, rules, connect_timeout: settings.connect_timeout })
+        Ok(Self { client, fresh, rules })
     }
 
-    /// Returns the client beneath, which checks no address in a URL and bounds nothing: what
-    /// this one is measured against.
-    #[must_use]
-    pub const fn transport(&self) -> &Client {
-        &self.client
+    /// Sends a request without checking its URL and without any bound of time, and reads the
+    /// answer to its end: what deliveries are measured against.
+    ///
+    /// # Errors
+    /// In words, when no answer comes or it breaks off.
+    pub async fn send_bare(&self, request: WebhookRequest) -> Result<(), String> {
+        let WebhookRequest { url, headers, body, .. } = request;
+        let outgoing = outgoing(&Method::POST, &url, &headers, &body).map_err(|it| it.words)?;
+        let answer = self.client.request(outgoing).await.map_err(|error| error.to_string())?;
+        answer.into_body().collect().await.map(drop).map_err(|error| error.to_string())
     }
 
     /// Returns the rules for URLs, for those who register endpoints.
@@ -176,23 +175,76 @@ impl WebhookClient {
         self.rules
             .check(&url)
             .map_err(|error| Fault { verdict: Verdict::Refused, words: error.to_string() })?;
-        let mut outgoing = Request::new(method, url);
-        *outgoing.headers_mut() = headers;
-        *outgoing.body_mut() = Some(body.into());
         let deadline = tokio::time::Instant::now() + timeout;
-        let mut response = match timeout_at(deadline, self.client.execute(outgoing)).await {
-            Ok(Ok(response)) => response,
-            Ok(Err(error)) => return Err(Fault::of(&error, self.connect_timeout)),
+        let answering = self.answered(&method, &url, &headers, &body);
+        let response = match timeout_at(deadline, answering).await {
+            Ok(response) => response?,
             Err(_) => return Err(Fault::timed_out(timeout)),
         };
+        let (head, mut incoming) = response.into_parts();
         let mut kept = Vec::new();
-        let broken = match timeout_at(deadline, read(&mut response, &mut kept)).await {
+        let broken = match timeout_at(deadline, read(&mut incoming, &mut kept)).await {
             Ok(read) => read.err(),
             Err(_) => Some(format!("did not end within {}", seconds(timeout))),
         };
-        let headers = std::mem::take(response.headers_mut());
-        Ok(Answer { status: response.status(), headers, kept, broken })
+        Ok(Answer { status: head.status, headers: head.headers, kept, broken })
     }
+
+    /// Sends a request until its answer begins: over a kept connection, and when that turns out
+    /// to have been closed, at once over a fresh one. The receiver may have got the first one all
+    /// the same; it knows the second by its `webhook-id`.
+    async fn answered(
+        &self,
+        method: &Method,
+        url: &Url,
+        headers: &HeaderMap,
+        body: &Bytes,
+    ) -> Result<Response<Incoming>, Fault> {
+        let outgoing = || outgoing(method, url, headers, body);
+        match self.client.request(outgoing()?).await {
+            Err(error) if died_unused(&error) => {
+                tracing::debug!("kept connection was closed, sent again over a fresh one");
+                self.fresh.request(outgoing()?).await
+            }
+            sent => sent,
+        }
+        .map_err(|error| Fault::of(&error))
+    }
+}
+
+fn transport(connector: Connector, idle_max: usize) -> Transport {
+    Client::builder(TokioExecutor::new())
+        .pool_timer(TokioTimer::new())
+        .pool_max_idle_per_host(idle_max)
+        .pool_idle_timeout(IDLE_FOR)
+        .http1_max_buf_size(HEAD_MAX)
+        .build(connector)
+}
+
+fn outgoing(
+    method: &Method,
+    url: &Url,
+    headers: &HeaderMap,
+    body: &Bytes,
+) -> Result<Request<Full<Bytes>>, Fault> {
+    let request = Request::builder().method(method.clone()).uri(url.as_str());
+    let mut request = request.body(Full::new(body.clone())).map_err(|error| Fault {
+        verdict: Verdict::Refused,
+        words: format!("url cannot be sent: {error}"),
+    })?;
+    *request.headers_mut() = headers.clone();
+    request.headers_mut().entry(ACCEPT).or_insert(HeaderValue::from_static("*/*"));
+    request.headers_mut().entry(USER_AGENT).or_insert(AGENT);
+    Ok(request)
+}
+
+/// Returns whether a request failed because its connection was closed before it was seen.
+fn died_unused(error: &Error) -> bool {
+    let mut extras = http::Extensions::new();
+    if let Some(connected) = error.connect_info() {
+        connected.get_extras(&mut extras);
+    }
+    extras.get::<Meter>().is_some_and(Meter::died_unused)
 }
 
 impl std::fmt::Debug for WebhookClient {
@@ -203,18 +255,19 @@ impl std::fmt::Debug for WebhookClient {
 
 /// Reads the body up to its bound and keeps its beginning. Only a body that was read to its end
 /// leaves the connection for the next delivery.
-async fn read(response: &mut Response, kept: &mut Vec<u8>) -> Result<(), String> {
+async fn read(incoming: &mut Incoming, kept: &mut Vec<u8>) -> Result<(), String> {
     let mut len = 0_usize;
     loop {
-        match response.chunk().await {
-            Ok(None) => return Ok(()),
-            Ok(Some(chunk)) => {
+        match incoming.frame().await {
+            None => return Ok(()),
+            Some(Ok(frame)) => {
+                let chunk = frame.into_data().unwrap_or_default();
                 len = len.saturating_add(chunk.len());
                 // More than is shown: a secret may begin in what is shown and end behind it.
                 let room = BODY_MAX.saturating_sub(kept.len());
                 kept.extend(chunk.iter().take(room));
             }
-            Err(_) => return Err("broke off".to_owned()),
+            Some(Err(_)) => return Err("broke off".to_owned()),
         }
         if len > BODY_MAX {
             return Err(format!("has more than {} KiB, the rest was not read", BODY_MAX >> 10));

@@ -7,6 +7,7 @@ use std::time::Duration;
 use rustls::CertificateError as Certificate;
 
 use super::answer::Verdict;
+use super::connector::ConnectTimedOut;
 use super::guard::LookupError;
 
 /// Why there is no answer.
@@ -23,7 +24,7 @@ impl Fault {
     }
 
     /// Reads an error of the client, whose own words name its layers, not the cause.
-    pub(super) fn of(error: &reqwest::Error, connect_timeout: Duration) -> Self {
+    pub(super) fn of(error: &(dyn Error + 'static)) -> Self {
         let causes = causes(error);
         if let Some(lookup) = causes.iter().find_map(|it| it.downcast_ref::<LookupError>()) {
             let verdict = match lookup {
@@ -32,10 +33,8 @@ impl Fault {
             };
             return Self { verdict, words: format!("DNS: {lookup}") };
         }
-        if error.is_connect() && error.is_timeout() {
-            let within = seconds(connect_timeout);
-            let words = format!("time-out: no connection within {within}");
-            return Self { verdict: Verdict::Throttled, words };
+        if let Some(late) = causes.iter().find_map(|it| it.downcast_ref::<ConnectTimedOut>()) {
+            return Self { verdict: Verdict::Throttled, words: format!("time-out: {late}") };
         }
         Self { verdict: Verdict::Failed, words: words_of(&causes) }
     }
@@ -112,9 +111,9 @@ fn certificate_words(error: &Certificate) -> String {
 /// Returns an error and what it was caused by, outermost first.
 ///
 /// An I/O error names the source of what it wraps, not what it wraps, so it is looked into.
-fn causes(error: &reqwest::Error) -> Vec<&(dyn Error + 'static)> {
-    let mut found: Vec<&(dyn Error + 'static)> = Vec::new();
-    let mut next: Option<&(dyn Error + 'static)> = Some(error);
+fn causes<'a>(error: &'a (dyn Error + 'static)) -> Vec<&'a (dyn Error + 'static)> {
+    let mut found: Vec<&'a (dyn Error + 'static)> = Vec::new();
+    let mut next: Option<&'a (dyn Error + 'static)> = Some(error);
     while let Some(cause) = next {
         found.push(cause);
         let inner = cause.downcast_ref::<io::Error>().and_then(io::Error::get_ref);

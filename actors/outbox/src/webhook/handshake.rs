@@ -5,8 +5,8 @@ use std::num::NonZeroU32;
 use std::time::Duration;
 
 use bytes::Bytes;
-use reqwest::Method;
-use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
+use http::Method;
+use http::header::{HeaderMap, HeaderName, HeaderValue};
 use serde::{Deserialize, Serialize};
 use url::Url;
 use utoipa::ToSchema;
@@ -144,7 +144,7 @@ mod tests {
     fn read(headers: &[(HeaderName, &str)]) -> Result<HandshakeAllowed, HandshakeError> {
         let value = |text: &str| HeaderValue::from_str(text).unwrap();
         let headers = headers.iter().map(|(name, text)| (name.clone(), value(text))).collect();
-        let status = reqwest::StatusCode::OK;
+        let status = http::StatusCode::OK;
         let answer = Answer { status, headers, kept: Vec::new(), broken: None };
         allowed(&answer, "a.example.com")
     }

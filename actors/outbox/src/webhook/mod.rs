@@ -2,9 +2,11 @@
 
 mod answer;
 mod client;
+mod connector;
 mod fault;
 mod guard;
 mod handshake;
+mod meter;
 mod network;
 mod target;
 pub(crate) mod tls;
@@ -17,7 +19,7 @@ pub use guard::{
 pub use handshake::{HandshakeAllowed, HandshakeError, REQUEST_ORIGIN, origin_value};
 pub use ipnet::IpNet;
 pub use network::{FORBIDDEN, Network, forbidden};
-pub use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
+pub use http::header::{HeaderMap, HeaderName, HeaderValue};
 pub use target::{TargetError, TargetRules};
 pub use tls::TlsError;
 pub use url::Url;

@@ -151,3 +151,49 @@ async fn a_lookup_that_hangs_ends_with_the_time_for_a_connection() {
     assert_eq!(attempted.verdict, Verdict::Throttled);
     assert_eq!(words(&attempted), "time-out: no connection within 0.1 s");
 }
+
+#[tokio::test]
+async fn interim_answers_without_end_are_cut() {
+    let mut receiver = Receiver::doing(|mut stream, seen, connection| async move {
+        read_request(&mut stream).await?;
+        let interim = b"HTTP/1.1 103 Early Hints\r\n\r\n".repeat(1_000);
+        while stream.write_all(&interim).await.is_ok() {}
+        let (head, body) = ("closed".to_owned(), Vec::new());
+        let _ = seen.send(Request { head, body, connection });
+        Ok(())
+    })
+    .await;
+    let attempted = send(&client(), &receiver.url()).await;
+    assert_eq!((attempted.verdict, attempted.status), (Verdict::Failed, None));
+    assert!(words(&attempted).contains("more than 128 KiB"), "{}", words(&attempted));
+    assert_eq!(receiver.seen.recv().await.unwrap().head, "closed");
+}
+
+#[tokio::test]
+async fn interim_answers_within_the_bound_are_passed_over() {
+    let interim = "HTTP/1.1 103 Early Hints\r\n\r\n".repeat(20);
+    let receiver = Receiver::answering(format!("{interim}{TAKEN}")).await;
+    let client = client();
+    for _ in 0..300 {
+        let attempted = send(&client, &receiver.url()).await;
+        assert_eq!((attempted.verdict, attempted.status), (Verdict::Delivered, Some(204)));
+    }
+}
+
+#[tokio::test]
+async fn a_kept_connection_that_was_closed_fails_no_attempt() {
+    // Answers the first request of a connection, takes the second, and closes without a word.
+    let mut receiver = Receiver::doing(|mut stream, seen, connection| async move {
+        let Some((head, body)) = read_request(&mut stream).await? else { return Ok(()) };
+        let _ = seen.send(Request { head, body, connection });
+        stream.write_all(TAKEN.as_bytes()).await?;
+        read_request(&mut stream).await.map(drop)
+    })
+    .await;
+    let client = client();
+    for round in 1..=5 {
+        let attempted = send(&client, &receiver.url()).await;
+        assert_eq!(attempted.verdict, Verdict::Delivered, "{round}: {}", words(&attempted));
+        assert_eq!(receiver.seen.recv().await.unwrap().connection, round);
+    }
+}

@@ -3,8 +3,9 @@
 use std::time::Instant;
 
 use futures_util::future::try_join_all;
-use headwater_outbox::webhook::{WebhookClient, WebhookSettings};
-use reqwest::header::{CONTENT_LENGTH, HOST, HeaderMap, HeaderName, HeaderValue};
+use headwater_outbox::secret::Mask;
+use headwater_outbox::webhook::{Url, WebhookClient, WebhookRequest, WebhookSettings};
+use http::header::{CONTENT_LENGTH, HOST, HeaderMap, HeaderName, HeaderValue};
 
 use super::receiver::Receiver;
 use crate::bench::case::Measure;
@@ -19,14 +20,13 @@ pub fn send_bare(ground: &Ground, receiver: &Receiver, at_once: usize) -> Result
     let within = ground.within;
     ground.block_on(async move {
         let client = WebhookClient::new(&WebhookSettings::default())?;
-        let client = client.transport();
+        let url: Url = url.parse().map_err(|_| Failure::new("receiver has no URL"))?;
+        let request = WebhookRequest { url, headers, body, timeout: within, mask: Mask::default() };
         let start = Instant::now();
         let lanes = (0..at_once).map(|_| async {
             let mut count = 0;
             while start.elapsed() < within {
-                let request = client.post(&url).headers(headers.clone()).body(body.clone());
-                let sent = request.send().await.map_err(|error| Failure::new(error.to_string()))?;
-                sent.bytes().await.map_err(|error| Failure::new(error.to_string()))?;
+                client.send_bare(request.clone()).await.map_err(Failure::new)?;
                 count += 1;
             }
             Ok::<u64, Failure>(count)
