@@ -7,8 +7,8 @@ use futures_util::FutureExt;
 use futures_util::future::LocalBoxFuture;
 use headwater::clock::SharedClock;
 use headwater::event::{RecordedEvent, Tenant};
-use jiff::Timestamp;
 use http::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
+use jiff::Timestamp;
 use url::Url;
 
 use super::{Delivery, Sink};

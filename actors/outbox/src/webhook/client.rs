@@ -5,19 +5,19 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use ipnet::IpNet;
 use http::header::{ACCEPT, USER_AGENT};
 use http::{HeaderMap, HeaderValue, Method, Request, Response};
 use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
 use hyper_util::client::legacy::{Client, Error};
 use hyper_util::rt::{TokioExecutor, TokioTimer};
+use ipnet::IpNet;
 use tokio::time::timeout_at;
 use url::Url;
 
 use super::answer::{Answer, Attempted, Verdict, readable};
-use super::fault::{Fault, seconds};
 use super::connector::Connector;
+use super::fault::{Fault, seconds};
 use super::guard::{AddressGuard, GuardedResolver, Lookup, system_lookup};
 use super::meter::Meter;
 use super::target::TargetRules;

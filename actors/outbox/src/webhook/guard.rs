@@ -7,8 +7,8 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use ipnet::IpNet;
 use hyper_util::client::legacy::connect::dns::Name;
+use ipnet::IpNet;
 use tower_service::Service;
 use url::{Host, Url};
 

@@ -17,9 +17,9 @@ pub use guard::{
     AddressGuard, Forbidden, Found, GuardedResolver, Lookup, LookupError, system_lookup,
 };
 pub use handshake::{HandshakeAllowed, HandshakeError, REQUEST_ORIGIN, origin_value};
+pub use http::header::{HeaderMap, HeaderName, HeaderValue};
 pub use ipnet::IpNet;
 pub use network::{FORBIDDEN, Network, forbidden};
-pub use http::header::{HeaderMap, HeaderName, HeaderValue};
 pub use target::{TargetError, TargetRules};
 pub use tls::TlsError;
 pub use url::Url;
