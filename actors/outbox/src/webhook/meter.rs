@@ -79,7 +79,7 @@ impl<C: Read + Unpin> Read for Metered<C> {
     ) -> Poll<io::Result<()>> {
         let mut bytes = [0; 8 << 10];
         let room = into.remaining().min(bytes.len());
-        let mut read = hyper::rt::ReadBuf::new(&mut bytes[..room]);
+        let mut read = hyper::rt::ReadBuf::new(bytes.get_mut(..room).unwrap_or_default());
         ready!(Pin::new(&mut self.connection).poll_read(context, read.unfilled()))?;
         self.meter.came(read.filled().len())?;
         into.put_slice(read.filled());
